@@ -1,0 +1,110 @@
+# Ripcord's build. GNU make; everything it makes goes under build/.
+#
+#   make all       the libraries and the command          make test       the quick tier
+#   make run       the demonstration                      make test-all   everything else too
+#   make install PREFIX=/usr/local                        make clean
+#
+# Variables: CC, CXX, CFLAGS, SAN=address,undefined (a build of its own below build/).
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+AR     ?= ar
+CFLAGS ?= -O2 -g
+JOBS   ?= $(shell nproc)
+
+comma := ,
+SAN   ?=
+BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wno-missing-field-initializers
+CPPFLAGS += -Iinclude -Isrc -Isrc/arch/x86_64 -D_GNU_SOURCE -DRIPCORD_VERSION='"$(VERSION)"'
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+COMPILE   = $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden \
+            -fasynchronous-unwind-tables -MMD -MP
+LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
+
+# --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
+
+LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack fault stop report guest program
+LIB_SRC  := $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c src/$(l)/*.S))
+LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(LIB_SRC))
+SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
+TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c))
+STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c))
+
+LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
+        $(BUILD)/lib/libripcord-symbolize.a $(BUILD)/lib/libripcord-symbolize.so
+TOOL := $(BUILD)/bin/ripcord
+# What `ripcord cc` links into each guest.
+GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a
+
+.PHONY: all run test test-all install clean setup setup-all
+all: $(LIBS) $(TOOL) $(GUEST_PARTS)
+
+$(BUILD)/obj/%.c.o: src/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c $< -o $@
+$(BUILD)/obj/%.S.o: src/%.S
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -g -MMD -MP -c $< -o $@
+$(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c $< -o $@
+# Guest parts run inside guests: plain code without the sanitizers.
+$(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
+	    -fasynchronous-unwind-tables -MMD -MP -c $< -o $@
+
+$(BUILD)/lib/libripcord.a: $(LIB_OBJ)
+$(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/lib/libripcord.so: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord.so -Wl,-z,defs -Wl,-z,now $^ -o $@ -lgcc_s
+$(BUILD)/lib/libripcord-symbolize.so: $(SYM_OBJ) $(BUILD)/lib/libripcord.so
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord-symbolize.so -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' \
+	    $(SYM_OBJ) -o $@ -L$(BUILD)/lib -lripcord $(LDLIBS_SYMBOLIZE)
+
+$(TOOL): $(TOOL_OBJ) $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord-symbolize.so
+	@mkdir -p $(@D)
+	$(CC) $(SANFLAGS) $(TOOL_OBJ) -o $@ -L$(BUILD)/lib -lripcord-symbolize -lripcord \
+	    -Wl,-rpath,'$$ORIGIN/../lib'
+
+$(BUILD)/lib/ripcord/guest_start.o: $(BUILD)/obj/tools/guest/start.c.o
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/lib/ripcord/libripcord-guest.a: $(filter-out %/start.c.o,$(STUB_OBJ))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+-include tests/tests.mk
+-include examples/examples.mk
+
+# --- Housekeeping ------------------------------------------------------------------------------
+
+setup:
+	@scripts/setup quick
+setup-all:
+	@scripts/setup all
+
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(SYM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(STUB_OBJ:.o=.d)

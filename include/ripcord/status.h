@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Status codes: how every function of Ripcord says that it worked, or why it did not. */
+#ifndef RIPCORD_STATUS_H
+#define RIPCORD_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 0 or a named negative code. Where a function fails, its `_ret` parameters are untouched. */
+typedef enum rip_status {
+	RIP_OK = 0,
+
+	/* The caller */
+	RIP_E_ARGUMENT = -1, /* an argument is NULL, out of range or not a choice */
+	RIP_E_STATE = -2,    /* not allowed in the guest's present state */
+	RIP_E_NOMEM = -3,    /* no memory, address space or mapping left */
+	RIP_E_SYSTEM = -4,   /* the system refused: a call failed that should not */
+
+	/* A guest program */
+	RIP_E_NOFILE = -10,   /* the file is not there or cannot be read */
+	RIP_E_NOTELF = -11,   /* the file is not a 64-bit little-endian ELF object */
+	RIP_E_MACHINE = -12,  /* the file is for another machine */
+	RIP_E_NOTSHARED = -13,/* the file is ELF, but not a shared object */
+	RIP_E_LOAD = -14,     /* the dynamic loader refused it */
+	RIP_E_NOENTRY = -15,  /* no such function in the program */
+	RIP_E_NOTABLES = -16, /* no unwind table covers the program's entry */
+
+	/* Unwind tables and stacks. Both are input: none of these is ever an assertion. */
+	RIP_E_TRUNCATED = -30, /* a table ends before the datum does */
+	RIP_E_OVERFLOW = -31,  /* a number does not fit its type */
+	RIP_E_ENCODING = -32,  /* an unknown pointer encoding */
+	RIP_E_CIE = -33,       /* a CIE of unknown version or augmentation, or not a CIE */
+	RIP_E_FDE = -34,       /* an FDE that contradicts itself */
+	RIP_E_HEADER = -35,    /* an .eh_frame_hdr that contradicts itself */
+	RIP_E_CFA_OP = -36,    /* an unknown call frame instruction, or one out of place */
+	RIP_E_CFA_DEPTH = -37, /* remembered more states than are kept, or restored one too many */
+	RIP_E_REGISTER = -38,  /* a register that the machine does not have */
+	RIP_E_EXPR_OP = -39,   /* an unknown or forbidden DWARF operator */
+	RIP_E_EXPR_STACK = -40,/* a DWARF expression's stack ran over or under */
+	RIP_E_EXPR_LOOP = -41, /* a DWARF expression ran for too long */
+	RIP_E_LSDA = -42,      /* a language-specific data area that contradicts itself */
+	RIP_E_NOFDE = -43,     /* no unwind table covers this pc */
+	RIP_E_MEMORY = -44,    /* memory that the unwinder needs cannot be read */
+	RIP_E_CFA = -45,       /* the CFA did not grow, or left the stack */
+	RIP_E_RETURN = -46,    /* the return address points to no known code */
+	RIP_E_LOOP = -47,      /* landing pads went round in circles */
+	RIP_E_END = -48,       /* the outermost frame: there is no caller */
+} rip_status;
+
+/* The code's name without its prefix, such as "TRUNCATED"; "UNKNOWN" for any other number.
+ * A constant string. Any thread, async-signal-safe. */
+const char *rip_status_name(rip_status status);
+
+/* One line in plain words, such as "a table ends before the datum does". Likewise. */
+const char *rip_status_text(rip_status status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * lsda: language-specific data area bytes -> what a forced unwind must do at one pc.
+ *
+ * Source: Itanium C++ ABI, exception handling tables (level II), as GCC and LLVM emit them for
+ * __gcc_personality_v0, __gxx_personality_v0, rust_eh_personality and their like.
+ * Invariants: as cfi: pure, hostile input, no allocation. */
+#ifndef RIPCORD_LSDA_H
+#define RIPCORD_LSDA_H
+
+#include "base/base.h"
+#include "cfi/cfi.h"
+
+enum rip_site_kind {
+	RIP_SITE_GAP,  /* no call-site entry covers the pc: nothing may be thrown here (masked) */
+	RIP_SITE_NONE, /* an entry without a landing pad: nothing to clean up */
+	RIP_SITE_PAD,  /* an entry with a landing pad */
+};
+
+struct rip_site {
+	enum rip_site_kind kind;
+	uint64_t begin, end;  /* pcs that share this answer, as far as the table says */
+	uint64_t pad;         /* address of the landing pad; with PAD only */
+	uint64_t action;      /* 0: a cleanup only; else 1 + offset into the action table */
+};
+
+/* A decoded LSDA header; borrows the bytes. */
+struct rip_lsda {
+	uint64_t function;          /* start of the function: call sites count from here */
+	uint64_t pad_base;          /* landing pads count from here (@LPStart) */
+	uint8_t type_encoding;      /* OMIT without a type table */
+	uint8_t site_encoding;
+	uint64_t type_base;         /* address of @TTBase; 0 without */
+	struct rip_bytes bytes;     /* the whole area, for the type table */
+	struct rip_bytes sites;     /* the call-site table */
+	struct rip_bytes actions;   /* from the action table's start to the end of bytes */
+	struct rip_pointer_bases bases;
+};
+
+/* Decodes the header. `bytes` starts at the LSDA and reaches as far as it may be read. `function` is
+ * the start of the FDE's range. TRUNCATED, OVERFLOW, ENCODING, LSDA. */
+rip_status rip_lsda_read(const struct rip_bytes *bytes, uint64_t function,
+			 const struct rip_pointer_bases *bases, struct rip_lsda *lsda_ret);
+
+/* Looks pc up in the call-site table. `pc` is exact: for a return address the caller passes
+ * address - 1. A table that is not sorted, or an entry whose pad lies outside of any use, is
+ * input too: TRUNCATED, OVERFLOW, ENCODING, LSDA. */
+rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_site *site_ret);
+
+/* What a forced unwind does with a pad: the first action of the chain that would take it. */
+enum rip_action_kind {
+	RIP_ACTION_CLEANUP,   /* enter with selector 0 */
+	RIP_ACTION_CATCH_ALL, /* catch (...): enter with `selector`; it may swallow the unwind */
+	RIP_ACTION_SKIP,      /* only handlers of named types or filters: pass the frame by */
+};
+
+struct rip_action {
+	enum rip_action_kind kind;
+	int64_t selector;
+};
+
+/* Walks the action chain of a pad. A chain of cleanups and typed handlers is CLEANUP; catch-all
+ * (a null type-table entry) wins where it precedes a cleanup; an exception specification (negative
+ * filter) is passed over. A cycle in the chain, or one longer than 4,096: LSDA.
+ * TRUNCATED, OVERFLOW, ENCODING. */
+rip_status rip_lsda_action(const struct rip_lsda *lsda, const struct rip_site *site,
+			   struct rip_action *action_ret);
+
+#endif

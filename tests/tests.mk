@@ -1,0 +1,21 @@
+# The test programs. tests/AREA/NAME.c becomes build/tests/AREA/NAME, linked statically with the library
+# so that it reaches internal functions; tests/AREA/NAME.sh is a TAP script; files named *_lib.c,
+# *_guest.c and *_data.c are parts of other tests.
+
+TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
+             $(filter-out %_lib.c %_guest.c %_data.c,$(wildcard tests/*/*.c)))
+TEST_SH   := $(wildcard tests/*/*.sh)
+
+$(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(COMPILE) -Itests $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
+
+TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
+
+.PHONY: test-only
+test-only: all $(TEST_PROG)
+	$(TEST_ENV) prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
+test: setup
+	@$(MAKE) --no-print-directory -j$(JOBS) test-only
+
+-include $(TEST_PROG:=.d)
