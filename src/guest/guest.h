@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * guest: a guest's life: create, run, exit, destroy; what the program layer needs besides ripcord.h.
+ *
+ * Invariants: the control block lies in host memory, never on the guest's stack; a guest is current on
+ * at most one thread; its state only moves forward: new, running, unwinding, ended. */
+#ifndef RIPCORD_GUEST_H
+#define RIPCORD_GUEST_H
+
+#include "ripcord/ripcord.h"
+
+/* Runs another function on a guest that has ended, below what it left on its stack, so that objects of
+ * the frames that are gone can still be addressed (C lets atexit handlers use a stream whose buffer is
+ * a local of main). The report is made anew, unless the function returns: then outcome and report stay
+ * as they were. STATE unless the guest has ended; otherwise as rip_run. */
+rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
+			   rip_outcome *outcome_ret);
+
+/* A pointer that the layer above keeps with the guest. Any thread that uses the guest. */
+void rip_guest_set_data(rip_guest *guest, void *data);
+void *rip_guest_data(const rip_guest *guest);
+
+#endif
