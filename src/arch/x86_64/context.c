@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * arch: holds layout.h against the structs; tells a return address from other numbers. */
+#include "arch.h"
+#include "layout.h"
+
+#define AT(type, member, offset) _Static_assert(offsetof(type, member) == (offset), #member)
+
+AT(struct rip_switch, host_sp, RIP_SWITCH_HOST_SP);
+AT(struct rip_switch, slot, RIP_SWITCH_SLOT);
+AT(struct rip_switch, value, RIP_SWITCH_VALUE);
+AT(struct rip_context, reg[RIP_REG_RAX], RIP_CONTEXT_RAX);
+AT(struct rip_context, reg[RIP_REG_RDX], RIP_CONTEXT_RDX);
+AT(struct rip_context, reg[RIP_REG_RBX], RIP_CONTEXT_RBX);
+AT(struct rip_context, reg[RIP_REG_RBP], RIP_CONTEXT_RBP);
+AT(struct rip_context, reg[RIP_REG_RSP], RIP_CONTEXT_RSP);
+AT(struct rip_context, reg[RIP_REG_R12], RIP_CONTEXT_R12);
+AT(struct rip_context, reg[RIP_REG_R13], RIP_CONTEXT_R13);
+AT(struct rip_context, reg[RIP_REG_R14], RIP_CONTEXT_R14);
+AT(struct rip_context, reg[RIP_REG_R15], RIP_CONTEXT_R15);
+AT(struct rip_context, reg[RIP_REG_RIP], RIP_CONTEXT_RIP);
+AT(struct rip_context, mxcsr, RIP_CONTEXT_MXCSR);
+AT(struct rip_context, fcw, RIP_CONTEXT_FCW);
+
+/* The length of `FF /2` with this ModRM and SIB byte, without prefixes; 0 if it is not a call. */
+static size_t indirect_call_size(uint8_t modrm, uint8_t sib)
+{
+	uint8_t mod = modrm >> 6, rm = modrm & 7;
+
+	if (((modrm >> 3) & 7) != 2)
+		return 0;
+	if (mod == 3)
+		return 2;
+	size_t size = rm == 4 ? 3 : 2;
+	if (mod == 1)
+		return size + 1;
+	if (mod == 2 || rm == 5 || (rm == 4 && (sib & 7) == 5))
+		return size + 4;
+	return size;
+}
+
+bool rip_arch_after_call(const uint8_t *code_end, size_t size)
+{
+	if (size >= 5 && code_end[-5] == 0xe8)
+		return true;
+	for (size_t length = 2; length <= 7 && length <= size; length++) {
+		const uint8_t *code = code_end - length;
+		uint8_t sib = length > 2 ? code[2] : 0;
+		if (code[0] == 0xff && indirect_call_size(code[1], sib) == length)
+			return true;
+	}
+	return false;
+}

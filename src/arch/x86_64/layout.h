@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * layout: the offsets that assembly knows, for C and assembly alike. C asserts each one in context.c. */
+#ifndef RIPCORD_LAYOUT_H
+#define RIPCORD_LAYOUT_H
+
+/* struct rip_switch */
+#define RIP_SWITCH_HOST_SP 0
+#define RIP_SWITCH_SLOT 8
+#define RIP_SWITCH_VALUE 16
+
+/* struct rip_context: registers by DWARF number, 8 bytes each, then the control words */
+#define RIP_CONTEXT_RAX (0 * 8)
+#define RIP_CONTEXT_RDX (1 * 8)
+#define RIP_CONTEXT_RBX (3 * 8)
+#define RIP_CONTEXT_RBP (6 * 8)
+#define RIP_CONTEXT_RSP (7 * 8)
+#define RIP_CONTEXT_R12 (12 * 8)
+#define RIP_CONTEXT_R13 (13 * 8)
+#define RIP_CONTEXT_R14 (14 * 8)
+#define RIP_CONTEXT_R15 (15 * 8)
+#define RIP_CONTEXT_RIP (16 * 8)
+#define RIP_CONTEXT_MXCSR 136
+#define RIP_CONTEXT_FCW 140
+
+/* The frame that rip_arch_enter and rip_arch_land leave on the host's stack, from host_sp up: the
+ * floating-point control words, six registers, the return address. */
+#define RIP_HOST_FRAME_MXCSR 0
+#define RIP_HOST_FRAME_FCW 4
+#define RIP_HOST_FRAME_SIZE 64
+
+/* The top of a guest's stack: the slot (a copy of host_sp, for debuggers and unwinders only), then the
+ * address of the struct rip_switch. 16 bytes keep the ABI's alignment. */
+#define RIP_SLOT_SIZE 16
+
+#endif

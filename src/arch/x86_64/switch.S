@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * arch: the switches between the host's stack and a guest's. Prototypes in arch.h.
+ *
+ * Host frame (from host_sp up): mxcsr+fcw, r15, r14, r13, r12, rbx, rbp, return address. While control is
+ * on the guest's stack, CFI finds it through the slot at the stack's top, so that a backtrace runs on
+ * into the host; the code itself trusts only struct rip_switch.
+ * The fault handler may send control to rip_arch_host_return at any instruction of guest code. */
+#include "layout.h"
+
+	.text
+
+/* Saves the host's callee-saved state; rsp is host_sp afterwards. */
+.macro SAVE_HOST
+	pushq	%rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbp, 0
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	pushq	%r14
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
+	pushq	%r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	stmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+	fnstcw	RIP_HOST_FRAME_FCW(%rsp)
+.endm
+
+/* enum rip_event rip_arch_enter(struct rip_switch *way, intptr_t (*function)(void *),
+ *                               void *argument, void *top); */
+	.globl	rip_arch_enter
+	.hidden	rip_arch_enter
+	.type	rip_arch_enter, @function
+	.p2align 4
+rip_arch_enter:
+	.cfi_startproc
+	endbr64
+	SAVE_HOST
+	subq	$RIP_SLOT_SIZE, %rcx
+	movq	%rsp, RIP_SWITCH_HOST_SP(%rdi)
+	movq	%rcx, RIP_SWITCH_SLOT(%rdi)
+	movq	%rsp, (%rcx)
+	movq	%rdi, 8(%rcx)
+	movq	%rdx, %rdi
+	movq	%rcx, %rsp
+	/* CFA = *(rsp + 0) + RIP_HOST_FRAME_SIZE:
+	 * DW_CFA_def_cfa_expression, 5 bytes: DW_OP_breg7 0, DW_OP_deref, DW_OP_plus_uconst 64 */
+	.cfi_remember_state
+	.cfi_escape 0x0f, 0x05, 0x77, 0x00, 0x06, 0x23, RIP_HOST_FRAME_SIZE
+	call	*%rsi
+	.globl	rip_arch_backstop
+	.hidden	rip_arch_backstop
+rip_arch_backstop:
+	movq	8(%rsp), %rdi
+	movq	%rax, RIP_SWITCH_VALUE(%rdi)
+	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
+	.cfi_restore_state
+	xorl	%eax, %eax
+	jmp	.Lrestore
+
+	.globl	rip_arch_host_return
+	.hidden	rip_arch_host_return
+rip_arch_host_return:
+	/* The guest was stopped anywhere: values may be left on the x87 stack, DF may be set. */
+	cld
+	fninit
+.Lrestore:
+	fldcw	RIP_HOST_FRAME_FCW(%rsp)
+	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbp
+	ret
+	.cfi_endproc
+	.size	rip_arch_enter, . - rip_arch_enter
+
+/* enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *context); */
+	.globl	rip_arch_land
+	.hidden	rip_arch_land
+	.type	rip_arch_land, @function
+	.p2align 4
+rip_arch_land:
+	.cfi_startproc
+	endbr64
+	SAVE_HOST
+	movq	%rsp, RIP_SWITCH_HOST_SP(%rdi)
+	movq	RIP_SWITCH_SLOT(%rdi), %rax
+	movq	%rsp, (%rax)
+	fninit
+	fldcw	RIP_CONTEXT_FCW(%rsi)
+	ldmxcsr	RIP_CONTEXT_MXCSR(%rsi)
+	movq	RIP_CONTEXT_RIP(%rsi), %rcx
+	movq	RIP_CONTEXT_RAX(%rsi), %rax
+	movq	RIP_CONTEXT_RDX(%rsi), %rdx
+	/* From here on the host's registers are found from rdi alone: CFA = *(rdi + 0) + 64. */
+	.cfi_escape 0x0f, 0x05, 0x75, RIP_SWITCH_HOST_SP, 0x06, 0x23, RIP_HOST_FRAME_SIZE
+	movq	RIP_CONTEXT_RBX(%rsi), %rbx
+	movq	RIP_CONTEXT_RBP(%rsi), %rbp
+	movq	RIP_CONTEXT_R12(%rsi), %r12
+	movq	RIP_CONTEXT_R13(%rsi), %r13
+	movq	RIP_CONTEXT_R14(%rsi), %r14
+	movq	RIP_CONTEXT_R15(%rsi), %r15
+	movq	RIP_CONTEXT_RSP(%rsi), %rsp
+	jmp	*%rcx
+	.cfi_endproc
+	.size	rip_arch_land, . - rip_arch_land
+
+/* void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret, enum rip_event event); */
+	.globl	rip_arch_leave
+	.hidden	rip_arch_leave
+	.type	rip_arch_leave, @function
+	.p2align 4
+rip_arch_leave:
+	.cfi_startproc
+	endbr64
+	movq	(%rsp), %rcx
+	leaq	8(%rsp), %rax
+	movq	%rcx, RIP_CONTEXT_RIP(%rsi)
+	movq	%rax, RIP_CONTEXT_RSP(%rsi)
+	movq	%rbx, RIP_CONTEXT_RBX(%rsi)
+	movq	%rbp, RIP_CONTEXT_RBP(%rsi)
+	movq	%r12, RIP_CONTEXT_R12(%rsi)
+	movq	%r13, RIP_CONTEXT_R13(%rsi)
+	movq	%r14, RIP_CONTEXT_R14(%rsi)
+	movq	%r15, RIP_CONTEXT_R15(%rsi)
+	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
+	fnstcw	RIP_CONTEXT_FCW(%rsi)
+	movl	%edx, %eax
+	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
+	.cfi_def_cfa %rsp, RIP_HOST_FRAME_SIZE
+	.cfi_offset %rbp, -16
+	.cfi_offset %rbx, -24
+	.cfi_offset %r12, -32
+	.cfi_offset %r13, -40
+	.cfi_offset %r14, -48
+	.cfi_offset %r15, -56
+	jmp	rip_arch_host_return
+	.cfi_endproc
+	.size	rip_arch_leave, . - rip_arch_leave
+
+	.section .note.GNU-stack, "", @progbits

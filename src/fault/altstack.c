@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * fault: each thread's alternate signal stack: without one, an overflow could not even be reported. */
+#include "fault/fault.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "port/port.h"
+
+/* What handlers need besides the kernel's frame: ours less than 4 KiB; the host's own handler may be
+ * called from it and may want more, so a stack of our making is larger. */
+enum { OUR_HANDLER = 4 * 1024, ANY_HANDLER = 32 * 1024 };
+
+struct altstack {
+	uint8_t *map;
+	size_t size;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool have_key;
+static __thread bool prepared; /* this thread has an alternate stack that will do */
+
+/* Thread exit. The host may have set a stack of its own since: that one stays. */
+static void release(void *value)
+{
+	struct altstack *alt = value;
+	stack_t now, off = { .ss_flags = SS_DISABLE };
+
+	if (sigaltstack(NULL, &now) == 0 && now.ss_sp == alt->map + rip_port_page_size())
+		sigaltstack(&off, NULL);
+	rip_port_unmap(alt->map, alt->size);
+	free(alt);
+	prepared = false;
+}
+
+static void make_key(void)
+{
+	have_key = pthread_key_create(&key, release) == 0;
+}
+
+/* The kernel's signal frame grows with the processor's vector state, so ask. */
+static size_t frame_size(void)
+{
+	long size = sysconf(_SC_MINSIGSTKSZ);
+
+	return (size_t)(size > 0 ? size : MINSIGSTKSZ);
+}
+
+static size_t round_to_pages(size_t size)
+{
+	size_t page = rip_port_page_size();
+
+	return (size + page - 1) & ~(page - 1);
+}
+
+static rip_status install(struct altstack *alt, size_t size)
+{
+	size_t page = rip_port_page_size();
+	stack_t stack = { .ss_size = size };
+
+	alt->size = page + size; /* the lowest page stays closed */
+	rip_status status = rip_port_reserve(alt->size, &alt->map);
+	if (status != RIP_OK)
+		return status;
+	stack.ss_sp = alt->map + page;
+	if (rip_port_open(stack.ss_sp, size) != RIP_OK)
+		status = RIP_E_NOMEM;
+	else if (pthread_setspecific(key, alt) != 0)
+		status = RIP_E_NOMEM;
+	else if (sigaltstack(&stack, NULL) != 0)
+		status = RIP_E_SYSTEM;
+	if (status != RIP_OK) {
+		pthread_setspecific(key, NULL);
+		rip_port_unmap(alt->map, alt->size);
+	}
+	return status;
+}
+
+rip_status rip_fault_prepare_thread(void)
+{
+	stack_t now;
+
+	if (prepared)
+		return RIP_OK;
+	pthread_once(&once, make_key);
+	if (!have_key || sigaltstack(NULL, &now) != 0)
+		return RIP_E_SYSTEM;
+	if ((now.ss_flags & SS_DISABLE) || now.ss_size < frame_size() + OUR_HANDLER) {
+		struct altstack *alt = malloc(sizeof *alt);
+		if (!alt)
+			return RIP_E_NOMEM;
+		rip_status status = install(alt, round_to_pages(frame_size() + ANY_HANDLER));
+		if (status != RIP_OK) {
+			free(alt);
+			return status;
+		}
+	}
+	prepared = true;
+	return RIP_OK;
+}

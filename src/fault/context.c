@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
+#include "fault/context.h"
+
+/* The kernel's register numbers (sys/ucontext.h) in the order of DWARF's (psABI table 3.36). */
+static const uint8_t greg_of[RIP_REGS] = {
+	REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+	REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
+};
+
+/* The ABI's initial control words (psABI 3.2.1), should the kernel have saved none. */
+enum { MXCSR_DEFAULT = 0x1f80, FCW_DEFAULT = 0x37f };
+
+/* Page fault error code bits, Intel SDM volume 3, 4.7. */
+enum { PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
+enum { TRAP_PAGE_FAULT = 14 };
+
+/* EFLAGS: trap, direction, nested task, alignment check. */
+enum { EFLAGS_TF = 1 << 8, EFLAGS_DF = 1 << 10, EFLAGS_NT = 1 << 14, EFLAGS_AC = 1 << 18 };
+
+static rip_access access_of(const ucontext_t *from)
+{
+	greg_t error = from->uc_mcontext.gregs[REG_ERR];
+
+	if (from->uc_mcontext.gregs[REG_TRAPNO] != TRAP_PAGE_FAULT)
+		return RIP_ACCESS_UNKNOWN;
+	if (error & PF_FETCH)
+		return RIP_ACCESS_EXECUTE;
+	return error & PF_WRITE ? RIP_ACCESS_WRITE : RIP_ACCESS_READ;
+}
+
+static void copy_registers(const ucontext_t *from, struct rip_context *context)
+{
+	const struct _libc_fpstate *fp = from->uc_mcontext.fpregs;
+
+	for (unsigned i = 0; i < RIP_REGS; i++)
+		context->reg[i] = (uint64_t)from->uc_mcontext.gregs[greg_of[i]];
+	context->mxcsr = fp ? fp->mxcsr : MXCSR_DEFAULT;
+	context->fcw = fp ? fp->cwd : FCW_DEFAULT;
+}
+
+void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
+			struct rip_fault *fault_ret)
+{
+	bool memory = signal == SIGSEGV || signal == SIGBUS;
+
+	fault_ret->signal = signal;
+	fault_ret->code = info->si_code;
+	/* A general protection fault (a non-canonical address, say) comes without an address. */
+	fault_ret->has_address = memory && info->si_code > 0 && info->si_code != SI_KERNEL;
+	fault_ret->address = fault_ret->has_address ? (uintptr_t)info->si_addr : 0;
+	fault_ret->access = fault_ret->has_address ? access_of(from) : RIP_ACCESS_UNKNOWN;
+	/* A breakpoint is reported behind its instruction; a signal that the thread sent to itself, behind
+	 * a system call. */
+	fault_ret->exact = signal != SIGTRAP && info->si_code > 0;
+	copy_registers(from, &fault_ret->context);
+}
+
+void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit)
+{
+	greg_t *reg = context->uc_mcontext.gregs;
+
+	reg[REG_RIP] = (greg_t)exit->pc;
+	reg[REG_RSP] = (greg_t)exit->sp;
+	reg[REG_RAX] = (greg_t)exit->rax;
+	reg[REG_EFL] &= ~(greg_t)(EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC);
+}

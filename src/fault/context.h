@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
+#ifndef RIPCORD_FAULT_CONTEXT_H
+#define RIPCORD_FAULT_CONTEXT_H
+
+#include <signal.h>
+#include <ucontext.h>
+
+#include "fault/fault.h"
+
+/* Describes what the kernel reported. */
+void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
+			struct rip_fault *fault_ret);
+
+/* Makes the return from the signal handler go on at `exit`. */
+void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * fault: catches machine faults on an alternate stack and asks whoever took the trouble to install it.
+ * Knows no guest.
+ *
+ * Invariants: the handler allocates nothing, locks nothing and leaves errno alone; a fault that nobody
+ * takes reaches the handler that was there before, or kills the process as it would have. */
+#ifndef RIPCORD_FAULT_H
+#define RIPCORD_FAULT_H
+
+#include "arch.h"
+#include "ripcord/ripcord.h"
+
+struct rip_fault {
+	int signal, code;      /* number and si_code */
+	bool has_address;      /* `address` is what could not be accessed */
+	uint64_t address;
+	rip_access access;
+	bool exact;            /* context.rip is the faulting instruction; false: it is behind it */
+	struct rip_context context;
+};
+
+/* Where a fault that was taken goes on. */
+struct rip_fault_exit {
+	uint64_t pc, sp, rax;
+};
+
+/* Called in the signal handler. True: taken, go on at *exit_ret. Must be async-signal-safe. */
+typedef bool (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+
+/* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
+ * pass the same taker. SYSTEM. Any thread. */
+rip_status rip_fault_acquire(rip_fault_taker taker);
+void rip_fault_release(void);
+
+/* Gives the calling thread an alternate signal stack, unless it has one that is large enough. Kept until
+ * the thread ends. NOMEM, SYSTEM. */
+rip_status rip_fault_prepare_thread(void);
+
+#endif

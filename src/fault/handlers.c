@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * fault: the signal handlers: install, ask the taker, pass on, put back. */
+#include "fault/context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
+enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned users;                          /* under lock */
+static struct sigaction earlier[SIGNAL_COUNT];  /* written under lock before the handler can run */
+static rip_fault_taker the_taker;
+
+static const struct sigaction *earlier_action(int signal)
+{
+	unsigned i = 0;
+
+	while (i + 1 < SIGNAL_COUNT && signals[i] != signal)
+		i++;
+	return &earlier[i];
+}
+
+/* As without Ripcord: a fault happens again under the default action; a signal that was sent is sent
+ * again (it is delivered when the handler returns). */
+static void default_action(int signal, const siginfo_t *info)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+
+	sigaction(signal, &action, NULL);
+	if (info->si_code <= 0)
+		syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
+}
+
+static void call_handler(const struct sigaction *action, int signal, siginfo_t *info, void *context)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_BLOCK, &action->sa_mask, &mask);
+	if (action->sa_flags & SA_SIGINFO)
+		action->sa_sigaction(signal, info, context);
+	else
+		action->sa_handler(signal);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	const struct sigaction *action = earlier_action(signal);
+	bool sent = info->si_code <= 0;
+
+	if (!(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_IGN && sent)
+		return;
+	/* The kernel does not let a true fault be ignored either. */
+	if (!(action->sa_flags & SA_SIGINFO) &&
+	    (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN))
+		default_action(signal, info);
+	else
+		call_handler(action, signal, info, context);
+}
+
+/* A signal that some process sent is nobody's fault; one that this process sent (raise, abort) is for the
+ * taker to judge. */
+static bool may_be_fault(const siginfo_t *info)
+{
+	return info->si_code > 0 || (info->si_code == SI_TKILL && info->si_pid == getpid());
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context)
+{
+	struct rip_fault fault;
+	struct rip_fault_exit exit;
+	int saved_errno = errno;
+
+	if (may_be_fault(info)) {
+		rip_fault_describe(signal, info, context, &fault);
+		if (the_taker(&fault, &exit)) {
+			rip_fault_redirect(context, &exit);
+			errno = saved_errno;
+			return;
+		}
+	}
+	pass_on(signal, info, context);
+	errno = saved_errno;
+}
+
+static void put_back(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		sigaction(signals[i], &earlier[i], NULL);
+}
+
+static rip_status install(rip_fault_taker taker)
+{
+	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	sigemptyset(&action.sa_mask);
+	the_taker = taker;
+	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
+		/* Read first: the handler may be called before sigaction returns. */
+		if (sigaction(signals[i], NULL, &earlier[i]) != 0 ||
+		    sigaction(signals[i], &action, NULL) != 0) {
+			put_back(i);
+			return RIP_E_SYSTEM;
+		}
+	}
+	return RIP_OK;
+}
+
+rip_status rip_fault_acquire(rip_fault_taker taker)
+{
+	rip_status status = RIP_OK;
+
+	pthread_mutex_lock(&lock);
+	if (users == 0)
+		status = install(taker);
+	if (status == RIP_OK)
+		users++;
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+/* A handler that the host installed since is the host's: it stays. */
+void rip_fault_release(void)
+{
+	struct sigaction now;
+
+	pthread_mutex_lock(&lock);
+	if (--users == 0)
+		for (unsigned i = 0; i < SIGNAL_COUNT; i++)
+			if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+			    now.sa_sigaction == on_signal)
+				sigaction(signals[i], &earlier[i], NULL);
+	pthread_mutex_unlock(&lock);
+}

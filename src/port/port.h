@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * port: the one seam to the system: loaded modules, readable memory, mappings.
+ *
+ * Invariants: one contract, one folder for each system, chosen by the build; no #ifdef of a system
+ * anywhere. What is marked signal-safe takes no lock, allocates nothing and leaves errno alone. */
+#ifndef RIPCORD_PORT_H
+#define RIPCORD_PORT_H
+
+#include "base/base.h"
+
+/* --- Modules --- */
+
+enum { RIP_MODULE_SEGMENTS = 8 };
+
+/* A loaded module, as far as unwinding needs it. Valid while the module stays loaded. */
+struct rip_module {
+	uint64_t begin, end;      /* the addresses that belong to it */
+	struct rip_bytes header;  /* from its .eh_frame_hdr to the end of that segment; size 0: none */
+	uint32_t segment_count;   /* its readable segments */
+	struct { uint64_t begin, end; } segments[RIP_MODULE_SEGMENTS];
+};
+
+/* The module that pc lies in. NOFDE if there is none. Signal-safe. */
+rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret);
+
+/* The module's bytes from `address` to the end of its segment; size 0 if it has none there. */
+struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t address);
+
+/* --- Memory --- */
+
+/* True if all of [address, address + size) can be read now. Signal-safe. */
+bool rip_port_readable(uint64_t address, size_t size);
+
+size_t rip_port_page_size(void);
+
+/* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible. NOMEM. */
+rip_status rip_port_reserve(size_t size, uint8_t **map_ret);
+void rip_port_unmap(uint8_t *map, size_t size);
+/* Makes pages readable and writable, or inaccessible again; then their content is given back. NOMEM.
+ * Signal-safe. */
+rip_status rip_port_open(uint8_t *map, size_t size);
+rip_status rip_port_close(uint8_t *map, size_t size);
+
+/* --- Names --- */
+
+/* What the dynamic symbol table says of pc; unknown fields are NULL or 0. False if pc is in no module. */
+struct rip_port_symbol {
+	const char *module, *function;
+	uint64_t module_base, function_start;
+};
+bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret);
+
+#endif

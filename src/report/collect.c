@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * report: collects the frames of a stopped guest, and their fates. */
+#include "report/report.h"
+
+/* Entries from RIP_REPORT_INNER on are a ring of the outermost frames seen so far. */
+static void add_frame(rip_report *report, const struct rip_cursor *cursor)
+{
+	uint64_t index = report->frames_total++;
+
+	if (index >= RIP_REPORT_INNER)
+		index = RIP_REPORT_INNER + (index - RIP_REPORT_INNER) % RIP_REPORT_OUTER;
+	rip_frame *frame = &report->frames[index];
+	frame->pc = cursor->reg[RIP_REG_RIP];
+	frame->cfa = cursor->cfa;
+	frame->exact = cursor->exact;
+	frame->fate = RIP_FRAME_ABANDONED; /* until the unwind has passed it */
+}
+
+static void straighten_ring(rip_report *report)
+{
+	rip_frame ring[RIP_REPORT_OUTER], *outer = report->frames + RIP_REPORT_INNER;
+
+	if (report->frames_total <= RIP_REPORT_INNER + RIP_REPORT_OUTER) {
+		report->frame_count = (uint32_t)report->frames_total;
+		return;
+	}
+	report->frame_count = RIP_REPORT_INNER + RIP_REPORT_OUTER;
+	rip_copy(ring, outer, sizeof ring);
+	uint64_t oldest = report->frames_total - RIP_REPORT_INNER;
+	for (unsigned i = 0; i < RIP_REPORT_OUTER; i++)
+		outer[i] = ring[(oldest + i) % RIP_REPORT_OUTER];
+}
+
+/* Loads and records the cursor's frame, then moves on. A frame that cannot be loaded is recorded too. */
+static rip_status pass_frame(rip_report *report, struct rip_cursor *cursor)
+{
+	if (cursor->reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
+		return RIP_E_END;
+	cursor->cfa = 0;
+	rip_status status = rip_cursor_load(cursor);
+	add_frame(report, cursor);
+	if (status == RIP_OK)
+		status = rip_cursor_step(cursor);
+	else if (status == RIP_E_NOFDE)
+		status = RIP_E_RETURN;
+	return status == RIP_E_END ? RIP_E_RETURN : status;
+}
+
+void rip_report_walk(rip_report *report, const struct rip_context *context, bool exact,
+		     const struct rip_memory *memory)
+{
+	struct rip_cursor cursor;
+	rip_status status = RIP_OK;
+
+	report->frames_total = 0;
+	rip_cursor_init(&cursor, context, exact, memory);
+	while (status == RIP_OK)
+		status = pass_frame(report, &cursor);
+	report->walk_end = status;
+	straighten_ring(report);
+}
+
+void rip_report_code(rip_report *report, const struct rip_memory *memory)
+{
+	uint32_t size = 0;
+
+	while (size < RIP_REPORT_CODE &&
+	       rip_memory_read(memory, report->pc + size, &report->code[size], 1))
+		size++;
+	report->code_size = size;
+}
+
+static bool is_final(rip_frame_fate fate)
+{
+	return fate == RIP_FRAME_CLEANED || fate == RIP_FRAME_FAILED;
+}
+
+void rip_report_fate(rip_report *report, uint64_t cfa, rip_frame_fate fate)
+{
+	for (uint32_t i = 0; i < report->frame_count; i++) {
+		rip_frame *frame = &report->frames[i];
+		if (frame->cfa != cfa || cfa == 0)
+			continue;
+		if (!is_final(frame->fate) || fate == RIP_FRAME_FAILED)
+			frame->fate = fate;
+		return;
+	}
+}

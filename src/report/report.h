@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * report: what happened to a guest: collected while it is stopped, written as text or JSON later.
+ *
+ * Invariants: collecting allocates nothing; writing goes to the caller's sink only, never to a stream. */
+#ifndef RIPCORD_REPORT_H
+#define RIPCORD_REPORT_H
+
+#include "ripcord/ripcord.h"
+#include "unwind/unwind.h"
+
+/* Walks the stack from `context` to the backstop and records the frames. */
+void rip_report_walk(rip_report *report, const struct rip_context *context, bool exact,
+		     const struct rip_memory *memory);
+
+/* Records the bytes at report->pc, as far as they can be read. */
+void rip_report_code(rip_report *report, const struct rip_memory *memory);
+
+/* Records what became of the frame with this CFA. A landing pad that ran or failed is not forgotten when the
+ * frame is passed again afterwards. */
+void rip_report_fate(rip_report *report, uint64_t cfa, rip_frame_fate fate);
+
+#endif

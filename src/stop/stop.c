@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * stop: onto the guest's stack, and back by a stop. */
+#include "stop/stop.h"
+
+/* Itanium C++ ABI 1.2: vendor and language. */
+static const char exception_class[8] = { 'R', 'I', 'P', 'C', 'O', 'R', 'D', 0 };
+
+/* Every unwinder's _Unwind_Resume calls the stop function that the exception names, on the guest's stack,
+ * before it goes on to the next frame (Itanium C++ ABI 1.3, _Unwind_ForcedUnwind). Here the host takes over
+ * instead. */
+static _Unwind_Reason_Code resumed(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+				   struct _Unwind_Exception *exception, struct _Unwind_Context *context,
+				   void *stop)
+{
+	(void)version, (void)actions, (void)class, (void)exception, (void)context;
+	rip_stop_leave(stop, RIP_EVENT_RESUMED);
+}
+
+void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
+{
+	stop->stack = *stack;
+	rip_copy(&stop->exception.exception_class, exception_class, sizeof exception_class);
+	/* libgcc, LLVM's and nongnu's libunwind all keep the stop function and its argument here. */
+	stop->exception.private_1 = (uintptr_t)resumed;
+	stop->exception.private_2 = (uintptr_t)stop;
+}
+
+enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
+			      void *top)
+{
+	stop->inside = true;
+	enum rip_event event = rip_arch_enter(&stop->way, function, argument, top);
+	stop->inside = false;
+	return event;
+}
+
+void rip_stop_leave(struct rip_stop *stop, enum rip_event event)
+{
+	stop->inside = false;
+	stop->exact = false;
+	rip_arch_leave(&stop->way, &stop->at, event);
+}
+
+struct rip_memory rip_stop_memory(const struct rip_stop *stop)
+{
+	struct rip_memory memory = {
+		.low = (uintptr_t)rip_stack_floor(&stop->stack),
+		.high = (uintptr_t)stop->stack.top,
+	};
+	return memory;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * stop: the loop of the forced unwind. */
+#include "stop/stop.h"
+
+#include "stop/pad.h"
+
+/* Landing pads that may run without the stack getting shorter: nested scopes of one frame, and cleanups that
+ * are stopped themselves. More than that go round in circles. */
+enum { PADS_WITHOUT_PROGRESS = 1024 };
+
+struct unwind {
+	struct rip_stop *stop;
+	struct rip_cursor cursor;
+	rip_stop_observer observer;
+	void *context;
+	struct rip_stop_result result;
+	uint64_t pad_cfa;       /* the frame of the last landing pad */
+	unsigned pads_here;     /* landing pads since the stack got shorter */
+};
+
+static void start_from_guest(struct unwind *u)
+{
+	struct rip_memory memory = rip_stop_memory(u->stop);
+
+	rip_cursor_init(&u->cursor, &u->stop->at, u->stop->exact, &memory);
+}
+
+static void tell(struct unwind *u, rip_frame_fate fate)
+{
+	if (u->observer)
+		u->observer(u->context, u->cursor.cfa, fate);
+}
+
+static void abandon(struct unwind *u, rip_status reason)
+{
+	if (!u->result.abandoned)
+		u->result.reason = reason;
+	u->result.abandoned = true;
+	tell(u, RIP_FRAME_ABANDONED);
+}
+
+/* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
+ * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. */
+static void pad_context(const struct unwind *u, const struct rip_pad *pad, struct rip_context *context)
+{
+	*context = u->stop->at;
+	rip_copy(context->reg, u->cursor.reg, sizeof context->reg);
+	context->reg[RIP_REG_RIP] = pad->address;
+	context->reg[RIP_REG_RSP] += u->cursor.row.args_size;
+	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
+	context->reg[RIP_REG_RDX] = (uint64_t)pad->selector;
+}
+
+static bool on_guest_stack(const struct unwind *u, uint64_t sp)
+{
+	return sp >= (uintptr_t)rip_stack_floor(&u->stop->stack) && sp <= (uintptr_t)u->stop->stack.top;
+}
+
+static void count_progress(struct unwind *u)
+{
+	if (u->cursor.cfa > u->pad_cfa)
+		u->pads_here = 0;
+	u->pads_here++;
+	u->pad_cfa = u->cursor.cfa;
+}
+
+/* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
+static rip_status run_pad(struct unwind *u, const struct rip_pad *pad)
+{
+	struct rip_context context;
+	struct rip_stop *stop = u->stop;
+
+	pad_context(u, pad, &context);
+	if (!on_guest_stack(u, context.reg[RIP_REG_RSP]))
+		return RIP_E_CFA;
+	count_progress(u);
+	if (u->pads_here > PADS_WITHOUT_PROGRESS)
+		return RIP_E_LOOP;
+	stop->inside = true;
+	if (rip_arch_land(&stop->way, &context) == RIP_EVENT_RESUMED) {
+		u->result.cleanups_run++;
+		tell(u, RIP_FRAME_CLEANED);
+	} else {
+		u->result.cleanups_failed++;
+		tell(u, RIP_FRAME_FAILED);
+	}
+	start_from_guest(u);
+	return RIP_OK;
+}
+
+/* Deals with the cursor's frame and moves on. END: that was the last one. */
+static rip_status pass_frame(struct unwind *u)
+{
+	struct rip_pad pad;
+
+	if (u->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
+		return RIP_E_END;
+	u->cursor.cfa = 0;
+	rip_status status = rip_cursor_load(&u->cursor);
+	if (status != RIP_OK)
+		return status == RIP_E_NOFDE ? RIP_E_RETURN : status;
+	status = rip_pad_find(&u->cursor, &pad);
+	if (status == RIP_OK && pad.kind == RIP_SITE_PAD)
+		return run_pad(u, &pad);
+	if (status != RIP_OK)
+		abandon(u, status); /* this frame only: its caller can still be found */
+	else
+		tell(u, pad.kind == RIP_SITE_GAP ? RIP_FRAME_GAP : RIP_FRAME_PLAIN);
+	status = rip_cursor_step(&u->cursor);
+	/* The host's frames lie behind the backstop: a stack that ends before is broken. */
+	return status == RIP_E_END ? RIP_E_RETURN : status;
+}
+
+void rip_stop_unwind(struct rip_stop *stop, rip_stop_observer observer, void *context,
+		     struct rip_stop_result *result_ret)
+{
+	struct unwind u = { .stop = stop, .observer = observer, .context = context };
+	rip_status status = RIP_OK;
+
+	start_from_guest(&u);
+	while (status == RIP_OK)
+		status = pass_frame(&u);
+	if (status != RIP_E_END)
+		abandon(&u, status);
+	*result_ret = u.result;
+}
