@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * report: lines of text for people. */
+#include "report/writer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void write_cause(struct rip_writer *w, const rip_report *report)
+{
+	const char *code = rip_report_code_text(report->signal, report->signal_code);
+
+	rip_write(w, "ripcord: guest %s", report->cause == RIP_CAUSE_FAULT ? "stopped by a fault" :
+		  report->cause == RIP_CAUSE_OVERFLOW ? "stopped by a stack overflow" :
+		  rip_cause_name(report->cause));
+	if (report->cause == RIP_CAUSE_RETURNED || report->cause == RIP_CAUSE_EXITED)
+		rip_write(w, ", value %" PRIdPTR, report->value);
+	if (report->signal)
+		rip_write(w, ": %s", rip_report_signal_name(report->signal));
+	if (report->signal && code)
+		rip_write(w, ", %s", code);
+	rip_write(w, "\n");
+	if (report->has_address)
+		rip_write(w, "  %s of address 0x%" PRIxPTR "\n",
+			  report->access == RIP_ACCESS_UNKNOWN ? "access" :
+			  rip_report_access_name(report->access), report->address);
+}
+
+static void write_instruction(struct rip_writer *w, const rip_report *report,
+			      const rip_symbolizer *symbolizer)
+{
+	char text[128];
+
+	if (!report->signal)
+		return;
+	rip_write(w, "  at pc 0x%" PRIxPTR, report->pc);
+	if (rip_report_instruction(symbolizer, report, text, sizeof text)) {
+		rip_write(w, ": %s", text);
+	} else if (report->code_size) {
+		rip_write(w, ":");
+		for (uint32_t i = 0; i < report->code_size; i++)
+			rip_write(w, " %02x", report->code[i]);
+	} else {
+		rip_write(w, ", where no code can be read");
+	}
+	rip_write(w, "\n");
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static void write_frame(struct rip_writer *w, const rip_frame *frame, uint64_t number,
+			const rip_symbolizer *symbolizer)
+{
+	rip_symbol symbol;
+
+	rip_report_symbol(symbolizer, frame->pc, frame->exact, &symbol);
+	rip_write(w, "  #%-3" PRIu64, number);
+	if (symbol.function) {
+		rip_write_string(w, symbol.function);
+		rip_write(w, "+0x%" PRIxPTR, symbol.offset);
+	} else {
+		rip_write(w, "0x%" PRIxPTR, frame->pc);
+	}
+	if (symbol.file) {
+		rip_write(w, " at ");
+		rip_write_string(w, base_name(symbol.file));
+		rip_write(w, ":%d", symbol.line);
+	} else if (symbol.module) {
+		rip_write(w, " in ");
+		rip_write_string(w, base_name(symbol.module));
+	}
+	if (frame->fate != RIP_FRAME_PLAIN)
+		rip_write(w, "  [%s]", rip_report_fate_name(frame->fate));
+	rip_write(w, "\n");
+}
+
+static void write_frames(struct rip_writer *w, const rip_report *report, const rip_symbolizer *symbolizer)
+{
+	uint64_t left_out = report->frames_total - report->frame_count;
+
+	for (uint32_t i = 0; i < report->frame_count; i++) {
+		if (left_out && i == RIP_REPORT_INNER)
+			rip_write(w, "  ... %" PRIu64 " frames left out\n", left_out);
+		write_frame(w, &report->frames[i], i < RIP_REPORT_INNER ? i : i + left_out, symbolizer);
+	}
+	if (report->abandoned && report->walk_end != RIP_E_END)
+		rip_write(w, "  the frames beyond are abandoned: %s\n",
+			  rip_status_text(report->walk_end));
+}
+
+static void write_cleanups(struct rip_writer *w, const rip_report *report)
+{
+	if (report->frames_total == 0)
+		return;
+	rip_write(w, "  cleanups run: %" PRIu64 ", failed: %" PRIu64 "\n", report->cleanups_run,
+		  report->cleanups_failed);
+	if (report->abandoned)
+		rip_write(w, "  not all could be unwound: %s\n", rip_status_text(report->abandon_reason));
+}
+
+rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbolizer,
+			   rip_sink sink, void *context)
+{
+	struct rip_writer writer = { .sink = sink, .context = context };
+
+	if (!report || !sink)
+		return RIP_E_ARGUMENT;
+	write_cause(&writer, report);
+	write_instruction(&writer, report, symbolizer);
+	write_frames(&writer, report, symbolizer);
+	write_cleanups(&writer, report);
+	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
+}
