@@ -1,9 +1,9 @@
 # The test programs. tests/AREA/NAME.c becomes build/tests/AREA/NAME, linked statically with the library
 # so that it reaches internal functions; tests/AREA/NAME.sh is a TAP script; files named *_lib.c,
-# *_guest.c and *_data.c are parts of other tests.
+# *_guest.c and *_data.c are parts of other tests; tests/fuzz/ is built by fuzz.mk.
 
 TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
-             $(filter-out %_lib.c %_guest.c %_data.c,$(wildcard tests/*/*.c)))
+             $(filter-out %_lib.c %_guest.c %_data.c tests/fuzz/%,$(wildcard tests/*/*.c)))
 TEST_SH   := $(wildcard tests/*/*.sh)
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
@@ -19,3 +19,4 @@ test: setup
 	@$(MAKE) --no-print-directory -j$(JOBS) test-only
 
 -include $(TEST_PROG:=.d)
+-include tests/fuzz/fuzz.mk

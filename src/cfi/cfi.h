@@ -18,6 +18,7 @@ enum {
 	RIP_PE_SDATA4 = 0x0b, RIP_PE_SDATA8 = 0x0c,
 	RIP_PE_PCREL = 0x10, RIP_PE_TEXTREL = 0x20, RIP_PE_DATAREL = 0x30, RIP_PE_FUNCREL = 0x40,
 	RIP_PE_ALIGNED = 0x50, RIP_PE_INDIRECT = 0x80, RIP_PE_OMIT = 0xff,
+	RIP_PE_FORMAT = 0x0f, RIP_PE_BASE = 0x70, /* masks: how it is stored, what it counts from */
 };
 
 /* What textrel, datarel and funcrel pointers are relative to; 0 where unknown. */
@@ -56,6 +57,7 @@ struct rip_fde {
 	uint64_t pc_begin, pc_end;   /* [begin, end) */
 	struct rip_pointer lsda;     /* value 0 without */
 	struct rip_bytes instructions;
+	struct rip_pointer_bases bases; /* the section's, and pc_begin as `function` */
 	struct rip_cie cie;
 };
 
@@ -67,7 +69,8 @@ struct rip_cfi_section {
 };
 
 /* Decodes the FDE at `offset` with its CIE. TRUNCATED, OVERFLOW, ENCODING, CIE, FDE (also where the
- * record at `offset` is a CIE), END (a zero length: the end of the table). */
+ * record at `offset` is a CIE), END (a zero length or the section's end: the end of the table).
+ * The range may be empty, or start at 0 where the linker dropped the function. */
 rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_fde *fde_ret);
 
 /* Walks the section: decodes the first FDE at or after *offset (CIEs are passed over) and moves
@@ -75,7 +78,8 @@ rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, st
  * nothing says where the next one starts. */
 rip_status rip_fde_next(const struct rip_cfi_section *section, uint64_t *offset, struct rip_fde *fde_ret);
 
-/* Finds the FDE that covers pc by walking the section. NOFDE; otherwise as rip_fde_next. O(n). */
+/* Finds the FDE that covers pc by walking the section; one whose range starts at 0 covers nothing.
+ * NOFDE; otherwise as rip_fde_next. O(n). */
 rip_status rip_fde_scan(const struct rip_cfi_section *section, uint64_t pc, struct rip_fde *fde_ret);
 
 /* --- .eh_frame_hdr (LSB 10.6.2) --- */
@@ -99,17 +103,25 @@ rip_status rip_cfi_header_find(const struct rip_cfi_header *header, uint64_t pc,
 /* --- Rows (DWARF 5 section 6.4.1) --- */
 
 /* Columns: DWARF registers 0 to 15 are the general registers, 16 the return address. Rules for
- * higher registers (vector, x87, mask) are decoded and dropped: the psABI preserves none. */
-enum { RIP_CFI_COLUMNS = 17, RIP_CFI_RA = 16 };
+ * higher registers (vector, x87, mask) are decoded and dropped: the psABI preserves none. Column 16
+ * always holds the rule of the CIE's return address column, whichever that is. */
+enum { RIP_CFI_COLUMNS = 17, RIP_CFI_RA = 16, RIP_CFI_HIGHEST = 145 /* r31 of APX */ };
 
 enum rip_rule_kind {
 	RIP_RULE_SAME,       /* as in the callee (the default for all but the return address) */
 	RIP_RULE_UNDEFINED,  /* lost; for the return address: this is the outermost frame */
 	RIP_RULE_OFFSET,     /* saved at CFA + offset */
 	RIP_RULE_VAL_OFFSET, /* is CFA + offset */
-	RIP_RULE_REGISTER,   /* in register `reg` */
+	RIP_RULE_REGISTER,   /* in register `reg` of the callee; reg < RIP_CFI_COLUMNS */
 	RIP_RULE_EXPR,       /* saved at the address that `expr` yields */
 	RIP_RULE_VAL_EXPR,   /* is what `expr` yields */
+};
+
+/* A DWARF expression where it stands in the table. */
+struct rip_expr {
+	const uint8_t *data;
+	uint32_t size;
+	uint64_t address;
 };
 
 struct rip_rule {
@@ -117,22 +129,25 @@ struct rip_rule {
 	union {
 		int64_t offset;
 		uint64_t reg;
-		struct { const uint8_t *data; uint32_t size; uint64_t address; } expr;
+		struct rip_expr expr;
 	};
 };
 
 struct rip_cfi_row {
 	uint64_t pc_begin, pc_end;   /* the row holds for every pc in [begin, end) */
 	bool cfa_is_expr;
-	uint8_t cfa_reg;             /* unless cfa_is_expr */
+	uint8_t cfa_reg;             /* unless cfa_is_expr; < RIP_CFI_COLUMNS */
 	int64_t cfa_offset;
-	struct { const uint8_t *data; uint32_t size; uint64_t address; } cfa_expr;
+	struct rip_expr cfa_expr;    /* if cfa_is_expr */
 	struct rip_rule rules[RIP_CFI_COLUMNS];
 	uint64_t args_size;          /* DW_CFA_GNU_args_size: pushed arguments, bytes */
 };
 
 /* Runs the CIE's and the FDE's instructions up to pc. pc must lie in the FDE's range (NOFDE).
- * TRUNCATED, OVERFLOW, CFA_OP, CFA_DEPTH (more than 16 remembered states), REGISTER, ENCODING. */
+ * A return address without a rule is UNDEFINED in column 16 (the outermost frame); a general register
+ * saved in a vector register is UNDEFINED, too, since none of those is kept.
+ * TRUNCATED, OVERFLOW, CFA_OP (also where no instruction defines the CFA), CFA_DEPTH (more than 16
+ * remembered states), REGISTER, ENCODING. Uses some 4 KiB of stack. */
 rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_row *row_ret);
 
 #endif

@@ -42,8 +42,10 @@ rip_status rip_lsda_read(const struct rip_bytes *bytes, uint64_t function,
 			 const struct rip_pointer_bases *bases, struct rip_lsda *lsda_ret);
 
 /* Looks pc up in the call-site table. `pc` is exact: for a return address the caller passes
- * address - 1. A table that is not sorted, or an entry whose pad lies outside of any use, is
- * input too: TRUNCATED, OVERFLOW, ENCODING, LSDA. */
+ * address - 1. A gap reaches from the entry before it (or `function`) to the entry after it (or
+ * UINT64_MAX): the table does not say where the function ends. Entries of no length are passed over.
+ * The table is read no further than the answer. ARGUMENT (pc < function), TRUNCATED, OVERFLOW,
+ * LSDA (entries that overlap or are not in ascending order). */
 rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_site *site_ret);
 
 /* What a forced unwind does with a pad: the first action of the chain that would take it. */
@@ -58,10 +60,15 @@ struct rip_action {
 	int64_t selector;
 };
 
+/* Reads entry `filter` (from 1) of the type table: the address of what is caught, or, where it is
+ * indirect, the address of that. Value 0 catches all. TRUNCATED, OVERFLOW, ENCODING (also for entries of
+ * no fixed size), LSDA (no such entry). */
+rip_status rip_lsda_type(const struct rip_lsda *lsda, uint64_t filter, struct rip_pointer *type_ret);
+
 /* Walks the action chain of a pad. A chain of cleanups and typed handlers is CLEANUP; catch-all
  * (a null type-table entry) wins where it precedes a cleanup; an exception specification (negative
  * filter) is passed over. A cycle in the chain, or one longer than 4,096: LSDA.
- * TRUNCATED, OVERFLOW, ENCODING. */
+ * ARGUMENT (the site is not a PAD), TRUNCATED, OVERFLOW, ENCODING. */
 rip_status rip_lsda_action(const struct rip_lsda *lsda, const struct rip_site *site,
 			   struct rip_action *action_ret);
 

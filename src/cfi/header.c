@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * header: .eh_frame_hdr and its binary search table (LSB 10.6.2). */
+#include "cfi/cfi.h"
+
+enum {
+	HEADER_VERSION = 1,
+	TABLE_ENCODING = RIP_PE_DATAREL | RIP_PE_SDATA4,
+	ROW_SIZE = 8,
+};
+
+static uint64_t read_optional(struct rip_reader *r, uint8_t encoding,
+			      const struct rip_pointer_bases *bases)
+{
+	struct rip_pointer pointer;
+	if (encoding == RIP_PE_OMIT)
+		return 0;
+	pointer = rip_pointer_read(r, encoding, bases);
+	if (pointer.indirect) /* nobody stores these two elsewhere, and this layer could not look */
+		rip_reader_fail(r, RIP_E_ENCODING);
+	return pointer.value;
+}
+
+static void read_table(struct rip_reader *r, uint64_t count, struct rip_cfi_header *header)
+{
+	if (count > rip_reader_left(r) / ROW_SIZE)
+		rip_reader_fail(r, RIP_E_TRUNCATED);
+	header->table = rip_read_block(r, count * ROW_SIZE);
+	header->count = count;
+}
+
+rip_status rip_cfi_header_read(const struct rip_bytes *bytes, struct rip_cfi_header *header_ret)
+{
+	struct rip_reader r = rip_reader_init(bytes);
+	struct rip_pointer_bases bases = { .data = bytes->address };
+	struct rip_cfi_header header = { .base = bytes->address };
+	uint8_t version = rip_read_u8(&r), frame_encoding = rip_read_u8(&r);
+	uint8_t count_encoding = rip_read_u8(&r), table_encoding = rip_read_u8(&r);
+	uint64_t count;
+	if (r.status == RIP_OK && version != HEADER_VERSION)
+		return RIP_E_HEADER;
+	header.eh_frame = read_optional(&r, frame_encoding, &bases);
+	count = read_optional(&r, count_encoding, &bases);
+	if (table_encoding == TABLE_ENCODING)
+		read_table(&r, count, &header);
+	if (r.status == RIP_OK)
+		*header_ret = header;
+	return r.status;
+}
+
+/* One number of the table: column 0 is where the function starts, column 1 where its FDE is. */
+static uint64_t cell(const struct rip_cfi_header *header, uint64_t row, unsigned column)
+{
+	struct rip_reader r = rip_reader_at(&header->table, row * ROW_SIZE + column * 4);
+	return header->base + (uint64_t)(int32_t)rip_read_u32(&r);
+}
+
+/* Rows before `low` start at or below pc, rows from `high` on start above it. Of rows with one start
+ * the last is found: GNU ld puts the longest there, the others being empty. */
+rip_status rip_cfi_header_find(const struct rip_cfi_header *header, uint64_t pc, uint64_t *fde_ret)
+{
+	uint64_t low = 0, high = header->count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (cell(header, middle, 0) <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return RIP_E_NOFDE;
+	*fde_ret = cell(header, low - 1, 1);
+	return RIP_OK;
+}

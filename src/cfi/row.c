@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ * row: executes call frame instructions up to one pc (DWARF 5 sections 6.4.2 and 6.4.3). */
+#include "cfi/instruction.h"
+
+enum { DEPTH_MAX = 16 };
+
+enum cfa_state { CFA_UNSET, CFA_OFFSET, CFA_EXPRESSION };
+
+/* What remember_state keeps: the CFA and all rules, but not args_size, as in libgcc: it counts what is
+ * pushed, and a jump around a call pushes nothing. A rule's value is an instruction's. Far smaller than
+ * a row, so that a program's worst case fits a small stack. */
+struct state {
+	enum cfa_state cfa;
+	uint8_t cfa_reg;
+	uint8_t kinds[RIP_CFI_COLUMNS]; /* enum rip_rule_kind */
+	uint64_t cfa_value;
+	uint64_t values[RIP_CFI_COLUMNS];
+};
+
+/* Invariant: begin <= pc < end, and all between has the rules in `now`, once `done` or out of
+ * instructions. */
+struct machine {
+	const struct rip_fde *fde;
+	uint64_t pc, begin, end;
+	uint64_t args_size;
+	bool in_cie, done;
+	unsigned depth;
+	struct state now, initial;
+	struct state saved[DEPTH_MAX]; /* the first `depth`; the others are never written */
+};
+
+static void machine_init(struct machine *m, const struct rip_fde *fde, uint64_t pc)
+{
+	m->fde = fde;
+	m->pc = pc;
+	m->begin = fde->pc_begin;
+	m->end = fde->pc_end;
+	m->args_size = 0;
+	m->in_cie = true;
+	m->done = false;
+	m->depth = 0;
+	m->now = (struct state){ .cfa = CFA_UNSET }; /* every rule SAME */
+}
+
+/* --- Instructions --- */
+
+/* Rows are in ascending order, and a CIE has only the first. */
+static rip_status move_to(struct machine *m, uint64_t location)
+{
+	if (m->in_cie || location < m->begin)
+		return RIP_E_CFA_OP;
+	m->done = location > m->pc;
+	if (!m->done)
+		m->begin = location;
+	else if (location < m->end)
+		m->end = location;
+	return RIP_OK;
+}
+
+static rip_status advance(struct machine *m, uint64_t delta)
+{
+	uint64_t location = m->begin + delta;
+	return location < delta ? RIP_E_OVERFLOW : move_to(m, location);
+}
+
+static rip_status define_cfa(struct machine *m, uint64_t reg, uint64_t offset)
+{
+	if (reg >= RIP_CFI_COLUMNS)
+		return RIP_E_REGISTER;
+	m->now.cfa = CFA_OFFSET;
+	m->now.cfa_reg = (uint8_t)reg;
+	m->now.cfa_value = offset;
+	return RIP_OK;
+}
+
+/* These two change half of a definition, so there must be one. */
+static rip_status change_cfa_register(struct machine *m, uint64_t reg)
+{
+	return m->now.cfa == CFA_OFFSET ? define_cfa(m, reg, m->now.cfa_value) : RIP_E_CFA_OP;
+}
+
+static rip_status change_cfa_offset(struct machine *m, uint64_t offset)
+{
+	return m->now.cfa == CFA_OFFSET ? define_cfa(m, m->now.cfa_reg, offset) : RIP_E_CFA_OP;
+}
+
+static rip_status define_cfa_expression(struct machine *m, uint64_t block)
+{
+	m->now.cfa = CFA_EXPRESSION;
+	m->now.cfa_value = block;
+	return RIP_OK;
+}
+
+/* The caller's registers are restored from general registers and memory only. */
+static rip_status set_rule(struct machine *m, const struct rip_cfa_insn *insn)
+{
+	bool lost = insn->rule == RIP_RULE_REGISTER && insn->value >= RIP_CFI_COLUMNS;
+	if (insn->reg >= RIP_CFI_COLUMNS)
+		return RIP_OK;
+	if (lost && insn->reg == m->fde->cie.return_register)
+		return RIP_E_REGISTER;
+	m->now.kinds[insn->reg] = lost ? RIP_RULE_UNDEFINED : (uint8_t)insn->rule;
+	m->now.values[insn->reg] = insn->value;
+	return RIP_OK;
+}
+
+static rip_status restore(struct machine *m, uint64_t reg)
+{
+	if (m->in_cie)
+		return RIP_E_CFA_OP;
+	if (reg >= RIP_CFI_COLUMNS)
+		return RIP_OK;
+	m->now.kinds[reg] = m->initial.kinds[reg];
+	m->now.values[reg] = m->initial.values[reg];
+	return RIP_OK;
+}
+
+static rip_status remember(struct machine *m)
+{
+	if (m->depth == DEPTH_MAX)
+		return RIP_E_CFA_DEPTH;
+	m->saved[m->depth++] = m->now;
+	return RIP_OK;
+}
+
+static rip_status recall(struct machine *m)
+{
+	if (m->depth == 0)
+		return RIP_E_CFA_DEPTH;
+	m->now = m->saved[--m->depth];
+	return RIP_OK;
+}
+
+static rip_status set_args_size(struct machine *m, uint64_t size)
+{
+	m->args_size = size;
+	return RIP_OK;
+}
+
+static rip_status execute(struct machine *m, const struct rip_cfa_insn *insn)
+{
+	switch (insn->kind) {
+	case RIP_CFA_NOP:
+		return RIP_OK;
+	case RIP_CFA_ADVANCE:
+		return advance(m, insn->value);
+	case RIP_CFA_SET_LOC:
+		return move_to(m, insn->value);
+	case RIP_CFA_DEFINE:
+		return define_cfa(m, insn->reg, insn->value);
+	case RIP_CFA_REGISTER:
+		return change_cfa_register(m, insn->reg);
+	case RIP_CFA_OFFSET:
+		return change_cfa_offset(m, insn->value);
+	case RIP_CFA_EXPRESSION:
+		return define_cfa_expression(m, insn->value);
+	case RIP_CFA_RULE:
+		return set_rule(m, insn);
+	case RIP_CFA_RESTORE:
+		return restore(m, insn->reg);
+	case RIP_CFA_REMEMBER:
+		return remember(m);
+	case RIP_CFA_RECALL:
+		return recall(m);
+	case RIP_CFA_ARGS_SIZE:
+		return set_args_size(m, insn->value);
+	default:
+		return RIP_E_CFA_OP;
+	}
+}
+
+/* --- Programs --- */
+
+static rip_status run(struct machine *m, const struct rip_bytes *instructions)
+{
+	struct rip_reader r = rip_reader_init(instructions);
+	rip_status status = RIP_OK;
+	while (status == RIP_OK && !m->done && rip_reader_left(&r) != 0) {
+		struct rip_cfa_insn insn = rip_cfa_read(&r, m->fde);
+		status = r.status != RIP_OK ? r.status : execute(m, &insn);
+	}
+	return status;
+}
+
+static rip_status run_both(struct machine *m)
+{
+	rip_status status = run(m, &m->fde->cie.instructions);
+	if (status != RIP_OK)
+		return status;
+	m->initial = m->now;
+	m->in_cie = false;
+	status = run(m, &m->fde->instructions);
+	if (status == RIP_OK && m->now.cfa == CFA_UNSET)
+		return RIP_E_CFA_OP;
+	return status;
+}
+
+/* --- The result --- */
+
+/* The block whose length stands at `address`. The decoder has seen it, so it is there. Where an FDE
+ * overlaps its CIE, both hold the same bytes. */
+static struct rip_expr expression_at(const struct rip_fde *fde, uint64_t address)
+{
+	const struct rip_bytes *cie = &fde->cie.instructions;
+	const struct rip_bytes *from = address - cie->address < cie->size ? cie : &fde->instructions;
+	struct rip_reader r = rip_reader_at(from, address - from->address);
+	struct rip_bytes block = rip_read_block(&r, rip_read_uleb(&r));
+	return (struct rip_expr){ block.data, (uint32_t)block.size, block.address };
+}
+
+static struct rip_rule rule_of(const struct rip_fde *fde, const struct state *state, unsigned column)
+{
+	struct rip_rule rule = { .kind = state->kinds[column] };
+	uint64_t value = state->values[column];
+	switch (rule.kind) {
+	case RIP_RULE_OFFSET:
+	case RIP_RULE_VAL_OFFSET:
+		rule.offset = (int64_t)value;
+		break;
+	case RIP_RULE_REGISTER:
+		rule.reg = value;
+		break;
+	case RIP_RULE_EXPR:
+	case RIP_RULE_VAL_EXPR:
+		rule.expr = expression_at(fde, value);
+		break;
+	default:
+		break;
+	}
+	return rule;
+}
+
+/* "Same as in the callee" would be the pc itself for column 16, a caller that calls itself for ever: no
+ * rule means no caller. Any other column that keeps its value is a link register: the return address is
+ * in it. */
+static void put_return_rule(struct rip_cfi_row *row, uint64_t return_register)
+{
+	struct rip_rule rule = row->rules[return_register];
+	if (rule.kind == RIP_RULE_SAME && return_register == RIP_CFI_RA)
+		rule.kind = RIP_RULE_UNDEFINED;
+	else if (rule.kind == RIP_RULE_SAME)
+		rule = (struct rip_rule){ .kind = RIP_RULE_REGISTER, .reg = return_register };
+	row->rules[RIP_CFI_RA] = rule;
+}
+
+static void put_cfa(const struct machine *m, struct rip_cfi_row *row)
+{
+	row->cfa_is_expr = m->now.cfa == CFA_EXPRESSION;
+	row->cfa_reg = row->cfa_is_expr ? 0 : m->now.cfa_reg;
+	row->cfa_offset = row->cfa_is_expr ? 0 : (int64_t)m->now.cfa_value;
+	row->cfa_expr = (struct rip_expr){ NULL, 0, 0 };
+	if (row->cfa_is_expr)
+		row->cfa_expr = expression_at(m->fde, m->now.cfa_value);
+}
+
+static void put_row(const struct machine *m, struct rip_cfi_row *row)
+{
+	row->pc_begin = m->begin;
+	row->pc_end = m->end;
+	row->args_size = m->args_size;
+	put_cfa(m, row);
+	for (unsigned column = 0; column < RIP_CFI_COLUMNS; column++)
+		row->rules[column] = rule_of(m->fde, &m->now, column);
+	put_return_rule(row, m->fde->cie.return_register);
+}
+
+rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_row *row_ret)
+{
+	struct machine m;
+	rip_status status;
+	if (pc < fde->pc_begin || pc >= fde->pc_end)
+		return RIP_E_NOFDE;
+	if (fde->cie.return_register >= RIP_CFI_COLUMNS)
+		return RIP_E_REGISTER;
+	machine_init(&m, fde, pc);
+	status = run_both(&m);
+	if (status == RIP_OK)
+		put_row(&m, row_ret);
+	return status;
+}
