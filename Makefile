@@ -7,6 +7,8 @@
 # Variables: CC, CXX, CFLAGS, SAN=address,undefined (a build of its own below build/).
 
 MAKEFLAGS += --no-builtin-rules
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -53,17 +55,17 @@ all: $(LIBS) $(TOOL) $(GUEST_PARTS)
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c $< -o $@
+	$(Q)$(COMPILE) -c $< -o $@
 $(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -g -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) -g -MMD -MP -c $< -o $@
 $(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c $< -o $@
+	$(Q)$(COMPILE) -c $< -o $@
 # Guest parts run inside guests: plain code without the sanitizers.
 $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
+	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -MMD -MP -c $< -o $@
 
 $(BUILD)/lib/libripcord.a: $(LIB_OBJ)
@@ -71,28 +73,28 @@ $(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/lib/libripcord.so: $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord.so -Wl,-z,defs -Wl,-z,now $^ -o $@ -lgcc_s
+	$(Q)$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord.so -Wl,-z,defs -Wl,-z,now $^ -o $@ -lgcc_s
 $(BUILD)/lib/libripcord-symbolize.so: $(SYM_OBJ) $(BUILD)/lib/libripcord.so
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord-symbolize.so -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' \
+	$(Q)$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord-symbolize.so -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' \
 	    $(SYM_OBJ) -o $@ -L$(BUILD)/lib -lripcord $(LDLIBS_SYMBOLIZE)
 
 $(TOOL): $(TOOL_OBJ) $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord-symbolize.so
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(TOOL_OBJ) -o $@ -L$(BUILD)/lib -lripcord-symbolize -lripcord \
+	$(Q)$(CC) $(SANFLAGS) $(TOOL_OBJ) -o $@ -L$(BUILD)/lib -lripcord-symbolize -lripcord \
 	    -Wl,-rpath,'$$ORIGIN/../lib'
 
 $(BUILD)/lib/ripcord/guest_start.o: $(BUILD)/obj/tools/guest/start.c.o
 	@mkdir -p $(@D)
-	cp $< $@
+	$(Q)cp $< $@
 $(BUILD)/lib/ripcord/libripcord-guest.a: $(filter-out %/start.c.o,$(STUB_OBJ))
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 -include tests/tests.mk
 -include examples/examples.mk

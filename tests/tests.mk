@@ -6,9 +6,13 @@ TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
              $(filter-out %_lib.c %_guest.c %_data.c tests/fuzz/%,$(wildcard tests/*/*.c)))
 TEST_SH   := $(wildcard tests/*/*.sh)
 
+# Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
+GUEST_FLAGS := -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions -fstack-clash-protection
+TEST_COMPILE = $(subst $(CC) -std,gcc -std,$(COMPILE)) $(GUEST_FLAGS) -Itests
+
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(COMPILE) -Itests $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
+	$(Q)$(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
 
 TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
