@@ -18,7 +18,7 @@ static void read_range(struct rip_reader *r, struct rip_fde *fde)
 	fde->pc_begin = rip_pointer_read(r, encoding, &fde->bases).value;
 	size = rip_pointer_read(r, encoding & RIP_PE_FORMAT, &fde->bases).value;
 	fde->pc_end = fde->pc_begin + size;
-	if (fde->pc_end < fde->pc_begin)
+	if (size > INT64_MAX || fde->pc_end < fde->pc_begin) /* negative, or past the last address */
 		rip_reader_fail(r, RIP_E_FDE);
 	fde->bases.function = fde->pc_begin;
 }
