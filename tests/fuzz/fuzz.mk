@@ -1,0 +1,26 @@
+# The fuzzers of the byte-to-row layers: make fuzz SECONDS=60. Each starts from the committed seeds in
+# tests/fuzz/corpus/NAME; what it finds on the way stays below build/. make fuzz-seeds writes the seeds.
+
+FUZZ_CC    ?= clang-14
+SECONDS    ?= 60
+FUZZ_NAMES := cfi header lsda
+FUZZ_DIR   := $(BUILD)/fuzz
+FUZZ_SRC   := $(wildcard src/base/*.c src/cfi/*.c src/lsda/*.c)
+
+$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard src/base/*.h src/cfi/*.h src/lsda/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all $< $(FUZZ_SRC) -o $@
+
+.PHONY: fuzz fuzz-seeds $(FUZZ_NAMES:%=fuzz-%)
+fuzz: $(FUZZ_NAMES:%=fuzz-%)
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(FUZZ_DIR)/fuzz_%
+	@mkdir -p $(FUZZ_DIR)/corpus/$*
+	$< -max_total_time=$(SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ_DIR)/$*- $(FUZZ_DIR)/corpus/$* tests/fuzz/corpus/$*
+
+$(FUZZ_DIR)/seeds: tests/fuzz/seeds.c tests/table_builder.h
+	@mkdir -p $(@D)
+	$(COMPILE) -Itests $< -o $@
+fuzz-seeds: $(FUZZ_DIR)/seeds
+	$< tests/fuzz/corpus
