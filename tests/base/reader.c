@@ -102,6 +102,8 @@ static void test_sleb(void)
 		{ TB(0x81, 0x7f), (uint64_t)-127, RIP_OK, "sleb -127 (DWARF 5 section 7.6)" },
 		{ TB(NINE_BYTES(0xff), 0x00), INT64_MAX, RIP_OK, "sleb 2^63-1" },
 		{ TB(NINE_BYTES(0x80), 0x7f), (uint64_t)INT64_MIN, RIP_OK, "sleb -2^63" },
+		{ TB(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40), (uint64_t)-1 << 62, RIP_OK,
+		  "sleb -2^62, in nine bytes" },
 		{ TB(NINE_BYTES(0xff), 0x01), 0, RIP_E_OVERFLOW, "sleb 2^64-1 does not fit" },
 		{ TB(NINE_BYTES(0xff), 0x7e), 0, RIP_E_OVERFLOW, "sleb below -2^63 does not fit" },
 		{ TB(0xfe, NINE_BYTES(0xff), 0xff, 0x7f), (uint64_t)-2, RIP_OK, "sleb -2, padded" },
