@@ -43,15 +43,19 @@ LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(LIB_SRC))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
 TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c))
 STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c))
+HEADERS  := $(wildcard include/ripcord/*.h)
 
 LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
         $(BUILD)/lib/libripcord-symbolize.a $(BUILD)/lib/libripcord-symbolize.so
 TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
-GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a
+GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
+               $(BUILD)/lib/ripcord/include/sys/cdefs.h
+# The build tree looks like an installed one, so that the command finds its parts in both.
+PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 
 .PHONY: all run test test-all install clean setup setup-all
-all: $(LIBS) $(TOOL) $(GUEST_PARTS)
+all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC)
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
@@ -88,13 +92,20 @@ $(TOOL): $(TOOL_OBJ) $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord-symboliz
 	$(Q)$(CC) $(SANFLAGS) $(TOOL_OBJ) -o $@ -L$(BUILD)/lib -lripcord-symbolize -lripcord \
 	    -Wl,-rpath,'$$ORIGIN/../lib'
 
-$(BUILD)/lib/ripcord/guest_start.o: $(BUILD)/obj/tools/guest/start.c.o
+$(BUILD)/lib/ripcord/guest_start.o: tools/guest/start.S
 	@mkdir -p $(@D)
-	$(Q)cp $< $@
-$(BUILD)/lib/ripcord/libripcord-guest.a: $(filter-out %/start.c.o,$(STUB_OBJ))
+	$(Q)$(CC) -c $< -o $@
+$(BUILD)/lib/ripcord/libripcord-guest.a: $(STUB_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
+$(BUILD)/lib/ripcord/include/%: tools/guest/include/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(BUILD)/include/%: include/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 
 -include tests/tests.mk
 -include examples/examples.mk

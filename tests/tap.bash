@@ -1,0 +1,33 @@
+# Sourced by the shell tests: TAP, and a directory of the test's own that goes away with it.
+count=0 failed=0
+build=$(cd "$BUILD" && pwd) ripcord=$build/bin/ripcord top=$(pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/ripcord test.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# ok NAME COMMAND...: the command succeeds.
+ok() {
+	local name=$1; shift
+	count=$((count + 1))
+	if "$@" >"$work/ok.log" 2>&1; then echo "ok $count - $name"; return; fi
+	failed=$((failed + 1))
+	echo "not ok $count - $name"
+	sed 's/^/# /' "$work/ok.log" | head -20
+}
+# is NAME GOT EXPECTED
+is() {
+	count=$((count + 1))
+	if [ "$2" = "$3" ]; then echo "ok $count - $1"; return; fi
+	failed=$((failed + 1))
+	echo "not ok $count - $1"
+	printf '      got %s\n expected %s\n' "$2" "$3" | sed 's/^/# /'
+}
+# status COMMAND...: prints its exit status; its output goes to $work/out and $work/err.
+status() {
+	"$@" >"$work/out" 2>"$work/err" </dev/null
+	echo $?
+}
+finish() {
+	echo "1..$count"
+	[ "$failed" = 0 ]
+	exit
+}

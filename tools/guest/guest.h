@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * guest: the parts that `ripcord cc` links into every guest, in front of libc's functions that end a
+ * process.
+ *
+ * Invariants: every function here is hidden (no other module sees it) and weak (the user's own function
+ * of that name wins); with no guest on this thread it does exactly what libc's does. */
+#ifndef RIPCORD_TOOLS_GUEST_H
+#define RIPCORD_TOOLS_GUEST_H
+
+#include "program/link.h"
+
+#define STUB __attribute__((weak, visibility("hidden")))
+
+/* libc's own function of the same name, by its versioned symbol: `exit` alone would be the stub. */
+#define LIBC(name, version) __asm__(".symver libc_" #name ", " #name "@GLIBC_" version)
+
+extern struct rip_link rip_link __attribute__((visibility("hidden")));
+
+/* Ends this thread's guest; returns where there is none. */
+void rip_end_guest(enum rip_end how, int status) __attribute__((visibility("hidden")));
+
+/* What link.c calls of handlers.c; weak there, since a guest without handlers has no handlers.o. */
+bool rip_run_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));
+void rip_drop_handlers(void) __attribute__((weak, visibility("hidden")));
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * link: this module's struct rip_link, and the note by which it is found. */
+#include <stddef.h>
+
+#include "guest.h"
+
+int main(int, char **, char **) __attribute__((weak, visibility("hidden")));
+
+static bool run_handler(enum rip_end list)
+{
+	return rip_run_handler && rip_run_handler(list);
+}
+
+static void drop_handlers(void)
+{
+	if (rip_drop_handlers)
+		rip_drop_handlers();
+}
+
+struct rip_link rip_link = {
+	.magic = RIP_LINK_MAGIC,
+	.version = RIP_LINK_VERSION,
+	.size = sizeof(struct rip_link),
+	.main = main,
+	.run_handler = run_handler,
+	.drop_handlers = drop_handlers,
+};
+
+/* namesz, descsz, type, name, desc: see link.h. */
+__asm__(".pushsection .note.ripcord, \"a\", @note\n"
+	".balign 4\n"
+	".long 8, 8, 1\n"
+	".asciz \"Ripcord\"\n"
+	".quad rip_link - .\n"
+	".popsection");
+
+void rip_end_guest(enum rip_end how, int status)
+{
+	const struct rip_hooks *hooks = __atomic_load_n(&rip_link.hooks, __ATOMIC_ACQUIRE);
+	if (hooks)
+		hooks->end(how, status);
+}
