@@ -14,6 +14,9 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
 
+TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
+$(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
+
 TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
 .PHONY: test-only

@@ -19,6 +19,7 @@
 
 #include "ripcord/status.h"
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -192,10 +193,15 @@ rip_status rip_program_open(const char *path, const char *entry, rip_program **p
 rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, char **argv,
 			   rip_outcome *outcome_ret);
 
+/* Whether the last run went to its end as a process does: the entry returned or exit() was called, every
+ * atexit handler ran and stdio was flushed. False after _exit(), quick_exit() and any stop. */
+bool rip_program_finished(const rip_program *program);
+
 /* Unloads it. No guest may run in it. NULL is allowed. */
 void rip_program_close(rip_program *program);
 
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif

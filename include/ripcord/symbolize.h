@@ -6,6 +6,7 @@
 
 #include "ripcord/ripcord.h"
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -18,4 +19,5 @@ void rip_symbolizer_destroy(rip_symbolizer *symbolizer);
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop
 #endif

@@ -39,7 +39,10 @@ struct rip_link {
 	char magic[8];
 	uint32_t version, size;
 	int (*main)(int, char **, char **);   /* NULL in a library */
-	/* Runs the youngest handler that is left; false if none was. */
+	/* When the youngest handler that is left was registered, CLOCK_MONOTONIC in ns; 0: none is.
+	 * Handlers run in the reverse order of their registration across modules too. */
+	uint64_t (*youngest_handler)(enum rip_end list);
+	/* Runs it; false if none was left. */
 	bool (*run_handler)(enum rip_end list);
 	void (*drop_handlers)(void);
 	/* Written by the library */

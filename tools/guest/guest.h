@@ -20,6 +20,7 @@ extern struct rip_link rip_link __attribute__((visibility("hidden")));
 void rip_end_guest(enum rip_end how, int status) __attribute__((visibility("hidden")));
 
 /* What link.c calls of handlers.c; weak there, since a guest without handlers has no handlers.o. */
+uint64_t rip_youngest_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));
 bool rip_run_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));
 void rip_drop_handlers(void) __attribute__((weak, visibility("hidden")));
 

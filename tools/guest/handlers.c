@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "guest.h"
 
@@ -24,6 +25,7 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
 
 struct handler {
 	struct handler *next;
+	uint64_t time;                   /* of registration */
 	void (*plain)(void);             /* either this */
 	void (*with_argument)(void *);   /* or this */
 	void *argument;
@@ -40,6 +42,12 @@ static struct handler *pop(struct list *list)
 	while (handler && !atomic_compare_exchange_weak(&list->head, &handler, handler->next))
 		;
 	return handler;
+}
+
+uint64_t rip_youngest_handler(enum rip_end which)
+{
+	const struct handler *handler = lists[which].head;
+	return handler ? handler->time : 0;
 }
 
 bool rip_run_handler(enum rip_end which)
@@ -89,6 +97,13 @@ static int tell_libc(enum rip_end which)
 	return failed;
 }
 
+static uint64_t now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 static int push(enum rip_end which, struct handler value)
 {
 	struct handler *handler = malloc(sizeof *handler);
@@ -97,6 +112,7 @@ static int push(enum rip_end which, struct handler value)
 		return -1;
 	}
 	*handler = value;
+	handler->time = now();
 	handler->next = lists[which].head;
 	while (!atomic_compare_exchange_weak(&lists[which].head, &handler->next, handler))
 		;

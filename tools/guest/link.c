@@ -6,6 +6,11 @@
 
 int main(int, char **, char **) __attribute__((weak, visibility("hidden")));
 
+static uint64_t youngest_handler(enum rip_end list)
+{
+	return rip_youngest_handler ? rip_youngest_handler(list) : 0;
+}
+
 static bool run_handler(enum rip_end list)
 {
 	return rip_run_handler && rip_run_handler(list);
@@ -22,6 +27,7 @@ struct rip_link rip_link = {
 	.version = RIP_LINK_VERSION,
 	.size = sizeof(struct rip_link),
 	.main = main,
+	.youngest_handler = youngest_handler,
 	.run_handler = run_handler,
 	.drop_handlers = drop_handlers,
 };

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * run: a program's life as a guest: its entry, then what exit() does in a process: atexit handlers, and
+ * the flushing of stdio. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "program/program.h"
+
+static intptr_t call_entry(void *context)
+{
+	struct rip_program_run *run = context;
+	return run->program->entry(run->argc, run->argv, environ);
+}
+
+/* Each handler is taken off its list before it runs: coming back here after one of them ended the
+ * guest goes on with the next. */
+static intptr_t finish(void *context)
+{
+	struct rip_program_run *run = context;
+	while (rip_modules_run_handler(run->program, run->how))
+		;
+	run->flushing = true;
+	if (run->how == RIP_END_EXIT) {
+		fflush(NULL);
+		run->done = true;
+	}
+	return 0;
+}
+
+static bool ended_plainly(const rip_outcome *outcome)
+{
+	return outcome->cause == RIP_CAUSE_RETURNED || outcome->cause == RIP_CAUSE_EXITED;
+}
+
+static bool has_to_finish(const struct rip_program_run *run, const rip_outcome *outcome)
+{
+	return ended_plainly(outcome) && (run->how == RIP_END_EXIT || run->how == RIP_END_QUICK);
+}
+
+/* A handler may call exit() itself: POSIX leaves that undefined, glibc goes on with the remaining
+ * handlers and takes the new status. So does this. */
+static rip_status finish_program(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
+{
+	rip_status status = RIP_OK;
+	do {
+		run->asked = false;
+		status = rip_guest_again(guest, finish, run, outcome);
+	} while (status == RIP_OK && run->asked && !run->flushing && has_to_finish(run, outcome));
+	return status;
+}
+
+rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, char **argv,
+			   rip_outcome *outcome_ret)
+{
+	struct rip_program_run run = {
+		.program = program, .process = getpid(), .how = RIP_END_EXIT, .argc = argc, .argv = argv,
+	};
+	rip_outcome outcome;
+	if (!program || !guest || !argv || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	rip_modules_claim(program);
+	void *earlier = rip_guest_data(guest);
+	rip_guest_set_data(guest, &run);
+	rip_status status = rip_run(guest, call_entry, &run, &outcome);
+	if (status == RIP_OK && has_to_finish(&run, &outcome))
+		status = finish_program(&run, guest, &outcome);
+	rip_guest_set_data(guest, earlier);
+	if (status != RIP_OK)
+		return status;
+	program->finished = run.done;
+	rip_modules_drop_handlers(program);
+	*outcome_ret = outcome;
+	return RIP_OK;
+}
+
+bool rip_program_finished(const rip_program *program)
+{
+	return program && program->finished;
+}
