@@ -106,6 +106,24 @@ $(BUILD)/include/%: include/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
+# --- Install -----------------------------------------------------------------------------------
+
+INSTALL  ?= install
+DEST      = $(DESTDIR)$(PREFIX)
+PC_FILES := $(patsubst pkgconfig/%.pc.in,%,$(wildcard pkgconfig/*.pc.in))
+
+install: all
+	$(INSTALL) -d '$(DEST)/bin' '$(DEST)/lib/pkgconfig' '$(DEST)/lib/ripcord/include/sys' \
+	    '$(DEST)/include/ripcord' '$(DEST)/share/man/man1'
+	$(INSTALL) -m 755 $(TOOL) '$(DEST)/bin'
+	$(INSTALL) -m 644 $(filter %.a,$(LIBS)) '$(DEST)/lib'
+	$(INSTALL) -m 755 $(filter %.so,$(LIBS)) '$(DEST)/lib'
+	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
+	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'
+	$(INSTALL) -m 644 $(HEADERS) '$(DEST)/include/ripcord'
+	$(INSTALL) -m 644 $(wildcard man/*.1) '$(DEST)/share/man/man1'
+	for pc in $(PC_FILES); do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' \
+	    pkgconfig/$$pc.pc.in >'$(DEST)/lib/pkgconfig/'$$pc.pc || exit; done
 
 -include tests/tests.mk
 -include examples/examples.mk
