@@ -30,7 +30,9 @@ BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wno-missing-field-initializers
 CPPFLAGS += -Iinclude -Isrc -Isrc/arch/x86_64 -D_GNU_SOURCE -DRIPCORD_VERSION='"$(VERSION)"'
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+# Frames that are unwound from outside leave their red zones poisoned: none are made.
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+            $(if $(findstring address,$(SAN)),$(if $(findstring clang,$(CC)),-mllvm -asan-stack=0,--param=asan-stack=0)))
 COMPILE   = $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden \
             -fasynchronous-unwind-tables -MMD -MP
 LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis

@@ -38,8 +38,8 @@ int main(int argc, char **argv)
 	return 11;
 }
 EOF
-ok "build" "$ripcord" cc -D_GNU_SOURCE end.c -o prog
-mkdir plain && gcc -D_GNU_SOURCE end.c -o plain/prog
+ok "build" "$ripcord" cc end.c -o prog
+mkdir plain && gcc end.c -o plain/prog
 for how in return exit _exit _Exit quick_exit abort err errx error error_at_line pthread_exit thrd_exit; do
 	want=$(cd plain; status ./prog $how) want_text=$(cat out err 2>/dev/null)
 	want_text=$(cat "$work/out" "$work/err")
