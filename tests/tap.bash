@@ -1,4 +1,6 @@
 # Sourced by the shell tests: TAP, and a directory of the test's own that goes away with it.
+: "${BUILD:=build}"
+unset MAKEFLAGS MFLAGS MAKELEVEL # a make that a test runs is its own
 count=0 failed=0
 build=$(cd "$BUILD" && pwd) ripcord=$build/bin/ripcord top=$(pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/ripcord test.XXXXXX") || exit 1

@@ -72,6 +72,11 @@ for how in exit _exit quick_exit err pthread_exit abort assert null divide $free
 	HOLD=1 status "$ripcord" run ./end $how >status
 	is "$how: the cleanup of its frame ran once" "$(grep -c '^released$' "$work/err")" 1
 done
+HOLD=1 status "$ripcord" run ./end fork >status
+is "fork: the child is a process of its own, the cleanup is the parent's" "$(grep -c '^released$' "$work/err")" 1
+ok "with the user's own -lc" "$ripcord" cc -w -lc end.c -lc -o end_lc
+HOLD=1 status "$ripcord" run ./end_lc exit >status
+is "exit still ends the guest" "$(cat status; grep -c '^released$' "$work/err")" $'44\n1'
 
 said() { # on standard error, but for AddressSanitizer's remarks on a strange stack
 	[ -n "$SAN" ] || cat "$work/err"

@@ -181,8 +181,20 @@ static void add_link_input(struct words *command, const char *path)
 	words_add(command, path);
 }
 
-/* The archive stands before libc, also before an -lc of the user's: the linker takes a member only
- * for a symbol that is still undefined. */
+/* Where the user names libc, the archive must come before it, and its functions be asked for: the linker
+ * takes a member only for a symbol that is undefined so far. */
+static void add_archive_early(struct words *command, const char *archive)
+{
+	static const char *const names[] = {
+		"exit", "_exit", "_Exit", "quick_exit", "abort", "pthread_exit", "thrd_exit", "atexit",
+		"at_quick_exit", "__cxa_atexit", "dlopen", "err", "errx", "verr", "verrx", "error",
+		"error_at_line", NULL,
+	};
+	for (const char *const *name = names; *name; name++)
+		words_add(command, words_format("-Wl,-u,%s", *name));
+	add_link_input(command, archive);
+}
+
 static void add_user_words(struct words *command, const struct words *given, const char *archive)
 {
 	for (size_t i = 0; i < given->count; i++) {
@@ -190,7 +202,7 @@ static void add_user_words(struct words *command, const struct words *given, con
 		if (in_list(contradictions, word))
 			continue;
 		if (archive && is(word, "-lc"))
-			add_link_input(command, archive);
+			add_archive_early(command, archive);
 		words_add(command, word);
 		if (in_list(with_argument, word) && i + 1 < given->count)
 			words_add(command, given->items[++i]);
