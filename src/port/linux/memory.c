@@ -20,10 +20,11 @@ static long syscall4(long number, long a, long b, long c, long d)
 }
 
 /* rt_sigprocmask copies the new set in before it looks at `how`, so an impossible `how` asks whether
- * eight bytes can be read and changes nothing. */
+ * eight bytes can be read and changes nothing. A NULL set it does not look at. */
 static bool word_readable(uint64_t address)
 {
-	return syscall4(SYS_rt_sigprocmask, ~0L, (long)address, 0, 8) != -EFAULT;
+	return address != 0 &&
+	       syscall4(SYS_rt_sigprocmask, ~0L, (long)address, 0, 8) != -EFAULT;
 }
 
 bool rip_port_readable(uint64_t address, size_t size)
