@@ -7,6 +7,7 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 {
 	cursor->memory = *memory;
 	cursor->exact = exact;
+	cursor->jumps = 0;
 	rip_copy(cursor->reg, context->reg, sizeof cursor->reg);
 }
 
@@ -34,17 +35,86 @@ static rip_status compute_cfa(struct rip_cursor *cursor)
 	return RIP_OK;
 }
 
-/* What a call leaves on the stack; other numbers that stand there are not mistaken for it. */
-static bool is_return_address(const struct rip_cursor *cursor, uint64_t address)
+static rip_status load_from_table(struct rip_cursor *cursor)
+{
+	uint64_t pc = rip_cursor_lookup_pc(cursor);
+
+	cursor->bare = false;
+	rip_status status = rip_unwind_find(pc, &cursor->module, &cursor->fde);
+	if (status == RIP_OK)
+		status = rip_cfi_row_at(&cursor->fde, pc, &cursor->row);
+	if (status == RIP_OK)
+		status = compute_cfa(cursor);
+	return status;
+}
+
+/* The call instruction before `address`; NONE where no table covers it. */
+static enum rip_call call_before(const struct rip_cursor *cursor, uint64_t address, uint64_t *target_ret)
 {
 	enum { CALL_MAX = 7 };
 	uint8_t code[CALL_MAX];
 	struct rip_module module;
 	struct rip_fde fde;
+	int32_t distance = 0;
 
-	return rip_unwind_find(address - 1, &module, &fde) == RIP_OK &&
-	       rip_memory_read(&cursor->memory, address - CALL_MAX, code, CALL_MAX) &&
-	       rip_arch_after_call(code + CALL_MAX, CALL_MAX);
+	if (rip_unwind_find(address - 1, &module, &fde) != RIP_OK ||
+	    !rip_memory_read(&cursor->memory, address - CALL_MAX, code, CALL_MAX))
+		return RIP_CALL_NONE;
+	enum rip_call call = rip_arch_call_before(code + CALL_MAX, CALL_MAX, &distance);
+	*target_ret = address + (uint64_t)distance;
+	return call;
+}
+
+/* Whether the frames from here on lead to the backstop. */
+static bool leads_home(struct rip_cursor *cursor)
+{
+	rip_status status = RIP_OK;
+
+	while (status == RIP_OK && cursor->reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop) {
+		status = load_from_table(cursor);
+		if (status == RIP_OK)
+			status = rip_cursor_step(cursor);
+	}
+	return status == RIP_OK;
+}
+
+static bool callee_may_jump(uint64_t target)
+{
+	enum { LOOKED_AT = 64 * 1024 };
+	struct rip_module module;
+	struct rip_fde fde;
+
+	if (rip_unwind_find(target, &module, &fde) != RIP_OK)
+		return false;
+	struct rip_bytes code = rip_port_module_bytes(&module, target);
+	uint64_t size = fde.pc_end - target < code.size ? fde.pc_end - target : code.size;
+	return rip_arch_may_jump(code.data, size < LOOKED_AT ? size : LOOKED_AT);
+}
+
+/* A smashed return address leads to a bad pc, too, and may find an old return address on top of the stack. But
+ * then the pc that it popped still stands below. */
+static bool may_have_returned(const struct rip_cursor *cursor)
+{
+	uint64_t popped;
+
+	return !rip_memory_read(&cursor->memory, cursor->reg[RIP_REG_RSP] - sizeof popped, &popped,
+				sizeof popped) || popped == cursor->reg[RIP_REG_RIP];
+}
+
+/* Whether control came to a bad pc by the call, or by a jump out of what was called, that returns to the word
+ * on top of the stack. Running the cleanups of a frame that is long gone would be worse than leaving some. */
+static bool came_by_call(const struct rip_cursor *cursor, uint64_t address)
+{
+	uint64_t target;
+	enum rip_call call = call_before(cursor, address, &target);
+
+	if (call == RIP_CALL_NONE || !may_have_returned(cursor))
+		return call != RIP_CALL_NONE;
+	struct rip_cursor caller = *cursor;
+	caller.reg[RIP_REG_RIP] = address;
+	caller.reg[RIP_REG_RSP] += sizeof address;
+	caller.exact = false;
+	return (call == RIP_CALL_INDIRECT || callee_may_jump(target)) && leads_home(&caller);
 }
 
 static bool load_bare(struct rip_cursor *cursor)
@@ -52,7 +122,7 @@ static bool load_bare(struct rip_cursor *cursor)
 	uint64_t address, sp = cursor->reg[RIP_REG_RSP];
 
 	if (!cursor->exact || !rip_memory_read(&cursor->memory, sp, &address, sizeof address) ||
-	    !is_return_address(cursor, address))
+	    !came_by_call(cursor, address))
 		return false;
 	rip_fill(&cursor->fde, 0, sizeof cursor->fde);
 	cursor->bare = true;
@@ -62,17 +132,9 @@ static bool load_bare(struct rip_cursor *cursor)
 
 rip_status rip_cursor_load(struct rip_cursor *cursor)
 {
-	uint64_t pc = rip_cursor_lookup_pc(cursor);
+	rip_status status = load_from_table(cursor);
 
-	cursor->bare = false;
-	rip_status status = rip_unwind_find(pc, &cursor->module, &cursor->fde);
-	if (status == RIP_E_NOFDE && load_bare(cursor))
-		return RIP_OK;
-	if (status == RIP_OK)
-		status = rip_cfi_row_at(&cursor->fde, pc, &cursor->row);
-	if (status == RIP_OK)
-		status = compute_cfa(cursor);
-	return status;
+	return status == RIP_E_NOFDE && load_bare(cursor) ? RIP_OK : status;
 }
 
 /* The caller's value of one register, or of the return address. */
@@ -112,12 +174,12 @@ static rip_status restore(const struct rip_cursor *cursor, unsigned column, uint
 
 /* The psABI defines the CFA as the caller's rsp before the call, so it must lie above this frame's rsp.
  * A guest's outermost frame leads to another stack, whose place says nothing. A signal frame's CFA
- * is the interrupted rsp, possibly on another stack too. */
-static bool cfa_may_follow(const struct rip_cursor *cursor)
+ * is the interrupted rsp, possibly on another stack too; forged ones could lead in a circle. */
+static bool cfa_may_follow(struct rip_cursor *cursor)
 {
-	if (cursor->fde.cie.signal_frame || cursor->reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
+	if (cursor->cfa > cursor->reg[RIP_REG_RSP] || cursor->reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
 		return true;
-	return cursor->cfa > cursor->reg[RIP_REG_RSP];
+	return cursor->fde.cie.signal_frame && cursor->jumps++ < RIP_CURSOR_JUMPS;
 }
 
 static rip_status step_bare(struct rip_cursor *cursor)

@@ -2,8 +2,8 @@
  * unwind: from a frame's registers and the row at its pc to its caller's registers.
  *
  * Invariants: everything that is read is input: tables are bounded by their module, stack memory goes
- * through struct rip_memory; a step either fails with a status or moves the CFA up. No allocation, no
- * locks: all of it is async-signal-safe. */
+ * through struct rip_memory; a step either fails with a status or moves the CFA up, but for a bounded number
+ * of signal frames: every walk ends. No allocation, no locks: all of it is async-signal-safe. */
 #ifndef RIPCORD_UNWIND_H
 #define RIPCORD_UNWIND_H
 
@@ -35,11 +35,15 @@ struct rip_expr_input {
 rip_status rip_expr_eval(const struct rip_bytes *expr, const struct rip_expr_input *input,
 			 uint64_t *value_ret);
 
+/* Signal frames of handlers that ran on a stack above the interrupted one: a walk passes that many. */
+enum { RIP_CURSOR_JUMPS = 16 };
+
 /* A place on a stack, moved from callee to caller. */
 struct rip_cursor {
 	struct rip_memory memory;
 	uint64_t reg[RIP_REGS];
 	bool exact;             /* rip is the instruction itself, not a return address */
+	unsigned jumps;         /* signal frames so far that did not move the CFA up */
 
 	/* What rip_cursor_load found for this frame: */
 	bool bare;              /* no table: a call went to a bad address just now */
@@ -60,7 +64,7 @@ static inline uint64_t rip_cursor_lookup_pc(const struct rip_cursor *cursor)
 }
 
 /* Finds fde, row and CFA of the cursor's frame; needed before rip_cursor_step. An exact pc without a table
- * below a return address that was pushed by a call instruction is a `bare` frame: a call of NULL or a wild
+ * on whose stack a call instruction has left its return address is a `bare` frame: a call of NULL or a wild
  * pointer. The errors of rip_unwind_find, rip_cfi_row_at and rip_expr_eval. */
 rip_status rip_cursor_load(struct rip_cursor *cursor);
 

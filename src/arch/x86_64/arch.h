@@ -57,8 +57,12 @@ __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip
  * outermost one of a guest. */
 extern const char rip_arch_host_return[], rip_arch_backstop[];
 
-/* True if the bytes before `code_end` can be a call instruction that returns there (Intel SDM, CALL:
- * E8 rel32, FF /2). `size` bytes before it may be read; 7 suffice. */
-bool rip_arch_after_call(const uint8_t *code_end, size_t size);
+/* What call instruction the bytes before `code_end` can be (Intel SDM, CALL: E8 rel32, FF /2). `size` bytes
+ * before it may be read; 7 suffice. With DIRECT, *distance_ret is how far from code_end it leads. */
+enum rip_call { RIP_CALL_NONE, RIP_CALL_DIRECT, RIP_CALL_INDIRECT };
+enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t *distance_ret);
+
+/* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
+bool rip_arch_may_jump(const uint8_t *code, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * arch: holds layout.h against the structs; tells a return address from other numbers. */
+ * arch: holds layout.h against the structs; knows calls and jumps, to tell return addresses from other numbers. */
 #include "arch.h"
 #include "layout.h"
 
@@ -38,15 +38,25 @@ static size_t indirect_call_size(uint8_t modrm, uint8_t sib)
 	return size;
 }
 
-bool rip_arch_after_call(const uint8_t *code_end, size_t size)
+enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t *distance_ret)
 {
-	if (size >= 5 && code_end[-5] == 0xe8)
-		return true;
+	if (size >= 5 && code_end[-5] == 0xe8) {
+		rip_copy(distance_ret, code_end - 4, sizeof *distance_ret);
+		return RIP_CALL_DIRECT;
+	}
 	for (size_t length = 2; length <= 7 && length <= size; length++) {
 		const uint8_t *code = code_end - length;
 		uint8_t sib = length > 2 ? code[2] : 0;
 		if (code[0] == 0xff && indirect_call_size(code[1], sib) == length)
-			return true;
+			return RIP_CALL_INDIRECT;
 	}
+	return RIP_CALL_NONE;
+}
+
+bool rip_arch_may_jump(const uint8_t *code, size_t size)
+{
+	for (size_t i = 0; i + 1 < size; i++)
+		if (code[i] == 0xff && ((code[i + 1] >> 3) & 7) == 4)
+			return true;
 	return false;
 }
