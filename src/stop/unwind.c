@@ -4,9 +4,9 @@
 
 #include "stop/pad.h"
 
-/* Landing pads that may run without the stack getting shorter: nested scopes of one frame, and cleanups that
- * are stopped themselves. More than that go round in circles. */
-enum { PADS_WITHOUT_PROGRESS = 1024 };
+/* Landing pads that may run without the stack getting shorter than ever before: nested scopes of one frame,
+ * and the frames of cleanups that are stopped themselves. More than that go round in circles. */
+enum { PADS_WITHOUT_PROGRESS = 1 << 18 };
 
 struct unwind {
 	struct rip_stop *stop;
@@ -14,8 +14,8 @@ struct unwind {
 	rip_stop_observer observer;
 	void *context;
 	struct rip_stop_result result;
-	uint64_t pad_cfa;       /* the frame of the last landing pad */
-	unsigned pads_here;     /* landing pads since the stack got shorter */
+	uint64_t outermost_cfa; /* of the frames whose landing pads have run */
+	unsigned pads_here;     /* landing pads since that moved up */
 };
 
 static void start_from_guest(struct unwind *u)
@@ -51,17 +51,22 @@ static void pad_context(const struct unwind *u, const struct rip_pad *pad, struc
 	context->reg[RIP_REG_RDX] = (uint64_t)pad->selector;
 }
 
-static bool on_guest_stack(const struct unwind *u, uint64_t sp)
+/* A pad finds its locals between rsp and the CFA, or through rbp, which gave the CFA. Either may be garbage
+ * that the guest left on its stack. */
+static bool frame_on_stack(const struct unwind *u, uint64_t sp)
 {
-	return sp >= (uintptr_t)rip_stack_floor(&u->stop->stack) && sp <= (uintptr_t)u->stop->stack.top;
+	uint64_t low = (uintptr_t)rip_stack_floor(&u->stop->stack), top = (uintptr_t)u->stop->stack.top;
+
+	return low <= sp && sp < u->cursor.cfa && u->cursor.cfa <= top;
 }
 
 static void count_progress(struct unwind *u)
 {
-	if (u->cursor.cfa > u->pad_cfa)
+	if (u->cursor.cfa > u->outermost_cfa) {
+		u->outermost_cfa = u->cursor.cfa;
 		u->pads_here = 0;
+	}
 	u->pads_here++;
-	u->pad_cfa = u->cursor.cfa;
 }
 
 /* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
@@ -71,7 +76,7 @@ static rip_status run_pad(struct unwind *u, const struct rip_pad *pad)
 	struct rip_stop *stop = u->stop;
 
 	pad_context(u, pad, &context);
-	if (!on_guest_stack(u, context.reg[RIP_REG_RSP]))
+	if (!frame_on_stack(u, context.reg[RIP_REG_RSP]))
 		return RIP_E_CFA;
 	count_progress(u);
 	if (u->pads_here > PADS_WITHOUT_PROGRESS)
