@@ -50,9 +50,9 @@ void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *fro
 	fault_ret->has_address = memory && info->si_code > 0 && info->si_code != SI_KERNEL;
 	fault_ret->address = fault_ret->has_address ? (uintptr_t)info->si_addr : 0;
 	fault_ret->access = fault_ret->has_address ? access_of(from) : RIP_ACCESS_UNKNOWN;
-	/* A breakpoint is reported behind its instruction; a signal that the thread sent to itself, behind
-	 * a system call. */
-	fault_ret->exact = signal != SIGTRAP && info->si_code > 0;
+	/* A breakpoint is reported behind its instruction, a single step before the next one; a signal that
+	 * the thread sent to itself, behind a system call. */
+	fault_ret->exact = (signal != SIGTRAP || info->si_code == TRAP_TRACE) && info->si_code > 0;
 	copy_registers(from, &fault_ret->context);
 }
 
