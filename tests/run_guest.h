@@ -17,7 +17,7 @@ static volatile int always = 1;
 NOINLINE static rip_outcome run_with(const rip_options *options, rip_function function, void *argument,
 				     rip_report *report_ret)
 {
-	rip_guest *guest = NULL;
+	rip_guest *guest = NULL, *outer = rip_self();
 	rip_outcome outcome = { RIP_CAUSE_NONE, 0 };
 	rip_status status = rip_create(options, &guest);
 
@@ -27,7 +27,7 @@ NOINLINE static rip_outcome run_with(const rip_options *options, rip_function fu
 		tap_ok(0, "a guest can be made and run: %s", rip_status_name(status));
 	else
 		*report_ret = *rip_get_report(guest);
-	if (rip_destroy(guest) != RIP_OK || rip_self())
+	if (rip_destroy(guest) != RIP_OK || rip_self() != outer)
 		tap_ok(0, "the guest is gone and not current");
 	return outcome;
 }

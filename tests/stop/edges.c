@@ -179,6 +179,24 @@ static void red_zone_is_kept(void)
 	expect_unwound("red zone", &report, 1);
 }
 
+/* --- Arguments that were pushed for a call are gone in the landing pad (DW_CFA_GNU_args_size) --- */
+
+__asm__(".text\n.type pushes, @function\npushes:\n.cfi_startproc\n"
+	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_7\n"
+	"	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq $55, (%rsp)\n"
+	"	pushq $1\n	.cfi_adjust_cfa_offset 8\n	pushq $2\n	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_escape 0x2e, 16\n"
+	"32:	pushq (%rdi)\n	.cfi_adjust_cfa_offset 8\n	.cfi_escape 0x2e, 24\n	call *%rsi\n33:	nop\n"
+	"	.cfi_escape 0x2e, 0\n	.cfi_adjust_cfa_offset -24\n"
+	"34:	movq %rax, %rbp\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq %rbp, %rdi\n"
+	"	call _Unwind_Resume@PLT\n.cfi_endproc\n.size pushes, . - pushes\n"
+	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
+	"edges_lsda_7:	.byte 0xff, 0xff, 0x01\n	.uleb128 36f - 35f\n"
+	"35:	.uleb128 32b - pushes, 33b - 32b, 34b - pushes\n	.byte 0\n36:\n.text\n");
+void pushes(const long *argument, void (*function)(void));
+static intptr_t fault_in_push(void *unused) { (void)unused; pushes((const long *)null_pointer, fault_there); return 0; }
+static intptr_t fault_in_call(void *unused) { long l = 1; (void)unused; pushes(&l, fault_there); return 0; }
+
 /* --- A pad that covers itself, and one that a deeper pad hides --- */
 
 __asm__(".text\n.type round, @function\nround:\n.cfi_startproc\n"
@@ -216,6 +234,8 @@ int main(void)
 	through_library("fault in the vdso, under libc", in_vdso, 2, 1);
 	through_library("fault in a callback from qsort", in_qsort, 3, 2);
 	through_library("fault in a callback from bsearch", in_bsearch, 2, 2);
+	edge("fault while arguments are pushed", fault_in_push, 0, 55);
+	edge("fault in a call with pushed arguments", fault_in_call, 0, 55);
 	red_zone_is_kept();
 	circles();
 	tap_done();
