@@ -21,7 +21,6 @@ struct altstack {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool have_key;
-static __thread bool prepared; /* this thread has an alternate stack that will do */
 
 /* Thread exit. The host may have set a stack of its own since: that one stays. */
 static void release(void *value)
@@ -33,7 +32,6 @@ static void release(void *value)
 		sigaltstack(&off, NULL);
 	rip_port_unmap(alt->map, alt->size);
 	free(alt);
-	prepared = false;
 }
 
 static void make_key(void)
@@ -56,48 +54,47 @@ static size_t round_to_pages(size_t size)
 	return (size + page - 1) & ~(page - 1);
 }
 
-static rip_status install(struct altstack *alt, size_t size)
+static rip_status make(struct altstack **alt_ret)
 {
-	size_t page = rip_port_page_size();
-	stack_t stack = { .ss_size = size };
+	size_t page = rip_port_page_size(), size = round_to_pages(frame_size() + ANY_HANDLER);
+	struct altstack *alt = malloc(sizeof *alt);
 
+	if (!alt)
+		return RIP_E_NOMEM;
 	alt->size = page + size; /* the lowest page stays closed */
 	rip_status status = rip_port_reserve(alt->size, &alt->map);
-	if (status != RIP_OK)
-		return status;
-	stack.ss_sp = alt->map + page;
-	if (rip_port_open(stack.ss_sp, size) != RIP_OK)
-		status = RIP_E_NOMEM;
-	else if (pthread_setspecific(key, alt) != 0)
-		status = RIP_E_NOMEM;
-	else if (sigaltstack(&stack, NULL) != 0)
-		status = RIP_E_SYSTEM;
-	if (status != RIP_OK) {
-		pthread_setspecific(key, NULL);
-		rip_port_unmap(alt->map, alt->size);
+	if (status == RIP_OK) {
+		status = rip_port_open(alt->map + page, size);
+		if (status == RIP_OK && pthread_setspecific(key, alt) != 0)
+			status = RIP_E_NOMEM;
+		if (status != RIP_OK)
+			rip_port_unmap(alt->map, alt->size);
 	}
+	if (status != RIP_OK)
+		free(alt);
+	else
+		*alt_ret = alt;
 	return status;
 }
 
+/* Asked each time: the host may have taken an alternate stack away since. Ours is kept for the thread's
+ * life, then, and only installed again. */
 rip_status rip_fault_prepare_thread(void)
 {
 	stack_t now;
+	rip_status status = RIP_OK;
 
-	if (prepared)
-		return RIP_OK;
 	pthread_once(&once, make_key);
 	if (!have_key || sigaltstack(NULL, &now) != 0)
 		return RIP_E_SYSTEM;
-	if ((now.ss_flags & SS_DISABLE) || now.ss_size < frame_size() + OUR_HANDLER) {
-		struct altstack *alt = malloc(sizeof *alt);
-		if (!alt)
-			return RIP_E_NOMEM;
-		rip_status status = install(alt, round_to_pages(frame_size() + ANY_HANDLER));
-		if (status != RIP_OK) {
-			free(alt);
-			return status;
-		}
-	}
-	prepared = true;
-	return RIP_OK;
+	if (!(now.ss_flags & SS_DISABLE) && now.ss_size >= frame_size() + OUR_HANDLER)
+		return RIP_OK;
+	struct altstack *alt = pthread_getspecific(key);
+	if (!alt)
+		status = make(&alt);
+	if (status != RIP_OK)
+		return status;
+	size_t page = rip_port_page_size();
+	stack_t stack = { .ss_sp = alt->map + page, .ss_size = alt->size - page };
+	return sigaltstack(&stack, NULL) == 0 ? RIP_OK : RIP_E_SYSTEM;
 }

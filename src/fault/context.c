@@ -18,6 +18,11 @@ enum { TRAP_PAGE_FAULT = 14 };
 /* EFLAGS: trap, direction, nested task, alignment check. */
 enum { EFLAGS_TF = 1 << 8, EFLAGS_DF = 1 << 10, EFLAGS_NT = 1 << 14, EFLAGS_AC = 1 << 18 };
 
+void rip_fault_clear_flags(void)
+{
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(unsigned long long)EFLAGS_AC);
+}
+
 static rip_access access_of(const ucontext_t *from)
 {
 	greg_t error = from->uc_mcontext.gregs[REG_ERR];

@@ -8,6 +8,10 @@
 
 #include "fault/fault.h"
 
+/* Clears the alignment check flag. The kernel leaves it as the interrupted code had it, and compiled code
+ * is not made for it. */
+void rip_fault_clear_flags(void);
+
 /* Describes what the kernel reported. */
 void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
 			struct rip_fault *fault_ret);

@@ -7,6 +7,8 @@
 #ifndef RIPCORD_FAULT_H
 #define RIPCORD_FAULT_H
 
+#include <signal.h>
+
 #include "arch.h"
 #include "ripcord/ripcord.h"
 
@@ -35,5 +37,9 @@ void rip_fault_release(void);
 /* Gives the calling thread an alternate signal stack, unless it has one that is large enough. Kept until
  * the thread ends. NOMEM, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
+
+/* Unblocks the fault signals on this thread (a fault whose signal is blocked kills the process), and says which
+ * signals were blocked before. mask_ret may be NULL. */
+void rip_fault_unblock(sigset_t *mask_ret);
 
 #endif

@@ -76,6 +76,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	struct rip_fault_exit exit;
 	int saved_errno = errno;
 
+	rip_fault_clear_flags();
 	if (may_be_fault(info)) {
 		rip_fault_describe(signal, info, context, &fault);
 		if (the_taker(&fault, &exit)) {
@@ -86,6 +87,16 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	}
 	pass_on(signal, info, context);
 	errno = saved_errno;
+}
+
+void rip_fault_unblock(sigset_t *mask_ret)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
+		sigaddset(&set, signals[i]);
+	pthread_sigmask(SIG_UNBLOCK, &set, mask_ret);
 }
 
 static void put_back(unsigned count)

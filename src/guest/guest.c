@@ -159,6 +159,7 @@ static void unwind(rip_guest *guest)
 	rip_report *report = &guest->report;
 
 	guest->state = STATE_UNWINDING;
+	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
 	make_room(guest);
 	rip_stop_unwind(&guest->stop, note_fate, report, &result);
 	rip_stack_close_reserve(&guest->stop.stack);
@@ -175,7 +176,7 @@ static void run_below(rip_guest *guest, rip_function function, void *argument, v
 {
 	sigset_t mask;
 
-	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	rip_fault_unblock(&mask);
 	guest->outer = current;
 	guest->state = STATE_RUNNING;
 	current = guest;

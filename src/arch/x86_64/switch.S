@@ -65,15 +65,17 @@ rip_arch_backstop:
 	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
 	.cfi_restore_state
 	xorl	%eax, %eax
-	jmp	.Lrestore
 
 	.globl	rip_arch_host_return
 	.hidden	rip_arch_host_return
 rip_arch_host_return:
-	/* The guest was stopped anywhere: values may be left on the x87 stack, DF may be set. */
-	cld
+	/* The guest was stopped anywhere, or returns with whatever it did: values may be left on the x87 stack and
+	 * exceptions pending, DF, NT and AC may be set. EFLAGS 2 is all clear (user code cannot change IF). */
+	pushq	$2
+	.cfi_adjust_cfa_offset 8
+	popfq
+	.cfi_adjust_cfa_offset -8
 	fninit
-.Lrestore:
 	fldcw	RIP_HOST_FRAME_FCW(%rsp)
 	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
 	addq	$8, %rsp
