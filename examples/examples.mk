@@ -19,3 +19,26 @@ $(DEMO): $(BUILD)/examples/demo_host/host.o $(DEMO_PARTS) $(DEMO_GUESTS) $(LIBS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -rdynamic $(DEMO_WRAP) $< $(DEMO_PARTS) $(DEMO_GUESTS) -o $@ -pthread \
 	    -L$(BUILD)/lib -lripcord-symbolize -lripcord -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+
+# One source, as C and as C++.
+EMBED_LIBS = -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../lib'
+$(BUILD)/examples/embed: examples/embed.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(TOOL) cc -Wall -Wextra -Werror -O2 -g $< -o $@ $(EMBED_LIBS)
+$(BUILD)/examples/embed-cxx: examples/embed.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(TOOL) c++ -Wall -Wextra -Werror -O2 -g -x c++ $< -x none -o $@ $(EMBED_LIBS)
+
+.PHONY: examples run-only
+examples: $(EXAMPLES)
+run: setup
+	@$(MAKE) --no-print-directory -j$(JOBS) run-only
+run-only: all examples
+	@$(DEMO)
+	@BUILD=$(BUILD) sh examples/demo/duktape.sh
+
+# The demonstration's guests in a test, which counts only what they allocate: so it has the shared library.
+$(BUILD)/tests/demo/flat: tests/demo/flat.c $(DEMO_GUESTS) $(DEMO_PARTS) $(BUILD)/lib/libripcord.so
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -Itests -Iexamples/demo -rdynamic $(DEMO_WRAP) $< $(DEMO_PARTS) $(DEMO_GUESTS) -o $@ \
+	    -pthread -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../../examples:$$ORIGIN/../../lib'

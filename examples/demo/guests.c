@@ -77,7 +77,7 @@ static intptr_t calls_null(void *unused)
 	return hold_and(call_nothing);
 }
 
-/* Each of the thousands of calls has a cleanup of its own. */
+/* Each of the many calls has a cleanup of its own. */
 int demo_open_levels;
 static void close_level(void *levels)
 {

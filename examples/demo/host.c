@@ -62,7 +62,7 @@ static int print_piece(void *context, const char *text, size_t size)
 
 	for (size_t i = 0; i < size; i++) {
 		if (*at_line_start)
-			printf("  | ");
+			printf("| ");
 		putchar(text[i]);
 		*at_line_start = text[i] == '\n';
 	}
@@ -75,7 +75,7 @@ static void print_report(const rip_report *report)
 	rip_symbolizer *symbolizer = NULL;
 	int at_line_start = 1;
 
-	printf("  report\n");
+	printf("report\n");
 	rip_symbolizer_create(&symbolizer); /* without one, the report just has fewer names */
 	rip_report_text(report, symbolizer, print_piece, &at_line_start);
 	rip_symbolizer_destroy(symbolizer);
