@@ -20,10 +20,29 @@ $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
 .PHONY: test-only
-test-only: all $(TEST_PROG)
+test-only: all examples $(TEST_PROG)
 	$(TEST_ENV) prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
 test: setup
 	@$(MAKE) --no-print-directory -j$(JOBS) test-only
+
+# --- The second tier: the same tests another way, and what takes longer ----------------------------
+
+# Programs whose code runs no guest: valgrind does not follow a stack that is switched by hand.
+PLAIN_TEST_PROG := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/cfi/% $(BUILD)/tests/lsda/%,$(TEST_PROG))
+FUZZ_SECONDS ?= 20
+
+.PHONY: test-all test-valgrind
+test-all: setup-all
+	@echo '--- with address and undefined-behaviour sanitizers'
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address,undefined test-only
+	@echo '--- compiled by clang'
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CXX=clang++ BUILD=build/clang test-only
+	@echo '--- under valgrind'
+	@$(MAKE) --no-print-directory -j$(JOBS) test-valgrind
+	@echo '--- fuzzers, $(FUZZ_SECONDS) seconds each'
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
+test-valgrind: $(PLAIN_TEST_PROG)
+	@prove -j$(JOBS) --exec 'valgrind -q --error-exitcode=9 --leak-check=full' $(PLAIN_TEST_PROG)
 
 -include $(TEST_PROG:=.d)
 -include tests/fuzz/fuzz.mk

@@ -58,7 +58,7 @@ static void write_frame(struct rip_writer *w, const rip_frame *frame, uint64_t n
 	rip_symbol symbol;
 
 	rip_report_symbol(symbolizer, frame->pc, frame->exact, &symbol);
-	rip_write(w, "  #%-3" PRIu64, number);
+	rip_write(w, "  #%-2" PRIu64 " ", number);
 	if (symbol.function) {
 		rip_write_string(w, symbol.function);
 		rip_write(w, "+0x%" PRIxPTR, symbol.offset);

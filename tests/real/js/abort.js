@@ -1,0 +1,1 @@
+({ get property() { poke(3); return 1; } }).property;

@@ -1,0 +1,1 @@
+'text'.replace(/t/g, function () { poke(1); return ''; });

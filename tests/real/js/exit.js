@@ -1,0 +1,1 @@
+[1].map(function () { poke(4); });
