@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT
- * memory: fill and copy without libc. */
+ * base: memset and memcpy for layers without libc. Words first: contexts and rows are copied at each step. */
 #include "base/base.h"
 
-/* Keeps the compiler from recognizing the loop and calling memset or memcpy in its place. */
-#define KEEP_LOOP(pointer) __asm__("" : "+r"(pointer))
+/* May alias anything, at any alignment. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) word;
 
 void rip_fill(void *to, uint8_t byte, size_t size)
 {
-	uint8_t *out = to;
-	while (size-- != 0) {
-		*out++ = byte;
-		KEEP_LOOP(out);
-	}
+	volatile uint8_t *at = to; /* volatile: or the loop becomes a call of memset */
+
+	while (size--)
+		*at++ = byte;
 }
 
 void rip_copy(void *to, const void *from, size_t size)
 {
-	uint8_t *out = to;
-	const uint8_t *in = from;
-	while (size-- != 0) {
-		*out++ = *in++;
-		KEEP_LOOP(out);
+	word *to_word = to;
+	const word *from_word = from;
+
+	for (; size >= sizeof(word); size -= sizeof(word)) {
+		*to_word++ = *from_word++;
+		__asm__ volatile("" ::: "memory"); /* or the loop becomes a call of memcpy */
+	}
+	uint8_t *at = (uint8_t *)to_word;
+	const uint8_t *source = (const uint8_t *)from_word;
+	while (size--) {
+		*at++ = *source++;
+		__asm__ volatile("" ::: "memory");
 	}
 }

@@ -10,7 +10,18 @@
 
 /* --- Modules --- */
 
-enum { RIP_MODULE_SEGMENTS = 8 };
+enum { RIP_MODULE_SEGMENTS = 8, RIP_MODULE_ID_MAX = 32 };
+
+/* What tells a module from another that is loaded at the same place later. */
+struct rip_module_identity {
+	uint64_t begin, end;
+	uint64_t handle;          /* the loader's own name for it */
+	uint64_t tables;          /* address of .eh_frame_hdr */
+	const uint8_t *note;      /* where the module keeps its build id */
+	uint8_t id[RIP_MODULE_ID_MAX]; /* what stood there */
+	uint8_t id_size;          /* 0: it has none, and cannot be told from another */
+	bool permanent;           /* it is never unloaded */
+};
 
 /* A loaded module, as far as unwinding needs it. Valid while the module stays loaded. */
 struct rip_module {
@@ -18,10 +29,17 @@ struct rip_module {
 	struct rip_bytes header;  /* from its .eh_frame_hdr to the end of that segment; size 0: none */
 	uint32_t segment_count;   /* its readable segments */
 	struct { uint64_t begin, end; } segments[RIP_MODULE_SEGMENTS];
+	struct rip_module_identity identity;
 };
 
 /* The module that pc lies in. NOFDE if there is none. Signal-safe. */
 rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret);
+
+/* Only the places of that module's identity (no id, not `permanent`): much quicker. Signal-safe. */
+rip_status rip_port_identity_at(uint64_t pc, struct rip_module_identity *identity_ret);
+
+/* True if the module that was found with this identity is loaded still. Signal-safe. */
+bool rip_port_module_unchanged(const struct rip_module_identity *identity);
 
 /* The module's bytes from `address` to the end of its segment; size 0 if it has none there. */
 struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t address);

@@ -60,7 +60,7 @@ void rip_report_walk(rip_report *report, const struct rip_context *context, bool
 	straighten_ring(report);
 }
 
-void rip_report_code(rip_report *report, const struct rip_memory *memory)
+void rip_report_code(rip_report *report, struct rip_memory *memory)
 {
 	uint32_t size = 0;
 

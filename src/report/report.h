@@ -13,7 +13,7 @@ void rip_report_walk(rip_report *report, const struct rip_context *context, bool
 		     const struct rip_memory *memory);
 
 /* Records the bytes at report->pc, as far as they can be read. */
-void rip_report_code(rip_report *report, const struct rip_memory *memory);
+void rip_report_code(rip_report *report, struct rip_memory *memory);
 
 /* Records what became of the frame with this CFA. A landing pad that ran or failed is not forgotten when the
  * frame is passed again afterwards. */

@@ -2,8 +2,6 @@
  * stop: the loop of the forced unwind. */
 #include "stop/stop.h"
 
-#include "stop/pad.h"
-
 /* Landing pads that may run without the stack getting shorter than ever before: nested scopes of one frame,
  * and the frames of cleanups that are stopped themselves. More than that go round in circles. */
 enum { PADS_WITHOUT_PROGRESS = 1 << 18 };
@@ -41,14 +39,16 @@ static void abandon(struct unwind *u, rip_status reason)
 
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
  * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. */
-static void pad_context(const struct unwind *u, const struct rip_pad *pad, struct rip_context *context)
+static void pad_context(const struct unwind *u, struct rip_context *context)
 {
+	const struct rip_row *frame = &u->cursor.frame;
+
 	*context = u->stop->at;
 	rip_copy(context->reg, u->cursor.reg, sizeof context->reg);
-	context->reg[RIP_REG_RIP] = pad->address;
-	context->reg[RIP_REG_RSP] += u->cursor.row.args_size;
+	context->reg[RIP_REG_RIP] = frame->function + (uint64_t)(int64_t)frame->pad;
+	context->reg[RIP_REG_RSP] += 8 * (uint64_t)frame->args_words;
 	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
-	context->reg[RIP_REG_RDX] = (uint64_t)pad->selector;
+	context->reg[RIP_REG_RDX] = 0;
 }
 
 /* A pad finds its locals between rsp and the CFA, or through rbp, which gave the CFA. Either may be garbage
@@ -70,12 +70,12 @@ static void count_progress(struct unwind *u)
 }
 
 /* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
-static rip_status run_pad(struct unwind *u, const struct rip_pad *pad)
+static rip_status run_pad(struct unwind *u)
 {
 	struct rip_context context;
 	struct rip_stop *stop = u->stop;
 
-	pad_context(u, pad, &context);
+	pad_context(u, &context);
 	if (!frame_on_stack(u, context.reg[RIP_REG_RSP]))
 		return RIP_E_CFA;
 	count_progress(u);
@@ -93,10 +93,33 @@ static rip_status run_pad(struct unwind *u, const struct rip_pad *pad)
 	return RIP_OK;
 }
 
+/* Whether the frame has a pad for a stop. Handlers are for exceptions: of a pad that has some, only the cleanup
+ * behind them is for us. */
+static rip_status has_cleanup(struct unwind *u, bool *has)
+{
+	struct rip_lsda lsda;
+	struct rip_site site;
+	struct rip_action action;
+
+	rip_cursor_site(&u->cursor);
+	*has = u->cursor.frame.site == RIP_ROW_SITE_CLEANUP;
+	if (u->cursor.frame.site == RIP_ROW_SITE_BROKEN)
+		return RIP_E_LSDA;
+	if (u->cursor.frame.site != RIP_ROW_SITE_HANDLER)
+		return RIP_OK;
+	rip_status status = rip_cursor_lsda(&u->cursor, &lsda);
+	if (status == RIP_OK)
+		status = rip_lsda_site(&lsda, rip_cursor_lookup_pc(&u->cursor), &site);
+	if (status == RIP_OK)
+		status = rip_lsda_action(&lsda, &site, &action);
+	*has = status == RIP_OK && action.kind == RIP_ACTION_CLEANUP;
+	return status;
+}
+
 /* Deals with the cursor's frame and moves on. END: that was the last one. */
 static rip_status pass_frame(struct unwind *u)
 {
-	struct rip_pad pad;
+	bool cleanup;
 
 	if (u->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
 		return RIP_E_END;
@@ -104,13 +127,13 @@ static rip_status pass_frame(struct unwind *u)
 	rip_status status = rip_cursor_load(&u->cursor);
 	if (status != RIP_OK)
 		return status == RIP_E_NOFDE ? RIP_E_RETURN : status;
-	status = rip_pad_find(&u->cursor, &pad);
-	if (status == RIP_OK && pad.kind == RIP_SITE_PAD)
-		return run_pad(u, &pad);
+	status = has_cleanup(u, &cleanup);
+	if (status == RIP_OK && cleanup)
+		return run_pad(u);
 	if (status != RIP_OK)
 		abandon(u, status); /* this frame only: its caller can still be found */
 	else
-		tell(u, pad.kind == RIP_SITE_GAP ? RIP_FRAME_GAP : RIP_FRAME_PLAIN);
+		tell(u, u->cursor.frame.site == RIP_ROW_SITE_GAP ? RIP_FRAME_GAP : RIP_FRAME_PLAIN);
 	status = rip_cursor_step(&u->cursor);
 	/* The host's frames lie behind the backstop: a stack that ends before is broken. */
 	return status == RIP_E_END ? RIP_E_RETURN : status;

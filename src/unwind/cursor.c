@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * unwind: the cursor: load a frame's row, compute its CFA, restore its caller's registers. */
+ * unwind: the cursor: restores a frame's caller's registers. */
 #include "unwind/unwind.h"
 
 void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *context, bool exact,
@@ -7,138 +7,122 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 {
 	cursor->memory = *memory;
 	cursor->exact = exact;
-	cursor->jumps = 0;
+	cursor->callee = NULL;
+	cursor->known_owner = RIP_OWNER_NONE;
+	cursor->stack_changes = 0;
 	rip_copy(cursor->reg, context->reg, sizeof cursor->reg);
 }
 
-static rip_status eval(const struct rip_cursor *cursor, const uint8_t *data, uint32_t size,
-		       uint64_t address, bool has_initial, uint64_t *value_ret)
+void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context)
 {
-	struct rip_bytes code = { data, size, address };
-	struct rip_expr_input input = {
-		.regs = cursor->reg,
-		.memory = &cursor->memory,
-		.has_initial = has_initial,
-		.initial = has_initial ? cursor->cfa : 0,
-	};
-	return rip_expr_eval(&code, &input, value_ret);
+	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
+	cursor->exact = false;
+	cursor->callee = NULL;
+	cursor->known_owner = RIP_OWNER_NONE;
+	cursor->stack_changes = 0;
+	cursor->reg[RIP_REG_RBX] = context->reg[RIP_REG_RBX];
+	cursor->reg[RIP_REG_RBP] = context->reg[RIP_REG_RBP];
+	cursor->reg[RIP_REG_RSP] = context->reg[RIP_REG_RSP];
+	cursor->reg[RIP_REG_R12] = context->reg[RIP_REG_R12];
+	cursor->reg[RIP_REG_R13] = context->reg[RIP_REG_R13];
+	cursor->reg[RIP_REG_R14] = context->reg[RIP_REG_R14];
+	cursor->reg[RIP_REG_R15] = context->reg[RIP_REG_R15];
+	cursor->reg[RIP_REG_RIP] = context->reg[RIP_REG_RIP];
 }
 
-static rip_status compute_cfa(struct rip_cursor *cursor)
-{
-	const struct rip_cfi_row *row = &cursor->row;
+/* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
+ * stacks. A walk in circles ends after as many rounds. */
+enum { STACK_CHANGES = 256 };
 
-	if (row->cfa_is_expr)
-		return eval(cursor, row->cfa_expr.data, row->cfa_expr.size, row->cfa_expr.address,
-			    false, &cursor->cfa);
-	cursor->cfa = cursor->reg[row->cfa_reg] + (uint64_t)row->cfa_offset;
+/* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. Only a
+ * frame that says by an expression where its caller's stack is, or a signal's, may lead to another stack. */
+static bool cfa_may_follow(struct rip_cursor *cursor)
+{
+	if (cursor->cfa > cursor->reg[RIP_REG_RSP])
+		return true;
+	bool may_change = cursor->signal_frame ||
+			  (cursor->kind == RIP_CURSOR_FULL && cursor->row.cfa_is_expr);
+	return may_change && cursor->stack_changes++ < STACK_CHANGES;
+}
+
+/* --- Simple frames --- */
+
+/* Copies what lies right below the CFA, where it cannot be read directly: then only `depth` words matter. */
+static bool copy_below_cfa(struct rip_cursor *cursor, uint64_t *copy, unsigned words)
+{
+	return rip_memory_read(&cursor->memory, cursor->cfa - 8 * (uint64_t)words, copy, 8 * words);
+}
+
+static unsigned depth_of(const struct rip_row *frame)
+{
+	unsigned depth = 1;
+
+	for (unsigned i = 0; i < RIP_ROW_SAVES; i++)
+		if (depth < frame->save[i])
+			depth = frame->save[i];
+	return depth;
+}
+
+static inline void restore_one(struct rip_cursor *cursor, const uint64_t *cfa, unsigned reg, uint8_t save)
+{
+	if (save)
+		cursor->reg[reg] = cfa[-(int)save];
+}
+
+static inline void restore_saved(struct rip_cursor *cursor, const uint64_t *cfa)
+{
+	const uint8_t *save = cursor->frame.save;
+
+	restore_one(cursor, cfa, RIP_REG_RBX, save[RIP_ROW_RBX]);
+	restore_one(cursor, cfa, RIP_REG_RBP, save[RIP_ROW_RBP]);
+	restore_one(cursor, cfa, RIP_REG_R12, save[RIP_ROW_R12]);
+	restore_one(cursor, cfa, RIP_REG_R13, save[RIP_ROW_R13]);
+	restore_one(cursor, cfa, RIP_REG_R14, save[RIP_ROW_R14]);
+	restore_one(cursor, cfa, RIP_REG_R15, save[RIP_ROW_R15]);
+}
+
+static rip_status step_simple(struct rip_cursor *cursor)
+{
+	uint64_t copy[UINT8_MAX];
+	const struct rip_row *frame = &cursor->frame;
+	const uint64_t *cfa = (const uint64_t *)(uintptr_t)cursor->cfa;
+
+	if (rip_row_flags(frame) & RIP_ROW_END)
+		return RIP_E_END;
+	if (!cfa_may_follow(cursor))
+		return RIP_E_CFA;
+	if (!rip_memory_holds(&cursor->memory, cursor->cfa - 8 * rip_row_words(frame),
+			      8 * rip_row_words(frame))) {
+		unsigned depth = depth_of(frame);
+		if (!copy_below_cfa(cursor, copy, depth))
+			return RIP_E_MEMORY;
+		cfa = copy + depth;
+	}
+	if (cfa[-1] == 0)
+		return RIP_E_END;
+	restore_saved(cursor, cfa);
+	cursor->reg[RIP_REG_RIP] = cfa[-1];
+	cursor->reg[RIP_REG_RSP] = cursor->cfa;
+	cursor->exact = false;
 	return RIP_OK;
 }
 
-static rip_status load_from_table(struct rip_cursor *cursor)
+/* --- Other frames --- */
+
+static rip_status eval(struct rip_cursor *cursor, const struct rip_rule *rule, uint64_t *value)
 {
-	uint64_t pc = rip_cursor_lookup_pc(cursor);
-
-	cursor->bare = false;
-	rip_status status = rip_unwind_find(pc, &cursor->module, &cursor->fde);
-	if (status == RIP_OK)
-		status = rip_cfi_row_at(&cursor->fde, pc, &cursor->row);
-	if (status == RIP_OK)
-		status = compute_cfa(cursor);
-	return status;
-}
-
-/* The call instruction before `address`; NONE where no table covers it. */
-static enum rip_call call_before(const struct rip_cursor *cursor, uint64_t address, uint64_t *target_ret)
-{
-	enum { CALL_MAX = 7 };
-	uint8_t code[CALL_MAX];
-	struct rip_module module;
-	struct rip_fde fde;
-	int32_t distance = 0;
-
-	if (rip_unwind_find(address - 1, &module, &fde) != RIP_OK ||
-	    !rip_memory_read(&cursor->memory, address - CALL_MAX, code, CALL_MAX))
-		return RIP_CALL_NONE;
-	enum rip_call call = rip_arch_call_before(code + CALL_MAX, CALL_MAX, &distance);
-	*target_ret = address + (uint64_t)distance;
-	return call;
-}
-
-/* Whether the frames from here on lead to the backstop. */
-static bool leads_home(struct rip_cursor *cursor)
-{
-	rip_status status = RIP_OK;
-
-	while (status == RIP_OK && cursor->reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop) {
-		status = load_from_table(cursor);
-		if (status == RIP_OK)
-			status = rip_cursor_step(cursor);
-	}
-	return status == RIP_OK;
-}
-
-static bool callee_may_jump(uint64_t target)
-{
-	enum { LOOKED_AT = 64 * 1024 };
-	struct rip_module module;
-	struct rip_fde fde;
-
-	if (rip_unwind_find(target, &module, &fde) != RIP_OK)
-		return false;
-	struct rip_bytes code = rip_port_module_bytes(&module, target);
-	uint64_t size = fde.pc_end - target < code.size ? fde.pc_end - target : code.size;
-	return rip_arch_may_jump(code.data, size < LOOKED_AT ? size : LOOKED_AT);
-}
-
-/* A smashed return address leads to a bad pc, too, and may find an old return address on top of the stack. But
- * then the pc that it popped still stands below. */
-static bool may_have_returned(const struct rip_cursor *cursor)
-{
-	uint64_t popped;
-
-	return !rip_memory_read(&cursor->memory, cursor->reg[RIP_REG_RSP] - sizeof popped, &popped,
-				sizeof popped) || popped == cursor->reg[RIP_REG_RIP];
-}
-
-/* Whether control came to a bad pc by the call, or by a jump out of what was called, that returns to the word
- * on top of the stack. Running the cleanups of a frame that is long gone would be worse than leaving some. */
-static bool came_by_call(const struct rip_cursor *cursor, uint64_t address)
-{
-	uint64_t target;
-	enum rip_call call = call_before(cursor, address, &target);
-
-	if (call == RIP_CALL_NONE || !may_have_returned(cursor))
-		return call != RIP_CALL_NONE;
-	struct rip_cursor caller = *cursor;
-	caller.reg[RIP_REG_RIP] = address;
-	caller.reg[RIP_REG_RSP] += sizeof address;
-	caller.exact = false;
-	return (call == RIP_CALL_INDIRECT || callee_may_jump(target)) && leads_home(&caller);
-}
-
-static bool load_bare(struct rip_cursor *cursor)
-{
-	uint64_t address, sp = cursor->reg[RIP_REG_RSP];
-
-	if (!cursor->exact || !rip_memory_read(&cursor->memory, sp, &address, sizeof address) ||
-	    !came_by_call(cursor, address))
-		return false;
-	rip_fill(&cursor->fde, 0, sizeof cursor->fde);
-	cursor->bare = true;
-	cursor->cfa = sp + sizeof address;
-	return true;
-}
-
-rip_status rip_cursor_load(struct rip_cursor *cursor)
-{
-	rip_status status = load_from_table(cursor);
-
-	return status == RIP_E_NOFDE && load_bare(cursor) ? RIP_OK : status;
+	struct rip_bytes code = { rule->expr.data, rule->expr.size, rule->expr.address };
+	struct rip_expr_input input = {
+		.regs = cursor->reg,
+		.memory = &cursor->memory,
+		.has_initial = true,
+		.initial = cursor->cfa,
+	};
+	return rip_expr_eval(&code, &input, value);
 }
 
 /* The caller's value of one register, or of the return address. */
-static rip_status restore(const struct rip_cursor *cursor, unsigned column, uint64_t *value)
+static rip_status restore(struct rip_cursor *cursor, unsigned column, uint64_t *value)
 {
 	const struct rip_rule *rule = &cursor->row.rules[column];
 	uint64_t address = cursor->cfa;
@@ -158,10 +142,9 @@ static rip_status restore(const struct rip_cursor *cursor, unsigned column, uint
 		*value = cursor->reg[rule->reg];
 		return RIP_OK;
 	case RIP_RULE_VAL_EXPR:
-		return eval(cursor, rule->expr.data, rule->expr.size, rule->expr.address, true, value);
+		return eval(cursor, rule, value);
 	case RIP_RULE_EXPR:
-		status = eval(cursor, rule->expr.data, rule->expr.size, rule->expr.address, true,
-			      &address);
+		status = eval(cursor, rule, &address);
 		break;
 	case RIP_RULE_OFFSET:
 		address += (uint64_t)rule->offset;
@@ -172,33 +155,10 @@ static rip_status restore(const struct rip_cursor *cursor, unsigned column, uint
 	return rip_memory_read(&cursor->memory, address, value, sizeof *value) ? RIP_OK : RIP_E_MEMORY;
 }
 
-/* The psABI defines the CFA as the caller's rsp before the call, so it must lie above this frame's rsp.
- * A guest's outermost frame leads to another stack, whose place says nothing. A signal frame's CFA
- * is the interrupted rsp, possibly on another stack too; forged ones could lead in a circle. */
-static bool cfa_may_follow(struct rip_cursor *cursor)
-{
-	if (cursor->cfa > cursor->reg[RIP_REG_RSP] || cursor->reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
-		return true;
-	return cursor->fde.cie.signal_frame && cursor->jumps++ < RIP_CURSOR_JUMPS;
-}
-
-static rip_status step_bare(struct rip_cursor *cursor)
-{
-	uint64_t sp = cursor->reg[RIP_REG_RSP];
-
-	if (!rip_memory_read(&cursor->memory, sp, &cursor->reg[RIP_REG_RIP], sizeof(uint64_t)))
-		return RIP_E_MEMORY;
-	cursor->reg[RIP_REG_RSP] = cursor->cfa;
-	cursor->exact = false;
-	return RIP_OK;
-}
-
-rip_status rip_cursor_step(struct rip_cursor *cursor)
+static rip_status step_full(struct rip_cursor *cursor)
 {
 	uint64_t next[RIP_REGS];
 
-	if (cursor->bare)
-		return step_bare(cursor);
 	if (cursor->row.rules[RIP_CFI_RA].kind == RIP_RULE_UNDEFINED)
 		return RIP_E_END;
 	if (!cfa_may_follow(cursor))
@@ -214,6 +174,24 @@ rip_status rip_cursor_step(struct rip_cursor *cursor)
 	if (next[RIP_REG_RIP] == 0)
 		return RIP_E_END;
 	rip_copy(cursor->reg, next, sizeof next);
-	cursor->exact = cursor->fde.cie.signal_frame;
+	cursor->exact = cursor->signal_frame;
 	return RIP_OK;
+}
+
+static rip_status step_bare(struct rip_cursor *cursor)
+{
+	uint64_t sp = cursor->reg[RIP_REG_RSP];
+
+	if (!rip_memory_read(&cursor->memory, sp, &cursor->reg[RIP_REG_RIP], sizeof(uint64_t)))
+		return RIP_E_MEMORY;
+	cursor->reg[RIP_REG_RSP] = cursor->cfa;
+	cursor->exact = false;
+	return RIP_OK;
+}
+
+rip_status rip_cursor_step(struct rip_cursor *cursor)
+{
+	if (cursor->kind == RIP_CURSOR_SIMPLE)
+		return step_simple(cursor);
+	return cursor->kind == RIP_CURSOR_BARE ? step_bare(cursor) : step_full(cursor);
 }

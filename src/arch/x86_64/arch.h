@@ -52,6 +52,13 @@ enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *c
 __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret,
 					      enum rip_event event);
 
+/* Writes where the caller stands, as rip_arch_leave does, and returns. */
+void rip_arch_capture(struct rip_context *context_ret);
+
+/* Goes on with registers `reg` (RIP_REGS of them; rip, rsp, rax, rdx and the callee-saved ones are taken) on the
+ * same stack. `reg` may lie below the new rsp; the control words stay as they are. */
+__attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
+
 /* Not functions. A signal handler that sets rsp to host_sp, rax to an event and rip to
  * rip_arch_host_return ends the guest's turn. A frame whose return address is rip_arch_backstop is the
  * outermost one of a guest. */

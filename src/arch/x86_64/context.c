@@ -8,6 +8,7 @@
 AT(struct rip_switch, host_sp, RIP_SWITCH_HOST_SP);
 AT(struct rip_switch, slot, RIP_SWITCH_SLOT);
 AT(struct rip_switch, value, RIP_SWITCH_VALUE);
+AT(struct rip_context, reg, 0); /* rip_arch_resume takes the registers alone */
 AT(struct rip_context, reg[RIP_REG_RAX], RIP_CONTEXT_RAX);
 AT(struct rip_context, reg[RIP_REG_RDX], RIP_CONTEXT_RDX);
 AT(struct rip_context, reg[RIP_REG_RBX], RIP_CONTEXT_RBX);

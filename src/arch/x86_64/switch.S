@@ -166,4 +166,51 @@ rip_arch_leave:
 	.cfi_endproc
 	.size	rip_arch_leave, . - rip_arch_leave
 
+/* void rip_arch_capture(struct rip_context *context_ret); */
+	.globl	rip_arch_capture
+	.hidden	rip_arch_capture
+	.type	rip_arch_capture, @function
+	.p2align 4
+rip_arch_capture:
+	.cfi_startproc
+	endbr64
+	movq	(%rsp), %rcx
+	leaq	8(%rsp), %rax
+	movq	%rcx, RIP_CONTEXT_RIP(%rdi)
+	movq	%rax, RIP_CONTEXT_RSP(%rdi)
+	movq	%rbx, RIP_CONTEXT_RBX(%rdi)
+	movq	%rbp, RIP_CONTEXT_RBP(%rdi)
+	movq	%r12, RIP_CONTEXT_R12(%rdi)
+	movq	%r13, RIP_CONTEXT_R13(%rdi)
+	movq	%r14, RIP_CONTEXT_R14(%rdi)
+	movq	%r15, RIP_CONTEXT_R15(%rdi)
+	ret
+	.cfi_endproc
+	.size	rip_arch_capture, . - rip_arch_capture
+
+/* void rip_arch_resume(const uint64_t *reg); */
+	.globl	rip_arch_resume
+	.hidden	rip_arch_resume
+	.type	rip_arch_resume, @function
+	.p2align 4
+rip_arch_resume:
+	.cfi_startproc
+	endbr64
+	movq	RIP_CONTEXT_RIP(%rdi), %rcx
+	movq	RIP_CONTEXT_RAX(%rdi), %rax
+	movq	RIP_CONTEXT_RDX(%rdi), %rdx
+	movq	RIP_CONTEXT_RBX(%rdi), %rbx
+	movq	RIP_CONTEXT_RBP(%rdi), %rbp
+	movq	RIP_CONTEXT_R12(%rdi), %r12
+	movq	RIP_CONTEXT_R13(%rdi), %r13
+	movq	RIP_CONTEXT_R14(%rdi), %r14
+	movq	RIP_CONTEXT_R15(%rdi), %r15
+	movq	RIP_CONTEXT_RSP(%rdi), %rsp
+	/* The frame that goes on is the one that rsp and rcx describe. */
+	.cfi_def_cfa %rsp, 0
+	.cfi_register %rip, %rcx
+	jmp	*%rcx
+	.cfi_endproc
+	.size	rip_arch_resume, . - rip_arch_resume
+
 	.section .note.GNU-stack, "", @progbits

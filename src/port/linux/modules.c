@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 static const uint8_t *bytes_at(uint64_t address)
 {
@@ -39,6 +40,94 @@ static void add_segment(struct rip_module *module, uint64_t begin, uint64_t end)
 	module->segment_count++;
 }
 
+static size_t align4(size_t size)
+{
+	return (size + 3) & ~(size_t)3;
+}
+
+/* Looks for the build id among the notes of one segment (gABI, note section; name "GNU", type 3). */
+static void find_build_id(struct rip_module_identity *identity, const uint8_t *notes, size_t size)
+{
+	ElfW(Nhdr) note;
+
+	while (size >= sizeof note) {
+		__builtin_memcpy(&note, notes, sizeof note);
+		size_t name = align4(note.n_namesz), content = align4(note.n_descsz);
+		if (name > size - sizeof note || content > size - sizeof note - name)
+			return;
+		const uint8_t *id = notes + sizeof note + name;
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+		    __builtin_memcmp(notes + sizeof note, "GNU", 4) == 0 && note.n_descsz > 0 &&
+		    note.n_descsz <= RIP_MODULE_ID_MAX) {
+			identity->note = id;
+			identity->id_size = (uint8_t)note.n_descsz;
+			rip_copy(identity->id, id, note.n_descsz);
+			return;
+		}
+		size -= sizeof note + name + content;
+		notes = id + content;
+	}
+}
+
+/* The loader never lets go of the program, of itself, of libc and of the kernel's vDSO; and if this library
+ * goes, so does all that it remembers. */
+static bool is_permanent(const struct dl_find_object *object)
+{
+	uint64_t begin = (uintptr_t)object->dlfo_map_start, end = (uintptr_t)object->dlfo_map_end;
+	const uint64_t inside[] = {
+		(uintptr_t)_dl_find_object, (uintptr_t)getauxval, (uintptr_t)rip_port_module_at,
+	};
+
+	if (!object->dlfo_link_map || !object->dlfo_link_map->l_prev)
+		return true;
+	for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++)
+		if (inside[i] >= begin && inside[i] < end)
+			return true;
+	return begin == getauxval(AT_SYSINFO_EHDR);
+}
+
+static void locate(struct rip_module_identity *identity, const struct dl_find_object *object)
+{
+	identity->begin = (uintptr_t)object->dlfo_map_start;
+	identity->end = (uintptr_t)object->dlfo_map_end;
+	identity->handle = (uintptr_t)object->dlfo_link_map;
+	identity->tables = (uintptr_t)object->dlfo_eh_frame;
+	identity->id_size = 0;
+	identity->permanent = false;
+}
+
+rip_status rip_port_identity_at(uint64_t pc, struct rip_module_identity *identity_ret)
+{
+	struct dl_find_object object;
+
+	if (_dl_find_object((void *)(uintptr_t)pc, &object) != 0)
+		return RIP_E_NOFDE;
+	locate(identity_ret, &object);
+	return RIP_OK;
+}
+
+bool rip_port_module_unchanged(const struct rip_module_identity *identity)
+{
+	struct dl_find_object now;
+
+	if (identity->permanent)
+		return true;
+	return _dl_find_object((void *)(uintptr_t)identity->begin, &now) == 0 &&
+	       (uintptr_t)now.dlfo_map_start == identity->begin &&
+	       (uintptr_t)now.dlfo_map_end == identity->end &&
+	       (uintptr_t)now.dlfo_link_map == identity->handle &&
+	       (uintptr_t)now.dlfo_eh_frame == identity->tables &&
+	       __builtin_memcmp(identity->note, identity->id, identity->id_size) == 0;
+}
+
+static void add_notes(struct rip_module *module, uint64_t begin, uint64_t size)
+{
+	struct rip_bytes bytes = rip_port_module_bytes(module, begin);
+
+	if (module->identity.id_size == 0 && bytes.size >= size)
+		find_build_id(&module->identity, bytes.data, size);
+}
+
 static void add_segments(struct rip_module *module, const struct dl_find_object *object)
 {
 	const ElfW(Ehdr) *elf = elf_header(object);
@@ -48,11 +137,14 @@ static void add_segments(struct rip_module *module, const struct dl_find_object 
 		return;
 	}
 	const ElfW(Phdr) *segment = (const void *)((const char *)elf + elf->e_phoff);
-	uint64_t base = object->dlfo_link_map->l_addr;
-	for (unsigned i = 0; i < elf->e_phnum; i++, segment++)
-		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_R))
-			add_segment(module, base + segment->p_vaddr,
-				    base + segment->p_vaddr + segment->p_memsz);
+	uint64_t base = object->dlfo_link_map ? object->dlfo_link_map->l_addr : 0;
+	for (unsigned i = 0; i < elf->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD && (segment[i].p_flags & PF_R))
+			add_segment(module, base + segment[i].p_vaddr,
+				    base + segment[i].p_vaddr + segment[i].p_memsz);
+	for (unsigned i = 0; i < elf->e_phnum; i++)
+		if (segment[i].p_type == PT_NOTE)
+			add_notes(module, base + segment[i].p_vaddr, segment[i].p_memsz);
 }
 
 rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret)
@@ -64,6 +156,8 @@ rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret)
 	module_ret->begin = (uintptr_t)object.dlfo_map_start;
 	module_ret->end = (uintptr_t)object.dlfo_map_end;
 	module_ret->segment_count = 0;
+	locate(&module_ret->identity, &object);
+	module_ret->identity.permanent = is_permanent(&object);
 	add_segments(module_ret, &object);
 	module_ret->header = rip_port_module_bytes(module_ret, (uintptr_t)object.dlfo_eh_frame);
 	return RIP_OK;

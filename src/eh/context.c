@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ * eh: the context of level I: set up, load, step, install, and what personalities ask of it. */
+#include "eh/eh.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+void rip_eh_init(struct _Unwind_Context *context, const struct rip_context *from)
+{
+	rip_cursor_init_here(&context->cursor, from);
+	context->at_end = false;
+}
+
+bool rip_eh_load(struct _Unwind_Context *context)
+{
+	if (context->at_end || context->cursor.reg[RIP_REG_RIP] == 0 ||
+	    rip_cursor_load(&context->cursor) != RIP_OK)
+		context->at_end = true;
+	return !context->at_end;
+}
+
+void rip_eh_step(struct _Unwind_Context *context)
+{
+	if (rip_cursor_step(&context->cursor) == RIP_OK)
+		return;
+	context->at_end = true;
+	context->cursor.reg[RIP_REG_RIP] = 0;
+}
+
+void rip_eh_install(struct _Unwind_Context *context)
+{
+	rip_memory_keep(&context->cursor.memory);
+	context->cursor.reg[RIP_REG_RSP] += 8 * (uint64_t)context->cursor.frame.args_words;
+	rip_arch_resume(context->cursor.reg);
+}
+
+/* --- Accessors (Itanium C++ ABI 1.4) --- */
+
+EXPORT _Unwind_Word _Unwind_GetGR(struct _Unwind_Context *context, int index)
+{
+	return index >= 0 && index < RIP_REGS ? context->cursor.reg[index] : 0;
+}
+
+EXPORT void _Unwind_SetGR(struct _Unwind_Context *context, int index, _Unwind_Word value)
+{
+	if (index >= 0 && index < RIP_REGS)
+		context->cursor.reg[index] = value;
+}
+
+EXPORT _Unwind_Ptr _Unwind_GetIP(struct _Unwind_Context *context)
+{
+	return context->cursor.reg[RIP_REG_RIP];
+}
+
+EXPORT _Unwind_Ptr _Unwind_GetIPInfo(struct _Unwind_Context *context, int *ip_before_insn)
+{
+	*ip_before_insn = context->cursor.exact;
+	return context->cursor.reg[RIP_REG_RIP];
+}
+
+EXPORT void _Unwind_SetIP(struct _Unwind_Context *context, _Unwind_Ptr value)
+{
+	context->cursor.reg[RIP_REG_RIP] = value;
+}
+
+/* What callers compare with a stack pointer: the CFA of the frame below, which is this frame's rsp. */
+EXPORT _Unwind_Word _Unwind_GetCFA(struct _Unwind_Context *context)
+{
+	return context->cursor.reg[RIP_REG_RSP];
+}
+
+EXPORT void *_Unwind_GetLanguageSpecificData(struct _Unwind_Context *context)
+{
+	return context->at_end ? NULL : (void *)(uintptr_t)context->cursor.frame.lsda;
+}
+
+EXPORT _Unwind_Ptr _Unwind_GetRegionStart(struct _Unwind_Context *context)
+{
+	return context->at_end ? 0 : context->cursor.frame.function;
+}
+
+/* x86-64 code uses neither base. */
+EXPORT _Unwind_Ptr _Unwind_GetDataRelBase(struct _Unwind_Context *context)
+{
+	(void)context;
+	return 0;
+}
+
+EXPORT _Unwind_Ptr _Unwind_GetTextRelBase(struct _Unwind_Context *context)
+{
+	(void)context;
+	return 0;
+}
+
+EXPORT void _Unwind_DeleteException(struct _Unwind_Exception *exception)
+{
+	if (exception->exception_cleanup)
+		exception->exception_cleanup(_URC_FOREIGN_EXCEPTION_CAUGHT, exception);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * eh: the Itanium C++ ABI's level I (_Unwind_*), as libgcc_s exports it, over our unwinder.
+ *
+ * Sources: Itanium C++ ABI, exception handling, section 1; System V AMD64 psABI 6.2; for what those leave open
+ * (the layout of private_1 and private_2, what a callback sees at the stack's end), what callers of libgcc_s
+ * rely on. Invariants: no allocation, no lock on the way of an exception; a landing pad is entered on the same
+ * stack, with nothing kept below it. */
+#ifndef RIPCORD_EH_H
+#define RIPCORD_EH_H
+
+#include <unwind.h>
+
+#include "unwind/unwind.h"
+
+/* What level I hands to personalities and callbacks. The frame is loaded. */
+struct _Unwind_Context {
+	struct rip_cursor cursor;
+	bool at_end;    /* beyond the outermost frame: there are no tables, and ip is what stood there */
+};
+
+/* Sets up a walk from where the caller of a level I function stands. */
+void rip_eh_init(struct _Unwind_Context *context, const struct rip_context *from);
+
+/* Loads the frame. False at the end of the stack, or where tables cannot be read: END_OF_STACK. */
+bool rip_eh_load(struct _Unwind_Context *context);
+
+/* Moves to the caller. At the outermost frame ip becomes 0. */
+void rip_eh_step(struct _Unwind_Context *context);
+
+/* What the frame's personality says; CONTINUE_UNWIND without one. Where the answer is known to be that (a
+ * known personality, no landing pad, or a cleanup in the search phase), it is not asked. */
+_Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action actions,
+			       struct _Unwind_Exception *exception);
+
+/* Enters the landing pad that the personality has set. */
+__attribute__((noreturn)) void rip_eh_install(struct _Unwind_Context *context);
+
+/* What the entries in assembly call, with their caller's registers in `from`. */
+_Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from);
+_Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const struct rip_context *from,
+				  _Unwind_Stop_Fn stop, void *argument);
+void rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from);
+_Unwind_Reason_Code rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from);
+_Unwind_Reason_Code rip_eh_backtrace(_Unwind_Trace_Fn trace, const struct rip_context *from,
+				     void *argument);
+
+/* True if this is a personality whose tables this library reads itself: __gcc_personality_v0 or
+ * __gxx_personality_v0. Remembers what it has found out. */
+bool rip_eh_personality_known(uint64_t personality);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * eh: raising, forcing and resuming (Itanium C++ ABI 1.3). */
+#include "eh/eh.h"
+
+/* Where a frame is, for phase 2 to find the frame that phase 1 chose: its stack pointer; one less for a frame that
+ * a signal interrupted, whose rsp its handler's trampoline may share. libgcc uses private_2 so too. */
+static _Unwind_Word identity(const struct _Unwind_Context *context)
+{
+	return context->cursor.reg[RIP_REG_RSP] - context->cursor.exact;
+}
+
+/* --- Personalities --- */
+
+static _Unwind_Reason_Code call_personality(struct _Unwind_Context *context, _Unwind_Action actions,
+					    struct _Unwind_Exception *exception)
+{
+	_Unwind_Personality_Fn personality =
+		(_Unwind_Personality_Fn)(uintptr_t)context->cursor.frame.personality;
+
+	return personality(1, actions, exception->exception_class, exception, context);
+}
+
+static void set_cleanup(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+{
+	struct rip_cursor *cursor = &context->cursor;
+
+	cursor->reg[RIP_REG_RAX] = (uintptr_t)exception;
+	cursor->reg[RIP_REG_RDX] = 0;
+	cursor->reg[RIP_REG_RIP] = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad;
+}
+
+_Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action actions,
+			       struct _Unwind_Exception *exception)
+{
+	struct rip_row *frame = &context->cursor.frame;
+
+	if (frame->personality == 0)
+		return _URC_CONTINUE_UNWIND;
+	if (!rip_eh_personality_known(frame->personality))
+		return call_personality(context, actions, exception);
+	rip_cursor_site(&context->cursor);
+	if (frame->site == RIP_ROW_SITE_NONE)
+		return _URC_CONTINUE_UNWIND;
+	if (frame->site != RIP_ROW_SITE_CLEANUP)
+		return call_personality(context, actions, exception);
+	if (actions & _UA_SEARCH_PHASE)
+		return _URC_CONTINUE_UNWIND;
+	set_cleanup(context, exception);
+	return _URC_INSTALL_CONTEXT;
+}
+
+/* --- Phases --- */
+
+static _Unwind_Reason_Code search(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+{
+	while (rip_eh_load(context)) {
+		_Unwind_Reason_Code code = rip_eh_ask(context, _UA_SEARCH_PHASE, exception);
+		if (code == _URC_HANDLER_FOUND) {
+			exception->private_1 = 0;
+			exception->private_2 = identity(context);
+			rip_memory_keep(&context->cursor.memory);
+			return code;
+		}
+		if (code != _URC_CONTINUE_UNWIND)
+			return _URC_FATAL_PHASE1_ERROR;
+		rip_eh_step(context);
+	}
+	return _URC_END_OF_STACK;
+}
+
+static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+{
+	while (rip_eh_load(context)) {
+		bool handler = identity(context) == exception->private_2;
+		_Unwind_Action actions = _UA_CLEANUP_PHASE | (handler ? _UA_HANDLER_FRAME : 0);
+		_Unwind_Reason_Code code = handler && context->cursor.frame.personality ?
+			call_personality(context, actions, exception) :
+			rip_eh_ask(context, actions, exception);
+		if (code == _URC_INSTALL_CONTEXT)
+			rip_eh_install(context);
+		if (code != _URC_CONTINUE_UNWIND || handler)
+			break;
+		rip_eh_step(context);
+	}
+	return _URC_FATAL_PHASE2_ERROR;
+}
+
+static _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+{
+	_Unwind_Stop_Fn stop = (_Unwind_Stop_Fn)(uintptr_t)exception->private_1;
+	void *argument = (void *)(uintptr_t)exception->private_2;
+	_Unwind_Action actions = _UA_FORCE_UNWIND | _UA_CLEANUP_PHASE;
+
+	for (;;) {
+		bool more = rip_eh_load(context);
+		if (stop(1, actions | (more ? 0 : _UA_END_OF_STACK), exception->exception_class, exception,
+			 context, argument) != _URC_NO_REASON)
+			return _URC_FATAL_PHASE2_ERROR;
+		if (!more)
+			return _URC_END_OF_STACK;
+		_Unwind_Reason_Code code = rip_eh_ask(context, actions, exception);
+		if (code == _URC_INSTALL_CONTEXT)
+			rip_eh_install(context);
+		if (code != _URC_CONTINUE_UNWIND)
+			return _URC_FATAL_PHASE2_ERROR;
+		rip_eh_step(context);
+	}
+}
+
+/* --- Entries --- */
+
+_Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from)
+{
+	struct _Unwind_Context context;
+
+	rip_eh_init(&context, from);
+	_Unwind_Reason_Code code = search(&context, exception);
+	if (code != _URC_HANDLER_FOUND)
+		return code;
+	rip_eh_init(&context, from);
+	return clean_up(&context, exception);
+}
+
+_Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const struct rip_context *from,
+				  _Unwind_Stop_Fn stop, void *argument)
+{
+	struct _Unwind_Context context;
+
+	exception->private_1 = (uintptr_t)stop;
+	exception->private_2 = (uintptr_t)argument;
+	rip_eh_init(&context, from);
+	return force(&context, exception);
+}
+
+/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process ends,
+ * as with any unwinder. */
+void rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from)
+{
+	struct _Unwind_Context context;
+
+	rip_eh_init(&context, from);
+	if (exception->private_1 == 0)
+		clean_up(&context, exception);
+	else
+		force(&context, exception);
+	__builtin_trap();
+}
+
+_Unwind_Reason_Code rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from)
+{
+	struct _Unwind_Context context;
+
+	if (exception->private_1 == 0)
+		return rip_eh_raise(exception, from);
+	rip_eh_init(&context, from);
+	return force(&context, exception);
+}
+
+/* The callback also sees the place where the walk ends. */
+_Unwind_Reason_Code rip_eh_backtrace(_Unwind_Trace_Fn trace, const struct rip_context *from, void *argument)
+{
+	struct _Unwind_Context context;
+	bool more;
+
+	rip_eh_init(&context, from);
+	do {
+		more = rip_eh_load(&context);
+		if (trace(&context, argument) != _URC_NO_REASON)
+			return _URC_FATAL_PHASE1_ERROR;
+		if (more)
+			rip_eh_step(&context);
+	} while (more);
+	rip_memory_keep(&context.cursor.memory);
+	return _URC_END_OF_STACK;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * unwind: the table of known modules. */
+#include "unwind/module.h"
+
+enum { SLOTS = 1024, PROBES = 8, GENERATION_BITS = 22 };
+
+/* `sequence` is odd while the slot is written, 0 while it was never filled. */
+struct slot {
+	uint32_t sequence;
+	struct rip_known_module known;
+	struct rip_module_identity identity;
+};
+
+static struct slot slots[SLOTS];
+
+/* Generations start at 1, so that no owner is RIP_OWNER_NONE. They wrap after four million reloads into one
+ * slot: by then no row of the first is in the cache. */
+static uint32_t owner_of(const struct slot *slot, uint32_t sequence)
+{
+	uint32_t generation = (sequence >> 1) & ((1u << GENERATION_BITS) - 1);
+
+	return (uint32_t)(slot - slots) << GENERATION_BITS | generation;
+}
+
+static uint32_t hash(uint64_t begin)
+{
+	return (uint32_t)((begin >> 12) * 0x9e3779b97f4a7c15u >> 40);
+}
+
+static uint32_t sequence_now(const struct slot *slot)
+{
+	return __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE);
+}
+
+/* True if what was read from the slot since `sequence` was one version. */
+static bool still(const struct slot *slot, uint32_t sequence)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !(sequence & 1) && __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+bool rip_owner_valid(uint32_t owner)
+{
+	const struct slot *slot = &slots[owner >> GENERATION_BITS];
+	uint32_t sequence = sequence_now(slot);
+
+	if (owner_of(slot, sequence) != owner)
+		return false;
+	if (__atomic_load_n(&slot->identity.permanent, __ATOMIC_RELAXED) && still(slot, sequence))
+		return true;
+	struct rip_module_identity identity = slot->identity;
+	return still(slot, sequence) && rip_port_module_unchanged(&identity);
+}
+
+static bool read_slot(const struct slot *slot, const struct rip_module_identity *wanted,
+		      struct rip_known_module *module_ret)
+{
+	uint32_t sequence = sequence_now(slot);
+
+	if (sequence == 0 || (sequence & 1))
+		return false;
+	bool same = slot->identity.begin == wanted->begin && slot->identity.end == wanted->end &&
+		    slot->identity.handle == wanted->handle && slot->identity.tables == wanted->tables;
+	if (!same)
+		return false;
+	struct rip_module_identity identity = slot->identity;
+	*module_ret = slot->known;
+	return still(slot, sequence) && rip_port_module_unchanged(&identity);
+}
+
+static bool fill_slot(struct slot *slot, const struct rip_module_identity *identity,
+		      struct rip_known_module *module)
+{
+	uint32_t sequence = sequence_now(slot);
+
+	if ((sequence & 1) ||
+	    !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	module->owner = owner_of(slot, sequence + 2);
+	slot->known = *module;
+	slot->identity = *identity;
+	__atomic_store_n(&slot->sequence, sequence + 2, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* True if the loader no longer has the slot's module. Looks at no memory of the module: another thread may be
+ * unloading it just now. */
+static bool is_gone(const struct slot *slot, uint32_t sequence)
+{
+	struct rip_module_identity now, was = slot->identity;
+
+	return still(slot, sequence) && (rip_port_identity_at(was.begin, &now) != RIP_OK ||
+					 now.handle != was.handle || now.end != was.end);
+}
+
+/* The slot that has this place already, an unused one, or one whose module is gone; else the first. */
+static struct slot *choose_slot(uint64_t begin)
+{
+	for (uint32_t i = 0; i < PROBES; i++) {
+		struct slot *slot = &slots[(hash(begin) + i) % SLOTS];
+		uint32_t sequence = sequence_now(slot);
+		if (sequence == 0 || slot->identity.begin == begin || is_gone(slot, sequence))
+			return slot;
+	}
+	return &slots[hash(begin) % SLOTS];
+}
+
+static void locate(const struct rip_module *found, struct rip_known_module *module)
+{
+	module->begin = found->begin;
+	module->end = found->end;
+	module->owner = RIP_OWNER_NONE;
+	module->section = (struct rip_cfi_section){
+		.bytes = rip_port_module_bytes(found, module->header.eh_frame),
+		.bases = { .data = module->header.base },
+	};
+	module->segment = (struct rip_bytes){ 0 };
+	for (uint32_t i = 0; i < found->segment_count; i++) {
+		uint64_t begin = found->segments[i].begin, end = found->segments[i].end;
+		if (found->header.address >= begin && found->header.address < end)
+			module->segment = rip_port_module_bytes(found, begin);
+	}
+}
+
+static rip_status learn(const struct rip_module *found, struct rip_known_module *module_ret)
+{
+	struct rip_known_module module;
+
+	if (found->header.size == 0)
+		return RIP_E_NOFDE;
+	rip_status status = rip_cfi_header_read(&found->header, &module.header);
+	if (status != RIP_OK)
+		return status;
+	locate(found, &module);
+	if (found->identity.permanent || found->identity.id_size)
+		fill_slot(choose_slot(found->begin), &found->identity, &module);
+	*module_ret = module;
+	return RIP_OK;
+}
+
+rip_status rip_module_find(uint64_t pc, struct rip_known_module *module_ret)
+{
+	struct rip_module_identity identity;
+	struct rip_module found;
+
+	rip_status status = rip_port_identity_at(pc, &identity);
+	if (status != RIP_OK)
+		return status;
+	for (uint32_t i = 0; i < PROBES; i++)
+		if (read_slot(&slots[(hash(identity.begin) + i) % SLOTS], &identity, module_ret))
+			return RIP_OK;
+	status = rip_port_module_at(pc, &found);
+	return status == RIP_OK ? learn(&found, module_ret) : status;
+}
+
+struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_t address)
+{
+	struct rip_module found;
+	struct rip_bytes none = { NULL, 0, address };
+	uint64_t offset = address - module->segment.address;
+
+	if (offset < module->segment.size)
+		return (struct rip_bytes){ module->segment.data + offset, module->segment.size - offset,
+					   address };
+	if (rip_port_module_at(module->begin, &found) != RIP_OK)
+		return none;
+	return rip_port_module_bytes(&found, address);
+}
