@@ -35,20 +35,27 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
             $(if $(findstring address,$(SAN)),$(if $(findstring clang,$(CC)),-mllvm -asan-stack=0,--param=asan-stack=0)))
 COMPILE   = $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden \
             -fasynchronous-unwind-tables -MMD -MP
+# The hot paths cross files. Objects hold machine code as well, for links without.
+ifeq ($(SAN)$(findstring clang,$(CC)),)
+LTO := -flto -ffat-lto-objects
+endif
 LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 
 # --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
 
 LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack fault stop report guest program
-LIB_SRC  := $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.c src/$(l)/*.S))
-LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(LIB_SRC))
+UNWINDER := base cfi lsda arch/x86_64 port/linux unwind eh
+sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
+LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
+UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
 TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c))
 STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c))
 HEADERS  := $(wildcard include/ripcord/*.h)
 
 LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
-        $(BUILD)/lib/libripcord-symbolize.a $(BUILD)/lib/libripcord-symbolize.so
+        $(BUILD)/lib/libripcord-symbolize.a $(BUILD)/lib/libripcord-symbolize.so \
+        $(BUILD)/lib/libripcord-unwind.so $(BUILD)/lib/ripcord/libgcc_s.so.1
 TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
@@ -61,7 +68,7 @@ all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC)
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) -c $< -o $@
+	$(Q)$(COMPILE) $(LTO) -c $< -o $@
 $(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -g -MMD -MP -c $< -o $@
@@ -83,7 +90,24 @@ $(BUILD)/lib/%.a:
 
 $(BUILD)/lib/libripcord.so: $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord.so -Wl,-z,defs -Wl,-z,now $^ -o $@ -lgcc_s
+	$(Q)$(CC) -shared $(CFLAGS) $(LTO) $(SANFLAGS) -Wl,-soname,libripcord.so -Wl,-z,defs -Wl,-z,now $^ -o $@ -lgcc_s
+# The drop-in unwinder, under two names: to be linked or preloaded, and as the libgcc_s.so.1 that glibc opens by
+# that name. The second needs the machine's own one for the arithmetic helpers; an empty library stands in for it
+# at link time, so that the dependency is recorded by path and not by the name that both have.
+UNWIND_LINK = $(CC) -shared $(CFLAGS) $(LTO) $(SANFLAGS) -Wl,--version-script,src/eh/libgcc.map -Wl,-z,defs -Wl,-z,now
+LIBGCC_S := $(shell $(CC) -print-file-name=libgcc_s.so.1)
+
+$(BUILD)/lib/libripcord-unwind.so: $(UNW_OBJ) src/eh/libgcc.map
+	@mkdir -p $(@D)
+	$(Q)$(UNWIND_LINK) -Wl,-soname,libripcord-unwind.so $(UNW_OBJ) -o $@
+$(BUILD)/obj/real_libgcc_s.so:
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -nostdlib -Wl,-soname,$(realpath $(LIBGCC_S)) -x c /dev/null -o $@
+$(BUILD)/lib/ripcord/libgcc_s.so.1: $(UNW_OBJ) $(BUILD)/obj/real_libgcc_s.so src/eh/libgcc.map
+	@mkdir -p $(@D)
+	$(Q)$(UNWIND_LINK) -Wl,-soname,libgcc_s.so.1 $(UNW_OBJ) -o $@ \
+	    -Wl,--no-as-needed $(BUILD)/obj/real_libgcc_s.so
+
 $(BUILD)/lib/libripcord-symbolize.so: $(SYM_OBJ) $(BUILD)/lib/libripcord.so
 	@mkdir -p $(@D)
 	$(Q)$(CC) -shared $(SANFLAGS) -Wl,-soname,libripcord-symbolize.so -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' \
@@ -140,4 +164,4 @@ setup-all:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(SYM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(STUB_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(UNW_OBJ:.o=.d) $(SYM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(STUB_OBJ:.o=.d)

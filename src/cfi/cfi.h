@@ -100,6 +100,9 @@ rip_status rip_cfi_header_read(const struct rip_bytes *bytes, struct rip_cfi_hea
  * range. NOFDE where pc lies before the first row or there is no table. */
 rip_status rip_cfi_header_find(const struct rip_cfi_header *header, uint64_t pc, uint64_t *fde_ret);
 
+/* True if the search table is in the order that the search relies on. O(n). */
+bool rip_cfi_header_sorted(const struct rip_cfi_header *header);
+
 /* --- Rows (DWARF 5 section 6.4.1) --- */
 
 /* Columns: DWARF registers 0 to 15 are the general registers, 16 the return address. Rules for

@@ -71,3 +71,11 @@ rip_status rip_cfi_header_find(const struct rip_cfi_header *header, uint64_t pc,
 	*fde_ret = cell(header, low - 1, 1);
 	return RIP_OK;
 }
+
+bool rip_cfi_header_sorted(const struct rip_cfi_header *header)
+{
+	for (uint64_t row = 1; row < header->count; row++)
+		if ((int64_t)(cell(header, row, 0) - cell(header, row - 1, 0)) < 0)
+			return false;
+	return true;
+}

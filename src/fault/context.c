@@ -2,14 +2,7 @@
  * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
 #include "fault/context.h"
 
-/* The kernel's register numbers (sys/ucontext.h) in the order of DWARF's (psABI table 3.36). */
-static const uint8_t greg_of[RIP_REGS] = {
-	REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-	REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
-};
-
-/* The ABI's initial control words (psABI 3.2.1), should the kernel have saved none. */
-enum { MXCSR_DEFAULT = 0x1f80, FCW_DEFAULT = 0x37f };
+#include "port/port.h"
 
 /* Page fault error code bits, Intel SDM volume 3, 4.7. */
 enum { PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
@@ -34,16 +27,6 @@ static rip_access access_of(const ucontext_t *from)
 	return error & PF_WRITE ? RIP_ACCESS_WRITE : RIP_ACCESS_READ;
 }
 
-static void copy_registers(const ucontext_t *from, struct rip_context *context)
-{
-	const struct _libc_fpstate *fp = from->uc_mcontext.fpregs;
-
-	for (unsigned i = 0; i < RIP_REGS; i++)
-		context->reg[i] = (uint64_t)from->uc_mcontext.gregs[greg_of[i]];
-	context->mxcsr = fp ? fp->mxcsr : MXCSR_DEFAULT;
-	context->fcw = fp ? fp->cwd : FCW_DEFAULT;
-}
-
 void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
 			struct rip_fault *fault_ret)
 {
@@ -58,7 +41,7 @@ void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *fro
 	/* A breakpoint is reported behind its instruction, a single step before the next one; a signal that
 	 * the thread sent to itself, behind a system call. */
 	fault_ret->exact = (signal != SIGTRAP || info->si_code == TRAP_TRACE) && info->si_code > 0;
-	copy_registers(from, &fault_ret->context);
+	rip_port_context(from, &fault_ret->context);
 }
 
 void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit)

@@ -6,6 +6,7 @@
 #ifndef RIPCORD_PORT_H
 #define RIPCORD_PORT_H
 
+#include "arch.h"
 #include "base/base.h"
 
 /* --- Modules --- */
@@ -58,6 +59,11 @@ void rip_port_unmap(uint8_t *map, size_t size);
  * Signal-safe. */
 rip_status rip_port_open(uint8_t *map, size_t size);
 rip_status rip_port_close(uint8_t *map, size_t size);
+
+/* --- Signals --- */
+
+/* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
+void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 
 /* --- Names --- */
 

@@ -53,7 +53,7 @@ static rip_status find_entry(rip_program *program, const char *path, const char 
 
 static rip_status check_tables(const rip_program *program, const char *path, rip_error *error)
 {
-	struct rip_module module;
+	struct rip_known_module module;
 	struct rip_fde fde;
 	rip_status status = rip_unwind_find((uintptr_t)program->entry, &module, &fde);
 	if (status == RIP_OK)

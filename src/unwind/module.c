@@ -2,7 +2,7 @@
  * unwind: the table of known modules. */
 #include "unwind/module.h"
 
-enum { SLOTS = 1024, PROBES = 8, GENERATION_BITS = 22 };
+enum { SLOTS = 1023, PROBES = 8, GENERATION_BITS = 22, GENERATION_MASK = (1 << GENERATION_BITS) - 1 };
 
 /* `sequence` is odd while the slot is written, 0 while it was never filled. */
 struct slot {
@@ -13,11 +13,15 @@ struct slot {
 
 static struct slot slots[SLOTS];
 
+/* The slot number of registered tables. No module is put there. */
+enum { REGISTERED = SLOTS };
+static uint32_t registered_generation = 1;
+
 /* Generations start at 1, so that no owner is RIP_OWNER_NONE. They wrap after four million reloads into one
  * slot: by then no row of the first is in the cache. */
 static uint32_t owner_of(const struct slot *slot, uint32_t sequence)
 {
-	uint32_t generation = (sequence >> 1) & ((1u << GENERATION_BITS) - 1);
+	uint32_t generation = (sequence >> 1) & GENERATION_MASK;
 
 	return (uint32_t)(slot - slots) << GENERATION_BITS | generation;
 }
@@ -39,8 +43,22 @@ static bool still(const struct slot *slot, uint32_t sequence)
 	return !(sequence & 1) && __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) == sequence;
 }
 
+uint32_t rip_owner_registered(void)
+{
+	uint32_t generation = __atomic_load_n(&registered_generation, __ATOMIC_ACQUIRE);
+
+	return (uint32_t)REGISTERED << GENERATION_BITS | (generation & GENERATION_MASK);
+}
+
+void rip_owner_forget_registered(void)
+{
+	__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL);
+}
+
 bool rip_owner_valid(uint32_t owner)
 {
+	if (owner >> GENERATION_BITS == REGISTERED)
+		return owner == rip_owner_registered();
 	const struct slot *slot = &slots[owner >> GENERATION_BITS];
 	uint32_t sequence = sequence_now(slot);
 
@@ -132,6 +150,9 @@ static rip_status learn(const struct rip_module *found, struct rip_known_module 
 	rip_status status = rip_cfi_header_read(&found->header, &module.header);
 	if (status != RIP_OK)
 		return status;
+	/* A search table that is not sorted is of no use: the section itself will be searched. */
+	if (!rip_cfi_header_sorted(&module.header))
+		module.header.count = 0;
 	locate(found, &module);
 	if (found->identity.permanent || found->identity.id_size)
 		fill_slot(choose_slot(found->begin), &found->identity, &module);
@@ -154,6 +175,21 @@ rip_status rip_module_find(uint64_t pc, struct rip_known_module *module_ret)
 	return status == RIP_OK ? learn(&found, module_ret) : status;
 }
 
+/* Pages from `address` on, as far as they can be read. */
+static struct rip_bytes readable_bytes(uint64_t address)
+{
+	enum { READABLE_MAX = 64 * 1024 };
+	uint64_t page = rip_port_page_size(), size = 0;
+
+	while (size < READABLE_MAX) {
+		uint64_t rest = page - ((address + size) & (page - 1));
+		if (!rip_port_readable(address + size, rest))
+			break;
+		size += rest;
+	}
+	return (struct rip_bytes){ (const uint8_t *)(uintptr_t)address, size, address };
+}
+
 struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_t address)
 {
 	struct rip_module found;
@@ -163,6 +199,8 @@ struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_
 	if (offset < module->segment.size)
 		return (struct rip_bytes){ module->segment.data + offset, module->segment.size - offset,
 					   address };
+	if (module->begin == module->end)
+		return readable_bytes(address);
 	if (rip_port_module_at(module->begin, &found) != RIP_OK)
 		return none;
 	return rip_port_module_bytes(&found, address);

@@ -25,10 +25,15 @@ struct rip_known_module {
 /* The module that pc lies in, with its tables located. NOFDE, and the errors of rip_cfi_header_read. */
 rip_status rip_module_find(uint64_t pc, struct rip_known_module *module_ret);
 
-/* The module's bytes from `address` on; size 0 if it has none there. */
+/* The module's bytes from `address` on; size 0 if it has none there. For tables that belong to no module
+ * (registered ones), as much from there on as can be read, up to 64 KiB. */
 struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_t address);
 
 /* True if the module that `owner` names is still loaded where it was. */
 bool rip_owner_valid(uint32_t owner);
+
+/* The owner of rows from registered tables. It changes when any of them is taken back. */
+uint32_t rip_owner_registered(void);
+void rip_owner_forget_registered(void);
 
 #endif

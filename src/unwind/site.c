@@ -8,9 +8,8 @@ rip_status rip_cursor_lsda(const struct rip_cursor *cursor, struct rip_lsda *lsd
 	struct rip_pointer_bases bases = { .function = frame->function };
 	struct rip_known_module module;
 
-	rip_status status = rip_module_find(frame->function, &module);
-	if (status != RIP_OK)
-		return status;
+	if (rip_module_find(frame->function, &module) != RIP_OK)
+		module = (struct rip_known_module){ .begin = 0, .end = 0 };
 	struct rip_bytes bytes = rip_module_bytes(&module, frame->lsda);
 	return rip_lsda_read(&bytes, frame->function, &bases, lsda_ret);
 }

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT
+ * unwind: unwind tables that the program registered itself. */
+#include "unwind/registry.h"
+
+#include <pthread.h>
+
+#include "unwind/unwind.h"
+
+/* Each level has a quarter of the nodes of the one below: 12 levels serve 16 million. */
+enum { LEVELS = 12, BUCKETS = 4096, ARENA = 256 * 1024, TRIES = 16 };
+
+struct registration;
+
+/* `sequence` is even while the node is in the list. */
+struct node {
+	uint32_t sequence;
+	uint32_t levels;
+	uint64_t begin, end;
+	uint64_t offset;              /* of the FDE in its registration's section */
+	struct registration *owner;
+	struct node *sibling;         /* the next of the same registration, or of the free list */
+	struct node *next[];          /* `levels` of them */
+};
+
+struct registration {
+	struct rip_registry_section named;
+	struct rip_cfi_section section;
+	struct node *nodes;
+	struct registration *chain;   /* of its bucket, or of the free list */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t head_storage[(sizeof(struct node) + LEVELS * sizeof(struct node *)) / sizeof(uint64_t)];
+static struct registration *buckets[BUCKETS], *free_registrations;
+static struct node *free_nodes[LEVELS + 1];
+static uint8_t *arena, *arena_end;
+static uint64_t version;             /* counts changes; odd during one */
+static uint64_t random_state = 0x9e3779b97f4a7c15u;
+
+/* Starts below every pc. */
+static struct node *head(void)
+{
+	return (struct node *)head_storage;
+}
+
+/* --- Memory: never given back, so that a late reader finds nodes where nodes were --- */
+
+static void *allocate(size_t size)
+{
+	if ((size_t)(arena_end - arena) < size) {
+		uint8_t *map;
+		if (rip_port_reserve(ARENA, &map) != RIP_OK)
+			return NULL;
+		if (rip_port_open(map, ARENA) != RIP_OK) {
+			rip_port_unmap(map, ARENA);
+			return NULL;
+		}
+		arena = map;
+		arena_end = map + ARENA;
+	}
+	void *taken = arena;
+	arena += size;
+	return taken;
+}
+
+static uint32_t random_levels(void)
+{
+	uint32_t levels = 1;
+
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	for (uint64_t bits = random_state; levels < LEVELS && (bits & 3) == 0; bits >>= 2)
+		levels++;
+	return levels;
+}
+
+static struct node *new_node(void)
+{
+	uint32_t levels = random_levels();
+	struct node *node = free_nodes[levels];
+
+	if (node) {
+		free_nodes[levels] = node->sibling;
+		return node;
+	}
+	node = allocate(sizeof *node + levels * sizeof node->next[0]);
+	if (node) {
+		node->sequence = 1;
+		node->levels = levels;
+	}
+	return node;
+}
+
+static void free_node(struct node *node)
+{
+	node->sibling = free_nodes[node->levels];
+	free_nodes[node->levels] = node;
+}
+
+static struct registration *new_registration(void)
+{
+	struct registration *registration = free_registrations;
+
+	if (registration)
+		free_registrations = registration->chain;
+	else
+		registration = allocate(sizeof *registration);
+	return registration;
+}
+
+static void free_registration(struct registration *registration)
+{
+	registration->chain = free_registrations;
+	free_registrations = registration;
+}
+
+/* --- The skip list --- */
+
+static struct node *next_of(const struct node *node, uint32_t level)
+{
+	return __atomic_load_n(&node->next[level], __ATOMIC_ACQUIRE);
+}
+
+/* For each level the last node that starts below `begin`. */
+static void find_before(uint64_t begin, struct node *before[LEVELS])
+{
+	struct node *at = head();
+
+	for (uint32_t level = LEVELS; level-- > 0;) {
+		for (struct node *next = next_of(at, level); next && next->begin < begin;
+		     next = next_of(at, level))
+			at = next;
+		before[level] = at;
+	}
+}
+
+/* Bottom up, so that a reader that comes upon the node finds the rest of the list behind it. */
+static void link_node(struct node *node)
+{
+	struct node *before[LEVELS];
+
+	find_before(node->begin, before);
+	for (uint32_t level = 0; level < node->levels; level++)
+		node->next[level] = next_of(before[level], level);
+	__atomic_store_n(&node->sequence, node->sequence + 1, __ATOMIC_RELEASE);
+	for (uint32_t level = 0; level < node->levels; level++)
+		__atomic_store_n(&before[level]->next[level], node, __ATOMIC_RELEASE);
+}
+
+/* Several nodes may start at one pc: the right one is behind the last that starts below. */
+static void unlink_node(struct node *node)
+{
+	struct node *before[LEVELS];
+
+	find_before(node->begin, before);
+	for (uint32_t level = node->levels; level-- > 0;) {
+		struct node *at = before[level];
+		while (next_of(at, level) && next_of(at, level) != node)
+			at = next_of(at, level);
+		if (next_of(at, level) == node)
+			__atomic_store_n(&at->next[level], node->next[level], __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&node->sequence, node->sequence + 1, __ATOMIC_RELEASE);
+}
+
+static void begin_change(void)
+{
+	__atomic_store_n(&version, version + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void end_change(void)
+{
+	__atomic_store_n(&version, version + 1, __ATOMIC_RELEASE);
+}
+
+/* --- Registering --- */
+
+static struct registration **bucket_of(const void *name)
+{
+	return &buckets[((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 52];
+}
+
+/* The section's size up to and with the record of length 0. Its memory is the program's, but a missing end must
+ * not take the process down. */
+static rip_status measure(const void *begin, size_t *size_ret)
+{
+	const uint64_t limit = (uint64_t)1 << 31, extended = 0xffffffff;
+	uint64_t start = (uintptr_t)begin, offset = 0, length;
+	struct rip_memory memory = { 0 };
+	uint32_t word = 1;
+
+	while (word != 0) {
+		if (offset > limit || !rip_memory_read(&memory, start + offset, &word, sizeof word))
+			return RIP_E_MEMORY;
+		length = word;
+		offset += sizeof word;
+		if (word == extended) {
+			if (!rip_memory_read(&memory, start + offset, &length, sizeof length))
+				return RIP_E_MEMORY;
+			offset += sizeof length;
+		}
+		if (length > limit || !rip_port_readable(start + offset, length))
+			return RIP_E_MEMORY;
+		offset += length;
+	}
+	*size_ret = offset;
+	return RIP_OK;
+}
+
+static void drop_nodes(struct registration *registration)
+{
+	while (registration->nodes) {
+		struct node *node = registration->nodes;
+		registration->nodes = node->sibling;
+		free_node(node);
+	}
+}
+
+/* Makes the nodes of all FDEs, not yet linked. */
+static rip_status make_nodes(struct registration *registration)
+{
+	const struct rip_cfi_section *section = &registration->section;
+	uint64_t offset = 0;
+	struct rip_fde fde;
+
+	for (;;) {
+		rip_status status = rip_fde_next(section, &offset, &fde);
+		if (status == RIP_E_END)
+			return RIP_OK;
+		struct node *node = status == RIP_OK ? new_node() : NULL;
+		if (!node)
+			return status == RIP_OK ? RIP_E_NOMEM : status;
+		node->begin = fde.pc_begin;
+		node->end = fde.pc_end;
+		node->offset = fde.address - section->bytes.address;
+		node->owner = registration;
+		node->sibling = registration->nodes;
+		registration->nodes = node;
+	}
+}
+
+static rip_status add_locked(struct registration *registration)
+{
+	rip_status status = make_nodes(registration);
+
+	if (status != RIP_OK) {
+		drop_nodes(registration);
+		return status;
+	}
+	begin_change();
+	for (struct node *node = registration->nodes; node; node = node->sibling)
+		link_node(node);
+	end_change();
+	struct registration **bucket = bucket_of(registration->named.name);
+	registration->chain = *bucket;
+	*bucket = registration;
+	return RIP_OK;
+}
+
+rip_status rip_registry_add(const struct rip_registry_section *section)
+{
+	size_t size;
+
+	rip_status status = measure(section->begin, &size);
+	if (status != RIP_OK)
+		return status;
+	pthread_mutex_lock(&lock);
+	struct registration *registration = new_registration();
+	if (!registration) {
+		pthread_mutex_unlock(&lock);
+		return RIP_E_NOMEM;
+	}
+	*registration = (struct registration){
+		.named = *section,
+		.section = { { section->begin, size, (uintptr_t)section->begin }, section->bases },
+	};
+	status = add_locked(registration);
+	if (status != RIP_OK)
+		free_registration(registration);
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+static void remove_locked(struct registration **link)
+{
+	struct registration *registration = *link;
+
+	*link = registration->chain;
+	begin_change();
+	for (struct node *node = registration->nodes; node; node = node->sibling)
+		unlink_node(node);
+	end_change();
+	rip_owner_forget_registered();
+	drop_nodes(registration);
+	free_registration(registration);
+}
+
+static struct registration **find_named(const void *name)
+{
+	struct registration **link = bucket_of(name);
+
+	while (*link && (*link)->named.name != name)
+		link = &(*link)->chain;
+	return link;
+}
+
+rip_status rip_registry_remove(const void *name, void **object_ret)
+{
+	bool found = false, more = true;
+
+	pthread_mutex_lock(&lock);
+	while (more) {
+		struct registration **link = find_named(name);
+		if (!*link)
+			break;
+		found = true;
+		more = (*link)->named.more;
+		*object_ret = (*link)->named.object;
+		remove_locked(link);
+	}
+	pthread_mutex_unlock(&lock);
+	return found ? RIP_OK : RIP_E_NOFDE;
+}
+
+/* --- Finding --- */
+
+/* The node that starts last at or below pc. Bounded: nodes that are used again under the reader could lead it in
+ * circles. */
+static struct node *descend(uint64_t pc)
+{
+	enum { STEPS = 1 << 20 };
+	struct node *at = head();
+	uint32_t steps = 0;
+
+	for (uint32_t level = LEVELS; level-- > 0;)
+		for (struct node *next = next_of(at, level); next && next->begin <= pc && steps++ < STEPS;
+		     next = next_of(at, level))
+			at = next;
+	return at == head() ? NULL : at;
+}
+
+/* Copies what the node names. False if it was changed meanwhile or does not cover pc. */
+static bool copy_node(const struct node *node, uint64_t pc, struct rip_cfi_section *section,
+		      uint64_t *offset)
+{
+	uint32_t sequence = __atomic_load_n(&node->sequence, __ATOMIC_ACQUIRE);
+
+	if ((sequence & 1) || pc < node->begin || pc >= node->end)
+		return false;
+	*section = node->owner->section;
+	*offset = node->offset;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&node->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+static bool find_node(uint64_t pc, struct rip_cfi_section *section, uint64_t *offset)
+{
+	for (int tries = 0; tries < TRIES; tries++) {
+		uint64_t before = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
+		struct node *node = descend(pc);
+		if (node && copy_node(node, pc, section, offset))
+			return true;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(before & 1) && __atomic_load_n(&version, __ATOMIC_RELAXED) == before)
+			return false;
+	}
+	return false;
+}
+
+rip_status rip_registry_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret)
+{
+	uint64_t offset;
+	struct rip_known_module module = { .owner = rip_owner_registered() };
+
+	if (!find_node(pc, &module.section, &offset))
+		return RIP_E_NOFDE;
+	rip_status status = rip_fde_at(&module.section, offset, fde_ret);
+	if (status == RIP_OK)
+		*module_ret = module;
+	return status;
+}
