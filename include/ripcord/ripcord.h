@@ -73,7 +73,8 @@ typedef intptr_t (*rip_function)(void *argument);
  * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
  * until the thread ends.
  * Afterwards the floating-point control words and the signal mask are those before the call.
- * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM, SYSTEM: nothing ran. */
+ * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
+ * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
 /* Ends the guest that is running on this thread, from any depth: its cleanups run, and rip_run returns

@@ -45,6 +45,30 @@ static bool take_fault(const struct rip_fault *fault, struct rip_fault_exit *exi
 	return true;
 }
 
+/* --- The stack of an outer guest --------------------------------------------------------------- */
+
+/* What these functions need of the stack that they are called on, at most. */
+enum { ENGINE_STACK = 16 * 1024, CREATE_STACK = 8 * 1024 };
+
+/* An overflow while an inner guest is being unwound would be nobody's: so there must be room before. */
+static bool room_to_run(void)
+{
+	const uint8_t *sp = __builtin_frame_address(0);
+
+	if (!current || sp < rip_stack_floor(&current->stop.stack) || sp >= current->stop.stack.top)
+		return true;
+	return sp - rip_stack_floor(&current->stop.stack) >= ENGINE_STACK;
+}
+
+/* If a guest's stack overflows in here, then now, before a lock is held. */
+__attribute__((noinline)) static void touch_stack(void)
+{
+	volatile uint8_t room[CREATE_STACK];
+
+	room[0] = 0;
+	(void)room[0];
+}
+
 /* --- Create and destroy ------------------------------------------------------------------------ */
 
 static rip_status create_stack(const rip_options *options, struct rip_stack *stack_ret)
@@ -63,6 +87,7 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 
 	if (!guest_ret)
 		return RIP_E_ARGUMENT;
+	touch_stack();
 	rip_guest *guest = calloc(1, sizeof *guest);
 	if (!guest)
 		return RIP_E_NOMEM;
@@ -87,6 +112,7 @@ rip_status rip_destroy(rip_guest *guest)
 		return RIP_OK;
 	if (guest->state == STATE_RUNNING || guest->state == STATE_UNWINDING)
 		return RIP_E_STATE;
+	touch_stack();
 	rip_stack_destroy(&guest->stop.stack);
 	rip_fault_release();
 	free(guest);
@@ -200,7 +226,7 @@ rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_
 		return RIP_E_ARGUMENT;
 	if (guest->state != STATE_NEW)
 		return RIP_E_STATE;
-	rip_status status = rip_fault_prepare_thread();
+	rip_status status = room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
 	if (status != RIP_OK)
 		return status;
 	run_below(guest, function, argument, guest->stop.stack.top, false);
@@ -221,7 +247,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	/* A stack pointer that a fault left anywhere is no place to go on from. */
 	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
 		top = (guest->stopped_sp - red_zone) & ~(align - 1);
-	rip_status status = rip_fault_prepare_thread();
+	rip_status status = room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
 	if (status != RIP_OK)
 		return status;
 	run_below(guest, function, argument, (void *)top, true);
