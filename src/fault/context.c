@@ -2,6 +2,10 @@
  * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
 #include "fault/context.h"
 
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "port/port.h"
 
 /* Page fault error code bits, Intel SDM volume 3, 4.7. */
@@ -14,6 +18,19 @@ enum { EFLAGS_TF = 1 << 8, EFLAGS_DF = 1 << 10, EFLAGS_NT = 1 << 14, EFLAGS_AC =
 void rip_fault_clear_flags(void)
 {
 	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(unsigned long long)EFLAGS_AC);
+}
+
+/* tgkill(tgid, tid, signal) has its arguments in rdi, rsi and rdx still, and 0 in rax (psABI A.2.1). */
+bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *from)
+{
+	static const uint8_t syscall_code[2] = { 0x0f, 0x05 };
+	const greg_t *reg = from->uc_mcontext.gregs;
+	uint64_t code = (uint64_t)reg[REG_RIP] - sizeof syscall_code;
+
+	return info->si_code == SI_TKILL && reg[REG_RAX] == 0 && reg[REG_RDX] == signal &&
+	       reg[REG_RDI] == getpid() && reg[REG_RSI] == (greg_t)syscall(SYS_gettid) &&
+	       rip_port_readable(code, sizeof syscall_code) &&
+	       memcmp((const void *)code, syscall_code, sizeof syscall_code) == 0;
 }
 
 static rip_access access_of(const ucontext_t *from)

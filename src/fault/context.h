@@ -12,6 +12,10 @@
  * is not made for it. */
 void rip_fault_clear_flags(void);
 
+/* True if the signal was sent by the instruction before `from`: a tgkill of the thread by itself, as raise and
+ * abort do it. */
+bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *from);
+
 /* Describes what the kernel reported. */
 void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
 			struct rip_fault *fault_ret);

@@ -14,25 +14,26 @@ enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;                          /* under lock */
 static struct sigaction earlier[SIGNAL_COUNT];  /* written under lock before the handler can run */
+static bool spent[SIGNAL_COUNT];                /* its SA_RESETHAND handler has been called; atomic */
 static rip_fault_taker the_taker;
 
-static const struct sigaction *earlier_action(int signal)
+static unsigned index_of(int signal)
 {
 	unsigned i = 0;
 
 	while (i + 1 < SIGNAL_COUNT && signals[i] != signal)
 		i++;
-	return &earlier[i];
+	return i;
 }
 
 /* As without Ripcord: a fault happens again under the default action; a signal that was sent is sent
- * again (it is delivered when the handler returns). */
+ * again (it is delivered when the handler returns), and so is a trap, whose instruction is done. */
 static void default_action(int signal, const siginfo_t *info)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
 
 	sigaction(signal, &action, NULL);
-	if (info->si_code <= 0)
+	if (info->si_code <= 0 || signal == SIGTRAP)
 		syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
 }
 
@@ -41,6 +42,12 @@ static void call_handler(const struct sigaction *action, int signal, siginfo_t *
 	sigset_t mask;
 
 	pthread_sigmask(SIG_BLOCK, &action->sa_mask, &mask);
+	if ((action->sa_flags & SA_NODEFER) && !sigismember(&action->sa_mask, signal)) {
+		sigset_t self;
+		sigemptyset(&self);
+		sigaddset(&self, signal);
+		pthread_sigmask(SIG_UNBLOCK, &self, NULL);
+	}
 	if (action->sa_flags & SA_SIGINFO)
 		action->sa_sigaction(signal, info, context);
 	else
@@ -48,26 +55,34 @@ static void call_handler(const struct sigaction *action, int signal, siginfo_t *
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
+/* A handler that was for one signal only, and has had it. */
+static bool is_spent(unsigned i)
+{
+	if (!(earlier[i].sa_flags & (int)SA_RESETHAND))
+		return false;
+	return __atomic_exchange_n(&spent[i], true, __ATOMIC_RELAXED);
+}
+
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
-	const struct sigaction *action = earlier_action(signal);
-	bool sent = info->si_code <= 0;
+	unsigned i = index_of(signal);
+	const struct sigaction *action = &earlier[i];
+	bool plain = !(action->sa_flags & SA_SIGINFO);
 
-	if (!(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_IGN && sent)
+	if (plain && action->sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
 	/* The kernel does not let a true fault be ignored either. */
-	if (!(action->sa_flags & SA_SIGINFO) &&
-	    (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN))
+	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) || is_spent(i))
 		default_action(signal, info);
 	else
 		call_handler(action, signal, info, context);
 }
 
-/* A signal that some process sent is nobody's fault; one that this process sent (raise, abort) is for the
- * taker to judge. */
-static bool may_be_fault(const siginfo_t *info)
+/* A signal that somebody sent is nobody's fault, unless the thread sent it to itself just now (raise, abort):
+ * that is for the taker to judge. */
+static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *context)
 {
-	return info->si_code > 0 || (info->si_code == SI_TKILL && info->si_pid == getpid());
+	return info->si_code > 0 || rip_fault_raised_here(signal, info, context);
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
@@ -77,7 +92,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
-	if (may_be_fault(info)) {
+	if (may_be_fault(signal, info, context)) {
 		rip_fault_describe(signal, info, context, &fault);
 		if (the_taker(&fault, &exit)) {
 			rip_fault_redirect(context, &exit);
@@ -99,10 +114,11 @@ void rip_fault_unblock(sigset_t *mask_ret)
 	pthread_sigmask(SIG_UNBLOCK, &set, mask_ret);
 }
 
-static void put_back(unsigned count)
+static void put_back(unsigned i)
 {
-	for (unsigned i = 0; i < count; i++)
-		sigaction(signals[i], &earlier[i], NULL);
+	if (__atomic_exchange_n(&spent[i], false, __ATOMIC_RELAXED))
+		earlier[i] = (struct sigaction){ .sa_handler = SIG_DFL };
+	sigaction(signals[i], &earlier[i], NULL);
 }
 
 static rip_status install(rip_fault_taker taker)
@@ -115,7 +131,8 @@ static rip_status install(rip_fault_taker taker)
 		/* Read first: the handler may be called before sigaction returns. */
 		if (sigaction(signals[i], NULL, &earlier[i]) != 0 ||
 		    sigaction(signals[i], &action, NULL) != 0) {
-			put_back(i);
+			while (i-- != 0)
+				put_back(i);
 			return RIP_E_SYSTEM;
 		}
 	}
@@ -145,6 +162,6 @@ void rip_fault_release(void)
 		for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 			if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 			    now.sa_sigaction == on_signal)
-				sigaction(signals[i], &earlier[i], NULL);
+				put_back(i);
 	pthread_mutex_unlock(&lock);
 }
