@@ -4,6 +4,12 @@
 
 TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
              $(filter-out %_lib.c %_guest.c %_data.c tests/fuzz/%,$(wildcard tests/*/*.c)))
+# Tests of what optimisation changes are built at each level: build/tests/AREA/NAME-O1 and so on.
+LEVELS     := O0 O1 O2 O3 Os
+LEVELED    := guest/exact guest/frames guest/cleanups guest/causes
+LEVEL_PROG := $(foreach t,$(LEVELED),$(LEVELS:%=$(BUILD)/tests/$(t)-%))
+CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(wildcard tests/*/*.cc))
+TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)
 TEST_SH   := $(wildcard tests/*/*.sh)
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
@@ -13,6 +19,18 @@ TEST_COMPILE = $(subst $(CC) -std,gcc -std,$(COMPILE)) $(GUEST_FLAGS) -Itests
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
+
+define LEVEL_RULE
+$$(BUILD)/tests/%-$(1): tests/%.c $$(BUILD)/lib/libripcord.a
+	@mkdir -p $$(@D)
+	$$(Q)$$(TEST_COMPILE) -$(1) $$< -o $$@ $$(BUILD)/lib/libripcord.a -pthread -ldl
+endef
+$(foreach level,$(LEVELS),$(eval $(call LEVEL_RULE,$(level))))
+
+$(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -Itests \
+	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
 $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
