@@ -7,7 +7,8 @@ cfi: base
 lsda: cfi
 arch: base
 port: base
-unwind: cfi arch port
+unwind: cfi lsda arch port
+eh: unwind lsda
 stack: arch port
 fault: arch port
 stop: unwind lsda stack fault
