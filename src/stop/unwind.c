@@ -46,7 +46,7 @@ static void pad_context(const struct unwind *u, struct rip_context *context)
 	*context = u->stop->at;
 	rip_copy(context->reg, u->cursor.reg, sizeof context->reg);
 	context->reg[RIP_REG_RIP] = frame->function + (uint64_t)(int64_t)frame->pad;
-	context->reg[RIP_REG_RSP] += 8 * (uint64_t)frame->args_words;
+	context->reg[RIP_REG_RSP] += rip_cursor_args_size(&u->cursor);
 	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
 	context->reg[RIP_REG_RDX] = 0;
 }

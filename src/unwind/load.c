@@ -160,7 +160,7 @@ static rip_status describe(struct rip_cursor *cursor, const struct rip_fde *fde)
 
 	frame->key = key_of(cursor);
 	frame->function = fde->pc_begin;
-	frame->args_words = (uint8_t)(cursor->row.args_size / 8);
+	frame->args_words = (uint8_t)(cursor->row.args_size / 8); /* a row that this does not hold is not simple */
 	frame->pad = 0;
 	rip_status status = follow(cursor, fde->lsda, &frame->lsda);
 	if (status == RIP_OK)

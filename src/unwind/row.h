@@ -43,7 +43,7 @@ struct rip_row {
 	int32_t pad;            /* landing pad - function, with CLEANUP and HANDLER */
 	uint8_t save[RIP_ROW_SAVES]; /* saved at CFA - 8 * save; 0: as is */
 	uint8_t site;           /* enum rip_row_site */
-	uint8_t args_words;     /* pushed arguments, in words */
+	uint8_t args_words;     /* pushed arguments, in words; see rip_cursor_args_size */
 	uint64_t function;      /* start of the function (of its FDE) */
 	uint64_t lsda;          /* 0 without */
 	uint64_t personality;   /* 0 without */

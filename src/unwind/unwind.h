@@ -102,6 +102,12 @@ static inline uint64_t rip_cursor_lookup_pc(const struct rip_cursor *cursor)
  * pointer. The errors of rip_unwind_find, rip_cfi_row_at and rip_expr_eval. */
 rip_status rip_cursor_load(struct rip_cursor *cursor);
 
+/* Bytes of arguments that were pushed for the call under way: a landing pad finds rsp above them. */
+static inline uint64_t rip_cursor_args_size(const struct rip_cursor *cursor)
+{
+	return cursor->kind == RIP_CURSOR_FULL ? cursor->row.args_size : 8 * (uint64_t)cursor->frame.args_words;
+}
+
 /* Moves on to the caller. END: there is none. CFA: it would not move up. MEMORY, and the errors of
  * rip_expr_eval. On failure the cursor stays where it is. */
 rip_status rip_cursor_step(struct rip_cursor *cursor);

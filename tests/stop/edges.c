@@ -197,6 +197,20 @@ void pushes(const long *argument, void (*function)(void));
 static intptr_t fault_in_push(void *unused) { (void)unused; pushes((const long *)null_pointer, fault_there); return 0; }
 static intptr_t fault_in_call(void *unused) { long l = 1; (void)unused; pushes(&l, fault_there); return 0; }
 
+/* The same with more than fits a small field: 4,096 bytes for one call, as large structs take. */
+__asm__(".text\n.type pushes_much, @function\npushes_much:\n.cfi_startproc\n"
+	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_8\n"
+	"	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq $66, (%rsp)\n"
+	"	subq $4096, %rsp\n	.cfi_adjust_cfa_offset 4096\n	.cfi_escape 0x2e, 0x80, 0x20\n"
+	"37:	call *%rsi\n38:	nop\n	.cfi_escape 0x2e, 0\n	.cfi_adjust_cfa_offset -4096\n"
+	"39:	movq %rax, %rbp\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq %rbp, %rdi\n"
+	"	call _Unwind_Resume@PLT\n.cfi_endproc\n.size pushes_much, . - pushes_much\n"
+	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
+	"edges_lsda_8:	.byte 0xff, 0xff, 0x01\n	.uleb128 41f - 40f\n"
+	"40:	.uleb128 37b - pushes_much, 38b - 37b, 39b - pushes_much\n	.byte 0\n41:\n.text\n");
+void pushes_much(const long *argument, void (*function)(void));
+static intptr_t fault_in_large_call(void *unused) { (void)unused; pushes_much(NULL, fault_there); return 0; }
+
 /* --- A pad that covers itself, and one that a deeper pad hides --- */
 
 __asm__(".text\n.type round, @function\nround:\n.cfi_startproc\n"
@@ -236,6 +250,7 @@ int main(void)
 	through_library("fault in a callback from bsearch", in_bsearch, 2, 2);
 	edge("fault while arguments are pushed", fault_in_push, 0, 55);
 	edge("fault in a call with pushed arguments", fault_in_call, 0, 55);
+	edge("fault in a call with 4,096 bytes of arguments", fault_in_large_call, 0, 66);
 	red_zone_is_kept();
 	circles();
 	tap_done();
