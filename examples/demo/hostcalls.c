@@ -2,6 +2,7 @@
  * The host's code that guests call. It runs on the guest's stack, and when the guest is stopped beyond it, its
  * cleanups run as the guest's do. Built by plain gcc with -fexceptions. */
 #include <fcntl.h>
+#include <string.h>
 #include <ripcord/cleanup.h>
 
 #include "demo.h"
@@ -15,5 +16,5 @@ void host_each_line(void (*each)(const char *line))
 	RIP_LOCK_SCOPE(&demo_locks[DEMO_HOST_LOCK]);
 
 	if (line && file >= 0)
-		each("the line");
+		each(strcpy(line, "the line"));
 }

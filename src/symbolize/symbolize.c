@@ -14,11 +14,25 @@ static void find_function(Dwfl_Module *module, uintptr_t pc, rip_symbol *symbol)
 		symbol->offset = offset;
 }
 
+/* libdwfl finds a pc's unit by .debug_aranges, which clang does not write: then each unit is asked. */
+static Dwarf_Line *line_by_units(Dwfl_Module *module, uintptr_t pc)
+{
+	Dwarf_Die *unit = NULL;
+	Dwarf_Addr bias;
+	while ((unit = dwfl_module_nextcu(module, unit, &bias)))
+		if (dwarf_haspc(unit, pc - bias) > 0)
+			return dwarf_getsrc_die(unit, pc - bias);
+	return NULL;
+}
+
 static void find_line(Dwfl_Module *module, uintptr_t pc, rip_symbol *symbol)
 {
 	Dwfl_Line *line = dwfl_module_getsrc(module, pc);
+	Dwarf_Line *other = line ? NULL : line_by_units(module, pc);
 	if (line)
 		symbol->file = dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL);
+	else if (other && dwarf_lineno(other, &symbol->line) == 0)
+		symbol->file = dwarf_linesrc(other, NULL, NULL);
 }
 
 static bool find_symbol(void *context, uintptr_t pc, rip_symbol *symbol_ret)
