@@ -50,7 +50,7 @@ LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
 UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
 TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c))
-STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c))
+STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c) tools/guest/resume.S)
 HEADERS  := $(wildcard include/ripcord/*.h)
 
 LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
@@ -80,6 +80,10 @@ $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/lib/libripcord.a: $(LIB_OBJ)
 $(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)

@@ -56,7 +56,23 @@
 .endm
 
 	ENTRY _Unwind_RaiseException, rip_eh_raise
-	ENTRY _Unwind_Resume, rip_eh_resume
+
+/* A landing pad of a stopped guest goes straight back to the engine: see struct rip_exception. */
+	.globl	_Unwind_Resume
+	.type	_Unwind_Resume, @function
+	.p2align 4
+_Unwind_Resume:
+	.cfi_startproc
+	endbr64
+	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
+	cmpq	%rax, (%rdi)
+	jne	rip_eh_resume_entry
+	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+	.cfi_endproc
+	.size	_Unwind_Resume, . - _Unwind_Resume
+
+	ENTRY rip_eh_resume_entry, rip_eh_resume
+	.hidden	rip_eh_resume_entry
 	ENTRY _Unwind_Resume_or_Rethrow, rip_eh_rethrow
 	ENTRY_WITH_MORE _Unwind_Backtrace, rip_eh_backtrace
 	ENTRY_WITH_MORE _Unwind_ForcedUnwind, rip_eh_forced

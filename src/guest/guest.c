@@ -165,9 +165,16 @@ static void look(rip_guest *guest, enum rip_event event)
 	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
 }
 
-static void note_fate(void *report, uint64_t cfa, rip_frame_fate fate)
+struct noting {
+	rip_report *report;
+	uint32_t place;
+};
+
+static void note_fate(void *context, uint64_t cfa, rip_frame_fate fate)
 {
-	rip_report_fate(report, cfa, fate);
+	struct noting *noting = context;
+
+	rip_report_fate(noting->report, &noting->place, cfa, fate);
 }
 
 /* Cleanups need stack too: where little is left of it, they get the reserve. */
@@ -183,16 +190,19 @@ static void unwind(rip_guest *guest)
 {
 	struct rip_stop_result result;
 	rip_report *report = &guest->report;
+	struct noting noting = { .report = report };
 
 	guest->state = STATE_UNWINDING;
 	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
 	make_room(guest);
-	rip_stop_unwind(&guest->stop, note_fate, report, &result);
+	rip_stop_unwind(&guest->stop, note_fate, &noting, &result);
 	rip_stack_close_reserve(&guest->stop.stack);
 	report->cleanups_run = result.cleanups_run;
 	report->cleanups_failed = result.cleanups_failed;
 	report->abandoned = result.abandoned;
 	report->abandon_reason = result.reason;
+	if (result.rest)
+		rip_report_abandoned(report, result.rest);
 }
 
 /* --- Run --------------------------------------------------------------------------------------- */

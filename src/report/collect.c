@@ -13,7 +13,7 @@ static void add_frame(rip_report *report, const struct rip_cursor *cursor)
 	frame->pc = cursor->reg[RIP_REG_RIP];
 	frame->cfa = cursor->cfa;
 	frame->exact = cursor->exact;
-	frame->fate = RIP_FRAME_ABANDONED; /* until the unwind has passed it */
+	frame->fate = RIP_FRAME_PLAIN; /* unless more is told of it */
 }
 
 static void straighten_ring(rip_report *report)
@@ -75,14 +75,45 @@ static bool is_final(rip_frame_fate fate)
 	return fate == RIP_FRAME_CLEANED || fate == RIP_FRAME_FAILED;
 }
 
-void rip_report_fate(rip_report *report, uint64_t cfa, rip_frame_fate fate)
+static bool is_at(const rip_report *report, uint32_t place, uint64_t cfa)
+{
+	return place < report->frame_count && report->frames[place].cfa == cfa;
+}
+
+/* The entry of the frame with this CFA: the last one found, the next one, or any. Entries lie in the order of the
+ * stack; those of a bad pc at its top have the CFA of none. */
+static bool find_frame(const rip_report *report, uint32_t *place, uint64_t cfa)
+{
+	if (cfa == 0)
+		return false;
+	if (is_at(report, *place, cfa))
+		return true;
+	if (is_at(report, *place + 1, cfa)) {
+		++*place;
+		return true;
+	}
+	for (uint32_t i = 0; i < report->frame_count; i++)
+		if (is_at(report, i, cfa)) {
+			*place = i;
+			return true;
+		}
+	return false;
+}
+
+void rip_report_fate(rip_report *report, uint32_t *place, uint64_t cfa, rip_frame_fate fate)
+{
+	if (!find_frame(report, place, cfa))
+		return;
+	rip_frame *frame = &report->frames[*place];
+	if (!is_final(frame->fate) || fate == RIP_FRAME_FAILED)
+		frame->fate = fate;
+}
+
+void rip_report_abandoned(rip_report *report, uint64_t sp)
 {
 	for (uint32_t i = 0; i < report->frame_count; i++) {
 		rip_frame *frame = &report->frames[i];
-		if (frame->cfa != cfa || cfa == 0)
-			continue;
-		if (!is_final(frame->fate) || fate == RIP_FRAME_FAILED)
-			frame->fate = fate;
-		return;
+		if ((frame->cfa > sp || frame->cfa == 0) && frame->fate == RIP_FRAME_PLAIN)
+			frame->fate = RIP_FRAME_ABANDONED;
 	}
 }

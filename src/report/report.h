@@ -16,7 +16,11 @@ void rip_report_walk(rip_report *report, const struct rip_context *context, bool
 void rip_report_code(rip_report *report, struct rip_memory *memory);
 
 /* Records what became of the frame with this CFA. A landing pad that ran or failed is not forgotten when the
- * frame is passed again afterwards. */
-void rip_report_fate(rip_report *report, uint64_t cfa, rip_frame_fate fate);
+ * frame is passed again afterwards. `place` is where the last call found its frame (0 at first): frames come
+ * mostly in order. */
+void rip_report_fate(rip_report *report, uint32_t *place, uint64_t cfa, rip_frame_fate fate);
+
+/* Records that the frame that stands at `sp` and all beyond were abandoned, but for those with a fate. */
+void rip_report_abandoned(rip_report *report, uint64_t sp);
 
 #endif

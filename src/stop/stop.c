@@ -2,8 +2,10 @@
  * stop: onto the guest's stack, and back by a stop. */
 #include "stop/stop.h"
 
-/* Itanium C++ ABI 1.2: vendor and language. */
-static const char exception_class[8] = { 'R', 'I', 'P', 'C', 'O', 'R', 'D', 0 };
+#include "layout.h"
+
+_Static_assert(sizeof(struct _Unwind_Exception) <= offsetof(struct rip_exception, entry),
+	       "an exception object starts with the ABI's");
 
 /* Every unwinder's _Unwind_Resume calls the stop function that the exception names, on the guest's stack,
  * before it goes on to the next frame (Itanium C++ ABI 1.3, _Unwind_ForcedUnwind). Here the host takes over
@@ -18,11 +20,16 @@ static _Unwind_Reason_Code resumed(int version, _Unwind_Action actions, _Unwind_
 
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 {
+	struct _Unwind_Exception *exception = (void *)&stop->exception;
+
 	stop->stack = *stack;
-	rip_copy(&stop->exception.exception_class, exception_class, sizeof exception_class);
+	exception->exception_class = RIP_EXCEPTION_CLASS_WORD;
 	/* libgcc, LLVM's and nongnu's libunwind all keep the stop function and its argument here. */
-	stop->exception.private_1 = (uintptr_t)resumed;
-	stop->exception.private_2 = (uintptr_t)stop;
+	exception->private_1 = (uintptr_t)resumed;
+	exception->private_2 = (uintptr_t)stop;
+	stop->exception.entry = rip_arch_resumed;
+	stop->exception.way = &stop->way;
+	stop->exception.at = &stop->at;
 }
 
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,

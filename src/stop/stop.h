@@ -24,9 +24,11 @@ struct rip_stop_result {
 	uint64_t cleanups_run, cleanups_failed;
 	bool abandoned;
 	rip_status reason;    /* why, if abandoned */
+	uint64_t rest;        /* if all frames from some one on were abandoned: that one's rsp; else 0 */
 };
 
-/* Told the fate of each frame (named by its CFA; 0 if that is not known). */
+/* Told the fate of each frame that was not plain (named by its CFA; 0 if that is not known). The frames beyond
+ * rip_stop_result.rest are not told one by one. */
 typedef void (*rip_stop_observer)(void *context, uint64_t cfa, rip_frame_fate fate);
 
 /* One guest's stack, and where on it the guest stands. Zeroed, then rip_stop_init. */
@@ -36,7 +38,7 @@ struct rip_stop {
 	bool exact;             /* at.rip is the instruction itself, not a return address */
 	volatile bool inside;   /* control is on the guest's stack: a fault on this thread is its own */
 	struct rip_stack stack;
-	struct _Unwind_Exception exception;
+	struct rip_exception exception;
 };
 
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack);

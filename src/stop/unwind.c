@@ -29,7 +29,8 @@ static void tell(struct unwind *u, rip_frame_fate fate)
 		u->observer(u->context, u->cursor.cfa, fate);
 }
 
-static void abandon(struct unwind *u, rip_status reason)
+/* This frame only: its caller can still be found. */
+static void abandon_frame(struct unwind *u, rip_status reason)
 {
 	if (!u->result.abandoned)
 		u->result.reason = reason;
@@ -37,14 +38,24 @@ static void abandon(struct unwind *u, rip_status reason)
 	tell(u, RIP_FRAME_ABANDONED);
 }
 
+static void abandon_rest(struct unwind *u, rip_status reason)
+{
+	if (!u->result.abandoned)
+		u->result.reason = reason;
+	u->result.abandoned = true;
+	u->result.rest = u->cursor.reg[RIP_REG_RSP];
+}
+
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
- * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. */
-static void pad_context(const struct unwind *u, struct rip_context *context)
+ * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. The cursor is set anew
+ * afterwards, so it is made into them. */
+static void make_pad_context(struct unwind *u)
 {
 	const struct rip_row *frame = &u->cursor.frame;
+	struct rip_context *context = &u->cursor.context;
 
-	*context = u->stop->at;
-	rip_copy(context->reg, u->cursor.reg, sizeof context->reg);
+	context->mxcsr = u->stop->at.mxcsr;
+	context->fcw = u->stop->at.fcw;
 	context->reg[RIP_REG_RIP] = frame->function + (uint64_t)(int64_t)frame->pad;
 	context->reg[RIP_REG_RSP] += rip_cursor_args_size(&u->cursor);
 	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
@@ -72,24 +83,27 @@ static void count_progress(struct unwind *u)
 /* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
 static rip_status run_pad(struct unwind *u)
 {
-	struct rip_context context;
 	struct rip_stop *stop = u->stop;
 
-	pad_context(u, &context);
-	if (!frame_on_stack(u, context.reg[RIP_REG_RSP]))
+	make_pad_context(u);
+	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_RSP]))
 		return RIP_E_CFA;
 	count_progress(u);
 	if (u->pads_here > PADS_WITHOUT_PROGRESS)
 		return RIP_E_LOOP;
 	stop->inside = true;
-	if (rip_arch_land(&stop->way, &context) == RIP_EVENT_RESUMED) {
+	enum rip_event event = rip_arch_land(&stop->way, &u->cursor.context);
+	stop->inside = false;
+	if (event == RIP_EVENT_RESUMED) {
+		stop->exact = false;
 		u->result.cleanups_run++;
 		tell(u, RIP_FRAME_CLEANED);
+		rip_cursor_set(&u->cursor, &stop->at);
 	} else {
 		u->result.cleanups_failed++;
 		tell(u, RIP_FRAME_FAILED);
+		start_from_guest(u);
 	}
-	start_from_guest(u);
 	return RIP_OK;
 }
 
@@ -131,10 +145,12 @@ static rip_status pass_frame(struct unwind *u)
 	if (status == RIP_OK && cleanup)
 		return run_pad(u);
 	if (status != RIP_OK)
-		abandon(u, status); /* this frame only: its caller can still be found */
-	else
-		tell(u, u->cursor.frame.site == RIP_ROW_SITE_GAP ? RIP_FRAME_GAP : RIP_FRAME_PLAIN);
+		abandon_frame(u, status);
+	else if (u->cursor.frame.site == RIP_ROW_SITE_GAP)
+		tell(u, RIP_FRAME_GAP);
 	status = rip_cursor_step(&u->cursor);
+	if (status == RIP_OK)
+		rip_cursor_skip_plain(&u->cursor);
 	/* The host's frames lie behind the backstop: a stack that ends before is broken. */
 	return status == RIP_E_END ? RIP_E_RETURN : status;
 }
@@ -149,6 +165,7 @@ void rip_stop_unwind(struct rip_stop *stop, rip_stop_observer observer, void *co
 	while (status == RIP_OK)
 		status = pass_frame(&u);
 	if (status != RIP_E_END)
-		abandon(&u, status);
+		abandon_rest(&u, status);
+	rip_arch_settle();
 	*result_ret = u.result;
 }

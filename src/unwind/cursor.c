@@ -13,13 +13,10 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 	rip_copy(cursor->reg, context->reg, sizeof cursor->reg);
 }
 
-void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context)
+void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context)
 {
-	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
 	cursor->exact = false;
 	cursor->callee = NULL;
-	cursor->known_owner = RIP_OWNER_NONE;
-	cursor->stack_changes = 0;
 	cursor->reg[RIP_REG_RBX] = context->reg[RIP_REG_RBX];
 	cursor->reg[RIP_REG_RBP] = context->reg[RIP_REG_RBP];
 	cursor->reg[RIP_REG_RSP] = context->reg[RIP_REG_RSP];
@@ -28,6 +25,14 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 	cursor->reg[RIP_REG_R14] = context->reg[RIP_REG_R14];
 	cursor->reg[RIP_REG_R15] = context->reg[RIP_REG_R15];
 	cursor->reg[RIP_REG_RIP] = context->reg[RIP_REG_RIP];
+}
+
+void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context)
+{
+	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
+	cursor->known_owner = RIP_OWNER_NONE;
+	cursor->stack_changes = 0;
+	rip_cursor_set(cursor, context);
 }
 
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate

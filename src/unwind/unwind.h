@@ -69,7 +69,10 @@ enum rip_cursor_kind {
 /* A place on a stack, moved from callee to caller. */
 struct rip_cursor {
 	struct rip_memory memory;
-	uint64_t reg[RIP_REGS];
+	union {
+		struct rip_context context; /* the control words are not restored from frame to frame */
+		uint64_t reg[RIP_REGS];     /* the same registers */
+	};
 	bool exact;             /* rip is the instruction itself, not a return address */
 
 	/* What rip_cursor_load found for this frame: */
@@ -88,7 +91,10 @@ struct rip_cursor {
 void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *context, bool exact,
 		     const struct rip_memory *memory);
 
-/* The same from a context that rip_arch_capture or an entry of eh/ has filled: only what those fill. */
+/* The same from a return address, on memory that is set already: callee-saved registers, rsp and rip only. */
+void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context);
+
+/* The same on this thread's own stack, from a context that rip_arch_capture or an entry of eh/ has filled. */
 void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context);
 
 /* The pc to look tables up with: inside the instruction that is under way. */
@@ -111,6 +117,10 @@ static inline uint64_t rip_cursor_args_size(const struct rip_cursor *cursor)
 /* Moves on to the caller. END: there is none. CFA: it would not move up. MEMORY, and the errors of
  * rip_expr_eval. On failure the cursor stays where it is. */
 rip_status rip_cursor_step(struct rip_cursor *cursor);
+
+/* Moves over frames that a forced unwind has nothing to do in, as long as their rows are simple and in the cache. A
+ * load must follow. */
+void rip_cursor_skip_plain(struct rip_cursor *cursor);
 
 /* Decodes what the frame's LSDA says of the pc: frame.site is not UNKNOWN afterwards, and frame.pad is set with
  * CLEANUP and HANDLER. */

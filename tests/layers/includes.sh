@@ -6,7 +6,7 @@ base:
 cfi: base
 lsda: cfi
 arch: base
-port: base
+port: arch
 unwind: cfi lsda arch port
 eh: unwind lsda
 stack: arch port

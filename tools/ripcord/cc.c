@@ -75,7 +75,7 @@ static const char *const stops_early[] = {
 
 /* They ask for another kind of result than a shared object. */
 static const char *const contradictions[] = {
-	"-static", "--static", "-static-pie", "--static-pie", "-pie", "--pie", "-no-pie", "--no-pie",
+	"-static", "--static", "-static-libgcc", "-static-pie", "--static-pie", "-pie", "--pie", "-no-pie", "--no-pie",
 	NULL,
 };
 

@@ -43,6 +43,19 @@ struct rip_switch {
 enum rip_event rip_arch_enter(struct rip_switch *way, intptr_t (*function)(void *), void *argument,
 			      void *top);
 
+/* What a landing pad of a forced unwind gets. Any library's _Unwind_Resume works on it, by the stop function in
+ * private_1. One that knows the class, "RIPCORD" and a NUL, may instead jump to `entry` with the exception in
+ * rdi and all else as its caller left it (the return address on the stack): guests and libripcord-unwind do. */
+struct rip_exception {
+	uint64_t unwind_exception[4] __attribute__((aligned(16))); /* struct _Unwind_Exception */
+	const void *entry;                                         /* rip_arch_resumed */
+	struct rip_switch *way;
+	struct rip_context *at;                                    /* receives where the pad stands */
+};
+
+/* Not a function: where `entry` leads. As rip_arch_leave with RESUMED. */
+extern const char rip_arch_resumed[];
+
 /* Goes on at `context` (rip, rsp, rax, rdx, callee-saved registers and control words; the x87 stack is
  * emptied) on the guest's stack, and returns the event that brings control back. */
 enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *context);
@@ -51,6 +64,9 @@ enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *c
  * rip as after the return of this call, control words) and goes back to the host with `event`. */
 __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret,
 					      enum rip_event event);
+
+/* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
+void rip_arch_settle(void);
 
 /* Writes where the caller stands, as rip_arch_leave does, and returns. */
 void rip_arch_capture(struct rip_context *context_ret);

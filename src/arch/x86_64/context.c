@@ -8,6 +8,9 @@
 AT(struct rip_switch, host_sp, RIP_SWITCH_HOST_SP);
 AT(struct rip_switch, slot, RIP_SWITCH_SLOT);
 AT(struct rip_switch, value, RIP_SWITCH_VALUE);
+AT(struct rip_exception, entry, RIP_EXCEPTION_ENTRY);
+AT(struct rip_exception, way, RIP_EXCEPTION_WAY);
+AT(struct rip_exception, at, RIP_EXCEPTION_CONTEXT);
 AT(struct rip_context, reg, 0); /* rip_arch_resume takes the registers alone */
 AT(struct rip_context, reg[RIP_REG_RAX], RIP_CONTEXT_RAX);
 AT(struct rip_context, reg[RIP_REG_RDX], RIP_CONTEXT_RDX);
@@ -21,6 +24,8 @@ AT(struct rip_context, reg[RIP_REG_R15], RIP_CONTEXT_R15);
 AT(struct rip_context, reg[RIP_REG_RIP], RIP_CONTEXT_RIP);
 AT(struct rip_context, mxcsr, RIP_CONTEXT_MXCSR);
 AT(struct rip_context, fcw, RIP_CONTEXT_FCW);
+
+_Static_assert(RIP_EVENT_RESUMED == RIP_EVENT_RESUMED_NUMBER, "the same event");
 
 /* The length of `FF /2` with this ModRM and SIB byte, without prefixes; 0 if it is not a call. */
 static size_t indirect_call_size(uint8_t modrm, uint8_t sib)

@@ -8,6 +8,13 @@
 #define RIP_SWITCH_SLOT 8
 #define RIP_SWITCH_VALUE 16
 
+/* struct rip_exception; `class` is _Unwind_Exception's first word. The entry is part of a contract between
+ * libraries: see arch.h. */
+#define RIP_EXCEPTION_CLASS_WORD 0x0044524f43504952 /* "RIPCORD\0" */
+#define RIP_EXCEPTION_ENTRY 32
+#define RIP_EXCEPTION_WAY 40
+#define RIP_EXCEPTION_CONTEXT 48
+
 /* struct rip_context: registers by DWARF number, 8 bytes each, then the control words */
 #define RIP_CONTEXT_RAX (0 * 8)
 #define RIP_CONTEXT_RDX (1 * 8)
@@ -31,5 +38,12 @@
 /* The top of a guest's stack: the slot (a copy of host_sp, for debuggers and unwinders only), then the
  * address of the struct rip_switch. 16 bytes keep the ABI's alignment. */
 #define RIP_SLOT_SIZE 16
+
+/* What an assembly file cannot take from an enum. */
+#define RIP_EVENT_RESUMED_NUMBER 2
+
+/* EFLAGS: trap, direction, nested task, alignment check. MXCSR: all but the six sticky exception flags. */
+#define RIP_EFLAGS_UNWANTED 0x44500
+#define RIP_MXCSR_CONTROL 0xffc0
 
 #endif

@@ -35,6 +35,56 @@
 	fnstcw	RIP_HOST_FRAME_FCW(%rsp)
 .endm
 
+/* Undoes SAVE_HOST, but for the control words. */
+.macro RESTORE_HOST
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbp
+.endm
+
+/* Writes to rsi where the caller of this entry will go on. Clobbers rax and rcx. */
+.macro CAPTURE
+	movq	(%rsp), %rcx
+	leaq	8(%rsp), %rax
+	movq	%rcx, RIP_CONTEXT_RIP(%rsi)
+	movq	%rax, RIP_CONTEXT_RSP(%rsi)
+	movq	%rbx, RIP_CONTEXT_RBX(%rsi)
+	movq	%rbp, RIP_CONTEXT_RBP(%rsi)
+	movq	%r12, RIP_CONTEXT_R12(%rsi)
+	movq	%r13, RIP_CONTEXT_R13(%rsi)
+	movq	%r14, RIP_CONTEXT_R14(%rsi)
+	movq	%r15, RIP_CONTEXT_R15(%rsi)
+.endm
+
+/* Onto the host's stack; rdi is the way. */
+.macro TO_HOST
+	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
+	.cfi_def_cfa %rsp, RIP_HOST_FRAME_SIZE
+	.cfi_offset %rbp, -16
+	.cfi_offset %rbx, -24
+	.cfi_offset %r12, -32
+	.cfi_offset %r13, -40
+	.cfi_offset %r14, -48
+	.cfi_offset %r15, -56
+.endm
+
 /* enum rip_event rip_arch_enter(struct rip_switch *way, intptr_t (*function)(void *),
  *                               void *argument, void *top); */
 	.globl	rip_arch_enter
@@ -78,26 +128,7 @@ rip_arch_host_return:
 	fninit
 	fldcw	RIP_HOST_FRAME_FCW(%rsp)
 	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
-	addq	$8, %rsp
-	.cfi_adjust_cfa_offset -8
-	popq	%r15
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r15
-	popq	%r14
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r14
-	popq	%r13
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r13
-	popq	%r12
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r12
-	popq	%rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %rbx
-	popq	%rbp
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %rbp
+	RESTORE_HOST
 	ret
 	.cfi_endproc
 	.size	rip_arch_enter, . - rip_arch_enter
@@ -114,10 +145,17 @@ rip_arch_land:
 	movq	%rsp, RIP_SWITCH_HOST_SP(%rdi)
 	movq	RIP_SWITCH_SLOT(%rdi), %rax
 	movq	%rsp, (%rax)
-	fninit
-	fldcw	RIP_CONTEXT_FCW(%rsi)
+	/* Loading control words is slow, and they are the host's nearly always. */
+	movl	RIP_CONTEXT_MXCSR(%rsi), %eax
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %eax
+	andl	$RIP_MXCSR_CONTROL, %eax
+	je	1f
 	ldmxcsr	RIP_CONTEXT_MXCSR(%rsi)
-	movq	RIP_CONTEXT_RIP(%rsi), %rcx
+1:	movzwl	RIP_CONTEXT_FCW(%rsi), %eax
+	cmpw	%ax, RIP_HOST_FRAME_FCW(%rsp)
+	je	2f
+	fldcw	RIP_CONTEXT_FCW(%rsi)
+2:	movq	RIP_CONTEXT_RIP(%rsi), %rcx
 	movq	RIP_CONTEXT_RAX(%rsi), %rax
 	movq	RIP_CONTEXT_RDX(%rsi), %rdx
 	/* From here on the host's registers are found from rdi alone: CFA = *(rdi + 0) + 64. */
@@ -141,30 +179,64 @@ rip_arch_land:
 rip_arch_leave:
 	.cfi_startproc
 	endbr64
-	movq	(%rsp), %rcx
-	leaq	8(%rsp), %rax
-	movq	%rcx, RIP_CONTEXT_RIP(%rsi)
-	movq	%rax, RIP_CONTEXT_RSP(%rsi)
-	movq	%rbx, RIP_CONTEXT_RBX(%rsi)
-	movq	%rbp, RIP_CONTEXT_RBP(%rsi)
-	movq	%r12, RIP_CONTEXT_R12(%rsi)
-	movq	%r13, RIP_CONTEXT_R13(%rsi)
-	movq	%r14, RIP_CONTEXT_R14(%rsi)
-	movq	%r15, RIP_CONTEXT_R15(%rsi)
+	CAPTURE
 	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
 	fnstcw	RIP_CONTEXT_FCW(%rsi)
 	movl	%edx, %eax
-	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
-	.cfi_def_cfa %rsp, RIP_HOST_FRAME_SIZE
-	.cfi_offset %rbp, -16
-	.cfi_offset %rbx, -24
-	.cfi_offset %r12, -32
-	.cfi_offset %r13, -40
-	.cfi_offset %r14, -48
-	.cfi_offset %r15, -56
+	TO_HOST
 	jmp	rip_arch_host_return
 	.cfi_endproc
 	.size	rip_arch_leave, . - rip_arch_leave
+
+/* A landing pad that comes to its end, as it does once a cleanup: rdi is the struct rip_exception. What
+ * rip_arch_host_return puts right is looked at first, for it seldom needs to be: flags (TF, DF, NT, AC) and the
+ * control words; what is on the x87 stack waits until the last pad has run. */
+	.globl	rip_arch_resumed
+	.hidden	rip_arch_resumed
+	.type	rip_arch_resumed, @function
+	.p2align 4
+rip_arch_resumed:
+	.cfi_startproc
+	endbr64
+	movq	RIP_EXCEPTION_CONTEXT(%rdi), %rsi
+	movq	RIP_EXCEPTION_WAY(%rdi), %rdi
+	CAPTURE
+	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
+	fnstcw	RIP_CONTEXT_FCW(%rsi)
+	TO_HOST
+	pushfq
+	.cfi_adjust_cfa_offset 8
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	movl	$RIP_EVENT_RESUMED_NUMBER, %eax
+	testl	$RIP_EFLAGS_UNWANTED, %ecx
+	jne	rip_arch_host_return
+	movl	RIP_CONTEXT_MXCSR(%rsi), %ecx
+	movzwl	RIP_CONTEXT_FCW(%rsi), %edx
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %ecx
+	andl	$RIP_MXCSR_CONTROL, %ecx
+	jne	rip_arch_host_return
+	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
+	jne	rip_arch_host_return
+	RESTORE_HOST
+	ret
+	.cfi_endproc
+	.size	rip_arch_resumed, . - rip_arch_resumed
+
+/* void rip_arch_settle(void); */
+	.globl	rip_arch_settle
+	.hidden	rip_arch_settle
+	.type	rip_arch_settle, @function
+	.p2align 4
+rip_arch_settle:
+	.cfi_startproc
+	endbr64
+	fnstcw	-4(%rsp)
+	fninit
+	fldcw	-4(%rsp)
+	ret
+	.cfi_endproc
+	.size	rip_arch_settle, . - rip_arch_settle
 
 /* void rip_arch_capture(struct rip_context *context_ret); */
 	.globl	rip_arch_capture
@@ -174,16 +246,8 @@ rip_arch_leave:
 rip_arch_capture:
 	.cfi_startproc
 	endbr64
-	movq	(%rsp), %rcx
-	leaq	8(%rsp), %rax
-	movq	%rcx, RIP_CONTEXT_RIP(%rdi)
-	movq	%rax, RIP_CONTEXT_RSP(%rdi)
-	movq	%rbx, RIP_CONTEXT_RBX(%rdi)
-	movq	%rbp, RIP_CONTEXT_RBP(%rdi)
-	movq	%r12, RIP_CONTEXT_R12(%rdi)
-	movq	%r13, RIP_CONTEXT_R13(%rdi)
-	movq	%r14, RIP_CONTEXT_R14(%rdi)
-	movq	%r15, RIP_CONTEXT_R15(%rdi)
+	movq	%rdi, %rsi
+	CAPTURE
 	ret
 	.cfi_endproc
 	.size	rip_arch_capture, . - rip_arch_capture

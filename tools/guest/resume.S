@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * resume: each guest's own _Unwind_Resume. A landing pad that was entered for a stop goes straight back to the
+ * engine (see struct rip_exception in arch.h); all others go on to libgcc_s or what stands in for it.
+ *
+ * void _Unwind_Resume(struct _Unwind_Exception *exception); */
+#include "layout.h"
+
+	.symver	libgcc_Unwind_Resume, _Unwind_Resume@GCC_3.0
+
+	.text
+	.globl	_Unwind_Resume
+	.hidden	_Unwind_Resume
+	.type	_Unwind_Resume, @function
+	.p2align 4
+_Unwind_Resume:
+	.cfi_startproc
+	endbr64
+	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
+	cmpq	%rax, (%rdi)
+	jne	1f
+	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+1:	jmp	*libgcc_Unwind_Resume@GOTPCREL(%rip)
+	.cfi_endproc
+	.size	_Unwind_Resume, . - _Unwind_Resume
+
+	.section .note.GNU-stack, "", @progbits
