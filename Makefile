@@ -157,6 +157,7 @@ install: all
 
 -include tests/tests.mk
 -include examples/examples.mk
+-include bench/bench.mk
 
 # --- Housekeeping ------------------------------------------------------------------------------
 

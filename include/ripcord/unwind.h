@@ -35,7 +35,7 @@ enum {
 /* A frame on a stack, moved from callee to caller. Its storage is the caller's and may be copied; what is in it is
  * not for use. */
 typedef struct rip_unwind_cursor {
-	uint64_t storage[128];
+	uint64_t storage[192];
 } rip_unwind_cursor;
 
 /* Copies `size` bytes at `address` of the stack's process to `to`; false if it cannot. Must be

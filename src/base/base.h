@@ -36,20 +36,62 @@ static inline size_t rip_reader_left(const struct rip_reader *r)
 	return (size_t)(r->end - r->pos);
 }
 
-/* Fixed-size little-endian reads at any alignment. TRUNCATED. */
-uint8_t rip_read_u8(struct rip_reader *r);
-uint16_t rip_read_u16(struct rip_reader *r);
-uint32_t rip_read_u32(struct rip_reader *r);
-uint64_t rip_read_u64(struct rip_reader *r);
+/* Puts the reader in error, unless it is already. */
+static inline void rip_reader_fail(struct rip_reader *r, rip_status status)
+{
+	if (r->status == RIP_OK)
+		r->status = status;
+}
+
+/* The next `count` bytes, or NULL with the reader in error (TRUNCATED). */
+static inline const uint8_t *rip_read_bytes(struct rip_reader *r, uint64_t count)
+{
+	const uint8_t *from = r->pos;
+
+	if (count > rip_reader_left(r))
+		rip_reader_fail(r, RIP_E_TRUNCATED);
+	if (r->status != RIP_OK)
+		return NULL;
+	if (count != 0)
+		r->pos += count;
+	r->address += count;
+	return from;
+}
+
+/* Fixed-size little-endian reads at any alignment. TRUNCATED. Inline: a miss of the row cache is made of them. */
+#define RIP_READ_LITTLE_ENDIAN(name, type, swap) \
+	static inline type name(struct rip_reader *r) \
+	{ \
+		const uint8_t *from = rip_read_bytes(r, sizeof(type)); \
+		type value = 0; \
+		if (from) \
+			__builtin_memcpy(&value, from, sizeof value); \
+		return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? value : (type)swap(value); \
+	}
+#define RIP_SAME(value) (value)
+RIP_READ_LITTLE_ENDIAN(rip_read_u8, uint8_t, RIP_SAME)
+RIP_READ_LITTLE_ENDIAN(rip_read_u16, uint16_t, __builtin_bswap16)
+RIP_READ_LITTLE_ENDIAN(rip_read_u32, uint32_t, __builtin_bswap32)
+RIP_READ_LITTLE_ENDIAN(rip_read_u64, uint64_t, __builtin_bswap64)
+#undef RIP_SAME
+#undef RIP_READ_LITTLE_ENDIAN
+
 /* DWARF 5 section 7.6. TRUNCATED; OVERFLOW if the value needs more than 64 bits. */
-uint64_t rip_read_uleb(struct rip_reader *r);
+uint64_t rip_read_long_uleb(struct rip_reader *r);
 int64_t rip_read_sleb(struct rip_reader *r);
+
+/* Most numbers have one byte. */
+static inline uint64_t rip_read_uleb(struct rip_reader *r)
+{
+	if (r->pos != r->end && !(*r->pos & 0x80))
+		return rip_read_u8(r);
+	return rip_read_long_uleb(r);
+}
+
 /* Moves on by `count` bytes and returns the bytes passed over. TRUNCATED. */
 struct rip_bytes rip_read_block(struct rip_reader *r, uint64_t count);
 /* A NUL-terminated string; returns a pointer into the bytes, or NULL. TRUNCATED. */
 const char *rip_read_string(struct rip_reader *r);
-/* Puts the reader in error, unless it is already. */
-void rip_reader_fail(struct rip_reader *r, rip_status status);
 
 /* memset and memcpy for layers that have no libc. */
 void rip_fill(void *to, uint8_t byte, size_t size);

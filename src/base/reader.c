@@ -22,57 +22,6 @@ struct rip_reader rip_reader_init(const struct rip_bytes *bytes)
 	return rip_reader_at(bytes, 0);
 }
 
-void rip_reader_fail(struct rip_reader *r, rip_status status)
-{
-	if (r->status == RIP_OK)
-		r->status = status;
-}
-
-/* The next `count` bytes, or NULL with the reader in error. */
-static const uint8_t *take(struct rip_reader *r, uint64_t count)
-{
-	const uint8_t *from = r->pos;
-	if (count > rip_reader_left(r))
-		rip_reader_fail(r, RIP_E_TRUNCATED);
-	if (r->status != RIP_OK)
-		return NULL;
-	if (count != 0)
-		r->pos += count;
-	r->address += count;
-	return from;
-}
-
-static uint64_t read_little_endian(struct rip_reader *r, unsigned size)
-{
-	const uint8_t *from = take(r, size);
-	uint64_t value = 0;
-	if (from == NULL)
-		return 0;
-	for (unsigned i = 0; i < size; i++)
-		value |= (uint64_t)from[i] << (8 * i);
-	return value;
-}
-
-uint8_t rip_read_u8(struct rip_reader *r)
-{
-	return (uint8_t)read_little_endian(r, 1);
-}
-
-uint16_t rip_read_u16(struct rip_reader *r)
-{
-	return (uint16_t)read_little_endian(r, 2);
-}
-
-uint32_t rip_read_u32(struct rip_reader *r)
-{
-	return (uint32_t)read_little_endian(r, 4);
-}
-
-uint64_t rip_read_u64(struct rip_reader *r)
-{
-	return read_little_endian(r, 8);
-}
-
 /* Where the seven bits of a LEB128 byte go; bits from 64 up fall off. */
 static uint64_t leb_place(uint8_t byte, unsigned shift)
 {
@@ -93,7 +42,7 @@ static bool uleb_fits(uint8_t byte, unsigned shift)
 	return shift < 63 || (shift == 63 && bits <= 1) || bits == 0;
 }
 
-uint64_t rip_read_uleb(struct rip_reader *r)
+uint64_t rip_read_long_uleb(struct rip_reader *r)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -135,7 +84,7 @@ int64_t rip_read_sleb(struct rip_reader *r)
 struct rip_bytes rip_read_block(struct rip_reader *r, uint64_t count)
 {
 	struct rip_bytes block = { NULL, 0, r->address };
-	const uint8_t *from = take(r, count);
+	const uint8_t *from = rip_read_bytes(r, count);
 	if (from == NULL)
 		return (struct rip_bytes){ NULL, 0, 0 };
 	block.data = from;

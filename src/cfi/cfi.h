@@ -40,6 +40,7 @@ struct rip_pointer rip_pointer_read(struct rip_reader *r, uint8_t encoding,
 /* --- CIE and FDE (LSB 10.6.1) --- */
 
 struct rip_cie {
+	uint64_t address;            /* of its length field */
 	uint8_t version;             /* 1, 3 or 4 */
 	uint8_t fde_encoding;        /* 'R'; ABSPTR without */
 	uint8_t lsda_encoding;       /* 'L'; OMIT without */
@@ -72,6 +73,11 @@ struct rip_cfi_section {
  * record at `offset` is a CIE), END (a zero length or the section's end: the end of the table).
  * The range may be empty, or start at 0 where the linker dropped the function. */
 rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_fde *fde_ret);
+
+/* The same. `known`, if not NULL, is the CIE of another FDE of the section, and saves decoding it again where
+ * both share it, as the FDEs of one file do. */
+rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset, const struct rip_cie *known,
+			   struct rip_fde *fde_ret);
 
 /* Walks the section: decodes the first FDE at or after *offset (CIEs are passed over) and moves
  * *offset behind it. END at the end; otherwise as rip_fde_at. A damaged record ends the walk:
@@ -145,6 +151,24 @@ struct rip_cfi_row {
 	struct rip_rule rules[RIP_CFI_COLUMNS];
 	uint64_t args_size;          /* DW_CFA_GNU_args_size: pushed arguments, bytes */
 };
+
+/* A row as the instructions leave it: small, but expressions are not taken apart and the return address stands in its
+ * own column. */
+enum rip_cfa_form { RIP_CFA_UNSET, RIP_CFA_AT_REGISTER, RIP_CFA_BY_EXPRESSION };
+
+struct rip_cfi_state {
+	uint64_t pc_begin, pc_end, args_size; /* as in the row */
+	enum rip_cfa_form cfa;                /* never UNSET in a result */
+	uint8_t cfa_reg;
+	uint8_t kinds[RIP_CFI_COLUMNS];       /* enum rip_rule_kind */
+	uint64_t cfa_value;                   /* an offset (int64_t), or the address of an expression's length */
+	uint64_t values[RIP_CFI_COLUMNS];     /* the same, or a register */
+};
+
+/* As rip_cfi_row_at, for those who look at few of the rules. */
+rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_state *state_ret);
+/* The row that such a state stands for. */
+void rip_cfi_row_of(const struct rip_fde *fde, const struct rip_cfi_state *state, struct rip_cfi_row *row_ret);
 
 /* Runs the CIE's and the FDE's instructions up to pc. pc must lie in the FDE's range (NOFDE).
  * A return address without a rule is UNDEFINED in column 16 (the outermost frame); a general register

@@ -128,5 +128,8 @@ rip_status rip_cie_at(const struct rip_cfi_section *section, uint64_t offset, st
 		return RIP_E_CIE;
 	if (status != RIP_OK)
 		return status;
-	return read_cie(&record.body, &section->bases, cie_ret);
+	status = read_cie(&record.body, &section->bases, cie_ret);
+	if (status == RIP_OK)
+		cie_ret->address = record.address;
+	return status;
 }

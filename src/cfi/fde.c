@@ -54,15 +54,20 @@ static rip_status read_fde(struct rip_reader *r, struct rip_fde *fde)
 
 /* libgcc and readelf take the distance to the CIE as signed, so a CIE may follow its FDEs. */
 static rip_status decode(const struct rip_cfi_section *section, struct rip_record *record,
-			 struct rip_fde *fde_ret)
+			 const struct rip_cie *known, struct rip_fde *fde_ret)
 {
 	struct rip_fde fde = { .address = record->address, .bases = section->bases };
-	rip_status status;
+	rip_status status = RIP_OK;
+	uint64_t cie;
 	if (record->id == 0)
 		return RIP_E_FDE;
 	if (record->id > 0 && (uint64_t)record->id > record->id_offset)
 		return RIP_E_CIE;
-	status = rip_cie_at(section, record->id_offset - (uint64_t)record->id, &fde.cie);
+	cie = record->id_offset - (uint64_t)record->id;
+	if (known && known->address == section->bytes.address + cie)
+		fde.cie = *known;
+	else
+		status = rip_cie_at(section, cie, &fde.cie);
 	if (status == RIP_OK)
 		status = read_fde(&record->body, &fde);
 	if (status == RIP_OK)
@@ -70,11 +75,17 @@ static rip_status decode(const struct rip_cfi_section *section, struct rip_recor
 	return status;
 }
 
-rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_fde *fde_ret)
+rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset, const struct rip_cie *known,
+			   struct rip_fde *fde_ret)
 {
 	struct rip_record record;
 	rip_status status = rip_record_at(section, offset, &record);
-	return status == RIP_OK ? decode(section, &record, fde_ret) : status;
+	return status == RIP_OK ? decode(section, &record, known, fde_ret) : status;
+}
+
+rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_fde *fde_ret)
+{
+	return rip_fde_at_with(section, offset, NULL, fde_ret);
 }
 
 /* Each record is longer than nothing, so the walk ends. */
@@ -86,7 +97,7 @@ rip_status rip_fde_next(const struct rip_cfi_section *section, uint64_t *offset,
 		status = rip_record_at(section, record.next, &record);
 	} while (status == RIP_OK && record.id == 0);
 	if (status == RIP_OK)
-		status = decode(section, &record, fde_ret);
+		status = decode(section, &record, NULL, fde_ret);
 	if (status == RIP_OK)
 		*offset = record.next;
 	return status;

@@ -47,11 +47,15 @@ rip_status rip_cfi_header_read(const struct rip_bytes *bytes, struct rip_cfi_hea
 	return r.status;
 }
 
-/* One number of the table: column 0 is where the function starts, column 1 where its FDE is. */
-static uint64_t cell(const struct rip_cfi_header *header, uint64_t row, unsigned column)
+/* One number of the table, less `base`: column 0 is where the function starts, column 1 where its FDE is. The table
+ * has `count` rows: read_table has seen to it, so a search needs no further checks. */
+static inline int32_t cell(const struct rip_cfi_header *header, uint64_t row, unsigned column)
 {
-	struct rip_reader r = rip_reader_at(&header->table, row * ROW_SIZE + column * 4);
-	return header->base + (uint64_t)(int32_t)rip_read_u32(&r);
+	uint32_t value;
+	__builtin_memcpy(&value, header->table.data + row * ROW_SIZE + column * 4, sizeof value);
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+		value = __builtin_bswap32(value);
+	return (int32_t)value;
 }
 
 /* Rows before `low` start at or below pc, rows from `high` on start above it. Of rows with one start
@@ -59,23 +63,24 @@ static uint64_t cell(const struct rip_cfi_header *header, uint64_t row, unsigned
 rip_status rip_cfi_header_find(const struct rip_cfi_header *header, uint64_t pc, uint64_t *fde_ret)
 {
 	uint64_t low = 0, high = header->count;
+	int64_t distance = (int64_t)(pc - header->base);
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
-		if (cell(header, middle, 0) <= pc)
+		if (cell(header, middle, 0) <= distance)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return RIP_E_NOFDE;
-	*fde_ret = cell(header, low - 1, 1);
+	*fde_ret = header->base + (uint64_t)(int64_t)cell(header, low - 1, 1);
 	return RIP_OK;
 }
 
 bool rip_cfi_header_sorted(const struct rip_cfi_header *header)
 {
 	for (uint64_t row = 1; row < header->count; row++)
-		if ((int64_t)(cell(header, row, 0) - cell(header, row - 1, 0)) < 0)
+		if (cell(header, row, 0) < cell(header, row - 1, 0))
 			return false;
 	return true;
 }

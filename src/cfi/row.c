@@ -4,18 +4,8 @@
 
 enum { DEPTH_MAX = 16 };
 
-enum cfa_state { CFA_UNSET, CFA_OFFSET, CFA_EXPRESSION };
-
-/* What remember_state keeps: the CFA and all rules, but not args_size, as in libgcc: it counts what is
- * pushed, and a jump around a call pushes nothing. A rule's value is an instruction's. Far smaller than
- * a row, so that a program's worst case fits a small stack. */
-struct state {
-	enum cfa_state cfa;
-	uint8_t cfa_reg;
-	uint8_t kinds[RIP_CFI_COLUMNS]; /* enum rip_rule_kind */
-	uint64_t cfa_value;
-	uint64_t values[RIP_CFI_COLUMNS];
-};
+/* What remember_state keeps is the CFA and all rules, but not args_size, as in libgcc: it counts what is pushed, and
+ * a jump around a call pushes nothing. So the machine has its own, and fills it and the range in at the end. */
 
 /* Invariant: begin <= pc < end, and all between has the rules in `now`, once `done` or out of
  * instructions. */
@@ -25,8 +15,8 @@ struct machine {
 	uint64_t args_size;
 	bool in_cie, done;
 	unsigned depth;
-	struct state now, initial;
-	struct state saved[DEPTH_MAX]; /* the first `depth`; the others are never written */
+	struct rip_cfi_state now, initial;
+	struct rip_cfi_state saved[DEPTH_MAX]; /* the first `depth`; the others are never written */
 };
 
 static void machine_init(struct machine *m, const struct rip_fde *fde, uint64_t pc)
@@ -39,7 +29,7 @@ static void machine_init(struct machine *m, const struct rip_fde *fde, uint64_t 
 	m->in_cie = true;
 	m->done = false;
 	m->depth = 0;
-	m->now = (struct state){ .cfa = CFA_UNSET }; /* every rule SAME */
+	m->now = (struct rip_cfi_state){ .cfa = RIP_CFA_UNSET }; /* every rule SAME */
 }
 
 /* --- Instructions --- */
@@ -67,7 +57,7 @@ static rip_status define_cfa(struct machine *m, uint64_t reg, uint64_t offset)
 {
 	if (reg >= RIP_CFI_COLUMNS)
 		return RIP_E_REGISTER;
-	m->now.cfa = CFA_OFFSET;
+	m->now.cfa = RIP_CFA_AT_REGISTER;
 	m->now.cfa_reg = (uint8_t)reg;
 	m->now.cfa_value = offset;
 	return RIP_OK;
@@ -76,17 +66,17 @@ static rip_status define_cfa(struct machine *m, uint64_t reg, uint64_t offset)
 /* These two change half of a definition, so there must be one. */
 static rip_status change_cfa_register(struct machine *m, uint64_t reg)
 {
-	return m->now.cfa == CFA_OFFSET ? define_cfa(m, reg, m->now.cfa_value) : RIP_E_CFA_OP;
+	return m->now.cfa == RIP_CFA_AT_REGISTER ? define_cfa(m, reg, m->now.cfa_value) : RIP_E_CFA_OP;
 }
 
 static rip_status change_cfa_offset(struct machine *m, uint64_t offset)
 {
-	return m->now.cfa == CFA_OFFSET ? define_cfa(m, m->now.cfa_reg, offset) : RIP_E_CFA_OP;
+	return m->now.cfa == RIP_CFA_AT_REGISTER ? define_cfa(m, m->now.cfa_reg, offset) : RIP_E_CFA_OP;
 }
 
 static rip_status define_cfa_expression(struct machine *m, uint64_t block)
 {
-	m->now.cfa = CFA_EXPRESSION;
+	m->now.cfa = RIP_CFA_BY_EXPRESSION;
 	m->now.cfa_value = block;
 	return RIP_OK;
 }
@@ -190,7 +180,7 @@ static rip_status run_both(struct machine *m)
 	m->initial = m->now;
 	m->in_cie = false;
 	status = run(m, &m->fde->instructions);
-	if (status == RIP_OK && m->now.cfa == CFA_UNSET)
+	if (status == RIP_OK && m->now.cfa == RIP_CFA_UNSET)
 		return RIP_E_CFA_OP;
 	return status;
 }
@@ -208,7 +198,7 @@ static struct rip_expr expression_at(const struct rip_fde *fde, uint64_t address
 	return (struct rip_expr){ block.data, (uint32_t)block.size, block.address };
 }
 
-static struct rip_rule rule_of(const struct rip_fde *fde, const struct state *state, unsigned column)
+static struct rip_rule rule_of(const struct rip_fde *fde, const struct rip_cfi_state *state, unsigned column)
 {
 	struct rip_rule rule = { .kind = state->kinds[column] };
 	uint64_t value = state->values[column];
@@ -243,28 +233,28 @@ static void put_return_rule(struct rip_cfi_row *row, uint64_t return_register)
 	row->rules[RIP_CFI_RA] = rule;
 }
 
-static void put_cfa(const struct machine *m, struct rip_cfi_row *row)
+static void put_cfa(const struct rip_fde *fde, const struct rip_cfi_state *state, struct rip_cfi_row *row)
 {
-	row->cfa_is_expr = m->now.cfa == CFA_EXPRESSION;
-	row->cfa_reg = row->cfa_is_expr ? 0 : m->now.cfa_reg;
-	row->cfa_offset = row->cfa_is_expr ? 0 : (int64_t)m->now.cfa_value;
+	row->cfa_is_expr = state->cfa == RIP_CFA_BY_EXPRESSION;
+	row->cfa_reg = row->cfa_is_expr ? 0 : state->cfa_reg;
+	row->cfa_offset = row->cfa_is_expr ? 0 : (int64_t)state->cfa_value;
 	row->cfa_expr = (struct rip_expr){ NULL, 0, 0 };
 	if (row->cfa_is_expr)
-		row->cfa_expr = expression_at(m->fde, m->now.cfa_value);
+		row->cfa_expr = expression_at(fde, state->cfa_value);
 }
 
-static void put_row(const struct machine *m, struct rip_cfi_row *row)
+void rip_cfi_row_of(const struct rip_fde *fde, const struct rip_cfi_state *state, struct rip_cfi_row *row_ret)
 {
-	row->pc_begin = m->begin;
-	row->pc_end = m->end;
-	row->args_size = m->args_size;
-	put_cfa(m, row);
+	row_ret->pc_begin = state->pc_begin;
+	row_ret->pc_end = state->pc_end;
+	row_ret->args_size = state->args_size;
+	put_cfa(fde, state, row_ret);
 	for (unsigned column = 0; column < RIP_CFI_COLUMNS; column++)
-		row->rules[column] = rule_of(m->fde, &m->now, column);
-	put_return_rule(row, m->fde->cie.return_register);
+		row_ret->rules[column] = rule_of(fde, state, column);
+	put_return_rule(row_ret, fde->cie.return_register);
 }
 
-rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_row *row_ret)
+rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_state *state_ret)
 {
 	struct machine m;
 	rip_status status;
@@ -274,7 +264,20 @@ rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi
 		return RIP_E_REGISTER;
 	machine_init(&m, fde, pc);
 	status = run_both(&m);
+	if (status != RIP_OK)
+		return status;
+	m.now.pc_begin = m.begin;
+	m.now.pc_end = m.end;
+	m.now.args_size = m.args_size;
+	*state_ret = m.now;
+	return RIP_OK;
+}
+
+rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_row *row_ret)
+{
+	struct rip_cfi_state state;
+	rip_status status = rip_cfi_state_at(fde, pc, &state);
 	if (status == RIP_OK)
-		put_row(&m, row_ret);
+		rip_cfi_row_of(fde, &state, row_ret);
 	return status;
 }

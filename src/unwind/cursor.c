@@ -9,6 +9,7 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 	cursor->exact = exact;
 	cursor->callee = NULL;
 	cursor->known_owner = RIP_OWNER_NONE;
+	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;
 	rip_copy(cursor->reg, context->reg, sizeof cursor->reg);
 }
@@ -31,6 +32,7 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 {
 	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
 	cursor->known_owner = RIP_OWNER_NONE;
+	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;
 	rip_cursor_set(cursor, context);
 }

@@ -3,8 +3,9 @@
 #include "unwind/registry.h"
 #include "unwind/unwind.h"
 
-static rip_status find_in_module(uint64_t pc, const struct rip_known_module *module, struct rip_fde *fde_ret)
+static rip_status find_in_module(uint64_t pc, const struct rip_memo *memo, struct rip_fde *fde_ret)
 {
+	const struct rip_known_module *module = &memo->module;
 	uint64_t fde;
 
 	if (module->header.count == 0)
@@ -14,7 +15,7 @@ static rip_status find_in_module(uint64_t pc, const struct rip_known_module *mod
 		return status;
 	if (fde < module->header.eh_frame)
 		return RIP_E_HEADER;
-	status = rip_fde_at(&module->section, fde - module->header.eh_frame, fde_ret);
+	status = rip_fde_at_with(&module->section, fde - module->header.eh_frame, &memo->cie, fde_ret);
 	if (status == RIP_OK && (pc < fde_ret->pc_begin || pc >= fde_ret->pc_end))
 		status = RIP_E_NOFDE;
 	return status;
@@ -22,11 +23,26 @@ static rip_status find_in_module(uint64_t pc, const struct rip_known_module *mod
 
 /* Modules first: registered tables are few programs' business, and lie outside of modules or in modules that have
  * no table of their own. */
+rip_status rip_unwind_find_with(uint64_t pc, struct rip_memo *memo, struct rip_fde *fde_ret)
+{
+	rip_status status = RIP_OK;
+
+	if (pc - memo->module.begin >= memo->module.end - memo->module.begin)
+		status = rip_module_find(pc, &memo->module);
+	if (status == RIP_OK)
+		status = find_in_module(pc, memo, fde_ret);
+	if (status == RIP_E_NOFDE)
+		status = rip_registry_find(pc, &memo->module, fde_ret);
+	return status;
+}
+
 rip_status rip_unwind_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret)
 {
-	rip_status status = rip_module_find(pc, module_ret);
+	struct rip_memo memo;
 
+	rip_memo_forget(&memo);
+	rip_status status = rip_unwind_find_with(pc, &memo, fde_ret);
 	if (status == RIP_OK)
-		status = find_in_module(pc, module_ret, fde_ret);
-	return status == RIP_E_NOFDE ? rip_registry_find(pc, module_ret, fde_ret) : status;
+		*module_ret = memo.module;
+	return status;
 }

@@ -40,6 +40,15 @@ static bool owner_valid(struct rip_cursor *cursor, uint32_t owner)
 	return true;
 }
 
+static void use_frame(struct rip_cursor *cursor)
+{
+	unsigned base = rip_row_flags(&cursor->frame) & RIP_ROW_CFA_RBP ? RIP_REG_RBP : RIP_REG_RSP;
+
+	cursor->kind = RIP_CURSOR_SIMPLE;
+	cursor->signal_frame = false;
+	cursor->cfa = cursor->reg[base] + (uint64_t)(int64_t)cursor->frame.cfa_offset;
+}
+
 static bool load_cached(struct rip_cursor *cursor)
 {
 	uint64_t key = key_of(cursor);
@@ -49,10 +58,7 @@ static bool load_cached(struct rip_cursor *cursor)
 	if (!row || !rip_row_copy(row, key, &cursor->frame) ||
 	    !owner_valid(cursor, rip_row_owner(&cursor->frame)))
 		return false;
-	unsigned base = rip_row_flags(&cursor->frame) & RIP_ROW_CFA_RBP ? RIP_REG_RBP : RIP_REG_RSP;
-	cursor->kind = RIP_CURSOR_SIMPLE;
-	cursor->signal_frame = false;
-	cursor->cfa = cursor->reg[base] + (uint64_t)(int64_t)cursor->frame.cfa_offset;
+	use_frame(cursor);
 	return true;
 }
 
@@ -64,20 +70,21 @@ static const uint8_t saved_columns[RIP_ROW_SAVES] = {
 };
 
 /* True if the rule is "as is" or "at CFA - 8 * n" for an n that fits. */
-static bool pack_rule(const struct rip_rule *rule, uint8_t *save)
+static bool pack_rule(const struct rip_cfi_state *state, unsigned column, uint8_t *save)
 {
+	int64_t offset = (int64_t)state->values[column];
+
 	*save = 0;
-	if (rule->kind == RIP_RULE_SAME)
+	if (state->kinds[column] == RIP_RULE_SAME)
 		return true;
-	if (rule->kind != RIP_RULE_OFFSET || rule->offset >= 0 || rule->offset % 8 != 0 ||
-	    rule->offset < -8 * UINT8_MAX)
+	if (state->kinds[column] != RIP_RULE_OFFSET || offset >= 0 || offset % 8 != 0 || offset < -8 * UINT8_MAX)
 		return false;
-	*save = (uint8_t)(-rule->offset / 8);
+	*save = (uint8_t)(-offset / 8);
 	return true;
 }
 
 /* The psABI's callee-saved registers are all that a simple row may restore. */
-static bool others_are_same(const struct rip_cfi_row *row)
+static bool others_are_same(const struct rip_cfi_state *state)
 {
 	static const uint8_t others[] = {
 		RIP_REG_RAX, RIP_REG_RDX, RIP_REG_RCX, RIP_REG_RSI, RIP_REG_RDI, RIP_REG_RSP,
@@ -85,26 +92,29 @@ static bool others_are_same(const struct rip_cfi_row *row)
 	};
 
 	for (size_t i = 0; i < sizeof others; i++)
-		if (row->rules[others[i]].kind != RIP_RULE_SAME &&
-		    row->rules[others[i]].kind != RIP_RULE_UNDEFINED)
+		if (state->kinds[others[i]] != RIP_RULE_SAME &&
+		    state->kinds[others[i]] != RIP_RULE_UNDEFINED)
 			return false;
 	return true;
 }
 
-static bool pack_return(const struct rip_rule *rule, uint8_t *flags)
+/* No rule for the return address means no caller, as rip_cfi_row_of has it. */
+static bool pack_return(const struct rip_cfi_state *state, uint8_t *flags)
 {
-	if (rule->kind == RIP_RULE_UNDEFINED)
+	uint8_t kind = state->kinds[RIP_CFI_RA];
+
+	if (kind == RIP_RULE_UNDEFINED || kind == RIP_RULE_SAME)
 		*flags |= RIP_ROW_END;
-	else if (rule->kind != RIP_RULE_OFFSET || rule->offset != -8)
+	else if (kind != RIP_RULE_OFFSET || (int64_t)state->values[RIP_CFI_RA] != -8)
 		return false;
 	return true;
 }
 
-static bool pack_saves(const struct rip_cfi_row *row, struct rip_row *frame, uint8_t *depth)
+static bool pack_saves(const struct rip_cfi_state *state, struct rip_row *frame, uint8_t *depth)
 {
 	*depth = 1; /* the return address */
 	for (unsigned i = 0; i < RIP_ROW_SAVES; i++) {
-		if (!pack_rule(&row->rules[saved_columns[i]], &frame->save[i]))
+		if (!pack_rule(state, saved_columns[i], &frame->save[i]))
 			return false;
 		if (*depth < frame->save[i])
 			*depth = frame->save[i];
@@ -113,35 +123,38 @@ static bool pack_saves(const struct rip_cfi_row *row, struct rip_row *frame, uin
 }
 
 /* Saves below rsp (behind `leave`, before `ret`) make a row that is not simple. */
-static bool pack_cfa(const struct rip_cfi_row *row, uint8_t depth, uint8_t *flags, uint16_t *words)
+static bool pack_cfa(const struct rip_cfi_state *state, uint8_t depth, uint8_t *flags, uint16_t *words)
 {
-	int64_t offset = row->cfa_offset;
+	int64_t offset = (int64_t)state->cfa_value;
 
 	*words = depth;
-	if (row->cfa_is_expr)
+	if (state->cfa != RIP_CFA_AT_REGISTER)
 		return false;
-	if (row->cfa_reg == RIP_REG_RBP) {
+	if (state->cfa_reg == RIP_REG_RBP) {
 		*flags |= RIP_ROW_CFA_RBP;
 		return offset == (int32_t)offset;
 	}
 	*words = (uint16_t)(offset / 8);
-	return row->cfa_reg == RIP_REG_RSP && offset % 8 == 0 && offset >= 8 * depth &&
+	return state->cfa_reg == RIP_REG_RSP && offset % 8 == 0 && offset >= 8 * depth &&
 	       offset <= 8 * RIP_HOT_WORDS_MAX;
 }
 
 /* Writes the row into `frame`, if it is simple enough. */
-static bool pack(const struct rip_cfi_row *row, uint32_t owner, struct rip_row *frame)
+static bool pack(const struct rip_cfi_state *state, uint64_t return_register, uint32_t owner,
+		 struct rip_row *frame)
 {
 	uint8_t flags = 0, depth;
 	uint16_t words;
 
-	if (row->args_size > 8 * UINT8_MAX || row->args_size % 8 || !others_are_same(row) ||
-	    !pack_return(&row->rules[RIP_CFI_RA], &flags) || !pack_saves(row, frame, &depth) ||
-	    !pack_cfa(row, depth, &flags, &words))
+	if (return_register != RIP_CFI_RA || state->args_size > 8 * UINT8_MAX || state->args_size % 8 ||
+	    !others_are_same(state) || !pack_return(state, &flags) || !pack_saves(state, frame, &depth) ||
+	    !pack_cfa(state, depth, &flags, &words))
 		return false;
-	if ((flags & RIP_ROW_CFA_RBP) && row->cfa_offset == 16 && frame->save[RIP_ROW_RBP] == 2)
+	int64_t cfa_offset = (int64_t)state->cfa_value;
+	if ((flags & RIP_ROW_CFA_RBP) && cfa_offset == 16 && frame->save[RIP_ROW_RBP] == 2)
 		flags |= RIP_ROW_STANDARD;
-	frame->cfa_offset = (int32_t)row->cfa_offset;
+	frame->cfa_offset = (int32_t)cfa_offset;
+	frame->args_words = (uint8_t)(state->args_size / 8);
 	frame->hot = rip_hot(owner, flags, frame->save[RIP_ROW_RBP], words);
 	return true;
 }
@@ -154,43 +167,63 @@ static rip_status follow(struct rip_cursor *cursor, struct rip_pointer pointer, 
 	return RIP_OK;
 }
 
+/* Once for each CIE: following the pointer takes a probe of memory. */
+static rip_status find_personality(struct rip_cursor *cursor, const struct rip_cie *cie)
+{
+	struct rip_memo *memo = &cursor->memo;
+
+	if (memo->cie.address == cie->address)
+		return RIP_OK;
+	memo->cie.address = 0;
+	rip_status status = follow(cursor, cie->personality, &memo->personality);
+	if (status == RIP_OK)
+		memo->cie = *cie;
+	return status;
+}
+
 static rip_status describe(struct rip_cursor *cursor, const struct rip_fde *fde)
 {
 	struct rip_row *frame = &cursor->frame;
 
 	frame->key = key_of(cursor);
 	frame->function = fde->pc_begin;
-	frame->args_words = (uint8_t)(cursor->row.args_size / 8); /* a row that this does not hold is not simple */
 	frame->pad = 0;
 	rip_status status = follow(cursor, fde->lsda, &frame->lsda);
 	if (status == RIP_OK)
-		status = follow(cursor, fde->cie.personality, &frame->personality);
+		status = find_personality(cursor, &fde->cie);
+	frame->personality = cursor->memo.personality;
 	frame->site = frame->lsda ? RIP_ROW_SITE_UNKNOWN : RIP_ROW_SITE_NONE;
 	return status;
 }
 
+static rip_status use_row(struct rip_cursor *cursor, const struct rip_fde *fde,
+			  const struct rip_cfi_state *state)
+{
+	rip_cfi_row_of(fde, state, &cursor->row);
+	cursor->kind = RIP_CURSOR_FULL;
+	cursor->signal_frame = fde->cie.signal_frame;
+	return compute_cfa(cursor);
+}
+
 static rip_status load_tables(struct rip_cursor *cursor)
 {
-	struct rip_known_module module;
 	struct rip_fde fde;
+	struct rip_cfi_state state;
 	uint64_t pc = rip_cursor_lookup_pc(cursor);
 
-	rip_status status = rip_unwind_find(pc, &module, &fde);
+	rip_status status = rip_unwind_find_with(pc, &cursor->memo, &fde);
 	if (status == RIP_OK)
-		status = rip_cfi_row_at(&fde, pc, &cursor->row);
+		status = rip_cfi_state_at(&fde, pc, &state);
 	if (status == RIP_OK)
 		status = describe(cursor, &fde);
-	if (status == RIP_OK)
-		status = compute_cfa(cursor);
 	if (status != RIP_OK)
 		return status;
-	cursor->signal_frame = fde.cie.signal_frame;
-	cursor->kind = RIP_CURSOR_FULL;
-	if (!cursor->signal_frame && pack(&cursor->row, module.owner, &cursor->frame)) {
-		cursor->kind = RIP_CURSOR_SIMPLE;
-		if (module.owner != RIP_OWNER_NONE)
-			rip_row_put(&cursor->frame);
-	}
+	uint32_t owner = cursor->memo.module.owner;
+	if (fde.cie.signal_frame || !pack(&state, fde.cie.return_register, owner, &cursor->frame))
+		return use_row(cursor, &fde, &state);
+	use_frame(cursor);
+	if (owner != RIP_OWNER_NONE)
+		rip_row_put(&cursor->frame);
 	return RIP_OK;
 }
 

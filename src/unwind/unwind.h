@@ -46,6 +46,21 @@ static inline bool rip_memory_holds(const struct rip_memory *memory, uint64_t ad
  * errors of rip_fde_at and rip_cfi_header_read. */
 rip_status rip_unwind_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret);
 
+/* What the last look-up of a walk found, for the next one: mostly the same module, and the same CIE. */
+struct rip_memo {
+	struct rip_known_module module;
+	struct rip_cie cie;
+	uint64_t personality;   /* of `cie`, followed if it is indirect */
+};
+
+static inline void rip_memo_forget(struct rip_memo *memo)
+{
+	memo->module.begin = memo->module.end = 0;
+	memo->cie.address = 0;
+}
+
+rip_status rip_unwind_find_with(uint64_t pc, struct rip_memo *memo, struct rip_fde *fde_ret);
+
 /* Evaluates a DWARF expression (DWARF 5 section 2.5) with at most one value pushed first.
  * EXPR_OP, EXPR_STACK (64 entries), EXPR_LOOP (4,096 operations), TRUNCATED, OVERFLOW, MEMORY. */
 struct rip_expr_input {
@@ -82,6 +97,7 @@ struct rip_cursor {
 	struct rip_row frame;   /* CFA and saves with SIMPLE only; all else always */
 	struct rip_cfi_row row; /* with FULL only */
 
+	struct rip_memo memo;
 	struct rip_row *callee; /* the cache line of the frame loaded last, if it was there */
 	uint32_t known_owner;   /* the last owner that was found valid on this walk */
 	uint32_t stack_changes; /* how often the walk has gone to another stack */

@@ -1,0 +1,20 @@
+# Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
+
+BENCH := $(BUILD)/bench
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(if $(shell command -v rustc),$(BENCH)/panic)
+
+.PHONY: bench
+bench: all $(BENCH_PROGRAMS)
+	@bench/run $(BUILD)
+
+$(BENCH)/unwind: bench/unwind.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -O2 -fno-omit-frame-pointer -ftemplate-depth=2000 -Wall -Wextra -Werror $< -o $@ -pthread -ldl
+$(BENCH)/panic: bench/panic.rs
+	@mkdir -p $(@D)
+	$(Q)rustc -O -C prefer-dynamic=no $< -o $@
+# Guest code, the engine's own objects, and a guest's _Unwind_Resume.
+$(BENCH)/stop: bench/stop.c $(BUILD)/lib/libripcord.a $(BUILD)/lib/ripcord/libripcord-guest.a
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 -flto $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions $< -o $@ \
+	    $(BUILD)/lib/ripcord/libripcord-guest.a $(BUILD)/lib/libripcord.a -pthread -ldl
