@@ -2,6 +2,8 @@
  * unwind: the table of known modules. */
 #include "unwind/module.h"
 
+#include "unwind/row.h"
+
 enum { SLOTS = 1023, PROBES = 8, GENERATION_BITS = 22, GENERATION_MASK = (1 << GENERATION_BITS) - 1 };
 
 /* `sequence` is odd while the slot is written, 0 while it was never filled. */
@@ -17,8 +19,14 @@ static struct slot slots[SLOTS];
 enum { REGISTERED = SLOTS };
 static uint32_t registered_generation = 1;
 
-/* Generations start at 1, so that no owner is RIP_OWNER_NONE. They wrap after four million reloads into one
- * slot: by then no row of the first is in the cache. */
+/* After four million reloads into one slot, an old row's owner would be taken for the new one. */
+static void start_generation(uint32_t generation)
+{
+	if ((generation & GENERATION_MASK) == 0)
+		rip_row_forget_all();
+}
+
+/* Slot 0's generation 0 is RIP_OWNER_NONE: its rows are not kept until the next. */
 static uint32_t owner_of(const struct slot *slot, uint32_t sequence)
 {
 	uint32_t generation = (sequence >> 1) & GENERATION_MASK;
@@ -52,7 +60,7 @@ uint32_t rip_owner_registered(void)
 
 void rip_owner_forget_registered(void)
 {
-	__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL);
+	start_generation(__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL));
 }
 
 bool rip_owner_valid(uint32_t owner)
@@ -95,6 +103,7 @@ static bool fill_slot(struct slot *slot, const struct rip_module_identity *ident
 	    !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
+	start_generation((sequence + 2) >> 1);
 	module->owner = owner_of(slot, sequence + 2);
 	slot->known = *module;
 	slot->identity = *identity;

@@ -33,6 +33,7 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	struct rip_row copy = *row;
 	copy.key = 0;
+	copy.hot = rip_hot_mix(row->hot, row->key);
 	copy.sequence = sequence + 1;
 	copy.next = place->next;
 	*place = copy;
@@ -42,17 +43,25 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 }
 
 /* Of the two places, the one that has the key already or is empty; else the first, whose row moves to the
- * second: so the older of two rows goes. */
+ * second: so the older of two rows goes. Racing writers may leave a key in both: then the first counts, as for
+ * rip_row_find. */
 void rip_row_put(const struct rip_row *row)
 {
 	uint32_t place = rip_row_place(row->key);
 	struct rip_row *first = &rip_rows[place], *second = &rip_rows[place ^ 1], moved;
 
-	if (second->key == row->key) {
+	if (first->key != row->key && second->key == row->key) {
 		store_row(second, row);
 		return;
 	}
 	if (first->key != row->key && first->key != 0 && rip_row_copy(first, first->key, &moved))
 		store_row(second, &moved);
 	store_row(first, row);
+}
+
+void rip_row_forget_all(void)
+{
+	for (uint32_t place = 0; place < RIP_ROWS; place++)
+		if (__atomic_load_n(&rip_rows[place].key, __ATOMIC_RELAXED) != 0)
+			store_row(&rip_rows[place], &(struct rip_row){ .key = 0 });
 }
