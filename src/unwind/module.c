@@ -150,18 +150,29 @@ static void locate(const struct rip_module *found, struct rip_known_module *modu
 	}
 }
 
+/* A search table that is not sorted is of no use: the sections themselves will be searched. */
+static rip_status read_header(const struct rip_module *found, struct rip_known_module *module)
+{
+	rip_status status = RIP_OK;
+
+	module->header = (struct rip_cfi_header){ 0 };
+	if (found->header.size != 0)
+		status = rip_cfi_header_read(&found->header, &module->header);
+	if (status == RIP_OK && !rip_cfi_header_sorted(&module->header))
+		module->header.count = 0;
+	return status;
+}
+
 static rip_status learn(const struct rip_module *found, struct rip_known_module *module_ret)
 {
 	struct rip_known_module module;
 
-	if (found->header.size == 0)
-		return RIP_E_NOFDE;
-	rip_status status = rip_cfi_header_read(&found->header, &module.header);
+	rip_status status = read_header(found, &module);
 	if (status != RIP_OK)
 		return status;
-	/* A search table that is not sorted is of no use: the section itself will be searched. */
-	if (!rip_cfi_header_sorted(&module.header))
-		module.header.count = 0;
+	module.table_count = 0;
+	if (module.header.count == 0)
+		module.table_count = rip_port_module_tables(found, module.tables);
 	locate(found, &module);
 	if (found->identity.permanent || found->identity.id_size)
 		fill_slot(choose_slot(found->begin), &found->identity, &module);
