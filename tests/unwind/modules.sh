@@ -72,22 +72,23 @@ header='my ($shoff, $n) = (unpack("Q", substr($_, 0x28, 8)), unpack("S", substr(
 hostile wild "a section outside of the module" "$header"' substr($_, $at + 16, 8) = pack("Q", 1 << 46); }'
 hostile huge "a section that is larger than its segment" "$header"' substr($_, $at + 32, 8) = pack("Q", 1 << 40); }'
 hostile empty "an empty section" "$header"' substr($_, $at + 32, 8) = "\0" x 8; }'
-hostile shifted "a section that starts within a record" "$header"' substr($_, $at + 16, 8) = pack("Q", 3 + unpack("Q", substr($_, $at + 16, 8))); }'
-cp "$work/nohdr.so" "$work/replaced.so"
+hostile shifted "a section that starts within a record" "$header"' substr($_, $at + 16, 8) = pack("Q", 3 + unpack("Q", substr($_, $at + 16, 8)));
+	substr($_, $at + 32, 8) = pack("Q", unpack("Q", substr($_, $at + 32, 8)) - 3); }' \
+	"${none//RETURN/TRUNCATED}"
 cat >"$work/replace.c" <<'END'
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 __attribute__((constructor)) static void replace(void)
 {
-	const char *name = getenv("REPLACE");
-	FILE *f = name ? (unlink(name), fopen(name, "w")) : 0;
-	if (f) { for (int i = 0; i < 5000; i++) fputc("\177ELF"[i & 3], f); fclose(f); }
+	if (getenv("BY"))
+		rename(getenv("BY"), getenv("FILE"));
 }
 END
-sed -i '1i #include <stdlib.h>' "$work/replace.c"
 gcc -fPIC -O1 -c "$work/replace.c" -o "$work/replace.o"
-library replaced -Wl,--no-eh-frame-hdr "$work/replace.o"
-is "the file is another one by now" "$(REPLACE=$work/replaced.so "$work/driver" "$work/replaced.so")" "$none"
+library replaced -Wl,--no-eh-frame-hdr "$work/replace.o" -Wl,--build-id=0x0123456789abcdef0123456789abcdef01234567
+library by -Wl,--no-eh-frame-hdr "$work/replace.o" -Wl,--build-id=0x1123456789abcdef0123456789abcdef01234567
+walks replaced "a module that replaces nothing" "$all"
+is "the file is another one by now" "$(BY=$work/by.so FILE=$work/replaced.so "$work/driver" "$work/replaced.so")" "$none"
 
 # --- Other tables ---
 table() { # NAME WHAT PERL EXPECTED
