@@ -71,6 +71,11 @@ rip_status rip_port_close(uint8_t *map, size_t size);
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
 void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 
+/* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
+ * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
+enum { RIP_TRAMPOLINE_SIZE = 9 };
+struct rip_bytes rip_port_trampoline(const uint8_t code[RIP_TRAMPOLINE_SIZE]);
+
 /* --- Names --- */
 
 /* What the dynamic symbol table says of pc; unknown fields are NULL or 0. False if pc is in no module. */

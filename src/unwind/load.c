@@ -169,6 +169,19 @@ static rip_status describe(struct rip_cursor *cursor, const struct rip_fde *fde)
 	return status;
 }
 
+/* Makes the frame a FULL one. */
+static rip_status load_row(struct rip_cursor *cursor, const struct rip_fde *fde, uint64_t pc)
+{
+	rip_status status = rip_cfi_row_at(fde, pc, &cursor->row);
+	if (status == RIP_OK)
+		status = describe(cursor, fde);
+	if (status == RIP_OK)
+		status = compute_cfa(cursor);
+	cursor->signal_frame = fde->cie.signal_frame;
+	cursor->kind = RIP_CURSOR_FULL;
+	return status;
+}
+
 static rip_status load_tables(struct rip_cursor *cursor)
 {
 	struct rip_known_module module;
@@ -177,15 +190,9 @@ static rip_status load_tables(struct rip_cursor *cursor)
 
 	rip_status status = rip_unwind_find(pc, &module, &fde);
 	if (status == RIP_OK)
-		status = rip_cfi_row_at(&fde, pc, &cursor->row);
-	if (status == RIP_OK)
-		status = describe(cursor, &fde);
-	if (status == RIP_OK)
-		status = compute_cfa(cursor);
+		status = load_row(cursor, &fde, pc);
 	if (status != RIP_OK)
 		return status;
-	cursor->signal_frame = fde.cie.signal_frame;
-	cursor->kind = RIP_CURSOR_FULL;
 	if (!cursor->signal_frame && pack(&cursor->row, module.owner, &cursor->frame)) {
 		cursor->kind = RIP_CURSOR_SIMPLE;
 		if (module.owner != RIP_OWNER_NONE)
@@ -194,11 +201,36 @@ static rip_status load_tables(struct rip_cursor *cursor)
 	return RIP_OK;
 }
 
+/* --- Without tables --- */
+
+/* A signal handler's trampoline is known by its code. */
+static rip_status load_trampoline(struct rip_cursor *cursor)
+{
+	uint8_t code[RIP_TRAMPOLINE_SIZE];
+	uint64_t pc = cursor->reg[RIP_REG_RIP];
+	struct rip_fde fde = {
+		.pc_begin = pc,
+		.pc_end = pc + 1,
+		.cie = { .code_align = 1, .data_align = 1, .return_register = RIP_CFI_RA, .signal_frame = true },
+	};
+
+	if (!rip_memory_read(&cursor->memory, pc, code, sizeof code))
+		return RIP_E_NOFDE;
+	fde.instructions = rip_port_trampoline(code);
+	if (fde.instructions.size == 0)
+		return RIP_E_NOFDE;
+	rip_status status = load_row(cursor, &fde, pc);
+	cursor->frame.function = pc;
+	return status;
+}
+
 rip_status rip_cursor_load(struct rip_cursor *cursor)
 {
 	if (load_cached(cursor))
 		return RIP_OK;
 	rip_status status = load_tables(cursor);
+	if (status == RIP_E_NOFDE)
+		status = load_trampoline(cursor);
 	if (status == RIP_E_NOFDE && rip_cursor_load_bare(cursor))
 		return RIP_OK;
 	return status;
