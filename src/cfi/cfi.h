@@ -63,10 +63,12 @@ struct rip_fde {
 };
 
 /* One .eh_frame section, or as much of the module's memory from its start as may be read: a zero
- * length ends it early. */
+ * length ends it early, unless it is known to be `whole`. */
 struct rip_cfi_section {
 	struct rip_bytes bytes;
 	struct rip_pointer_bases bases; /* text and data */
+	bool whole;   /* the bytes end where the section does: walks pass over zero lengths, as linkers leave
+	                 them where an object brought its own end mark */
 };
 
 /* Decodes the FDE at `offset` with its CIE. TRUNCATED, OVERFLOW, ENCODING, CIE, FDE (also where the

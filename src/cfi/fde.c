@@ -88,13 +88,22 @@ rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, st
 	return rip_fde_at_with(section, offset, NULL, fde_ret);
 }
 
+static uint64_t pass_end_marks(const struct rip_cfi_section *section, uint64_t offset)
+{
+	struct rip_reader r = rip_reader_at(&section->bytes, offset);
+
+	while (section->whole && rip_reader_left(&r) >= sizeof(uint32_t) && rip_read_u32(&r) == 0)
+		offset += sizeof(uint32_t);
+	return offset;
+}
+
 /* Each record is longer than nothing, so the walk ends. */
 rip_status rip_fde_next(const struct rip_cfi_section *section, uint64_t *offset, struct rip_fde *fde_ret)
 {
 	struct rip_record record = { .next = *offset };
 	rip_status status;
 	do {
-		status = rip_record_at(section, record.next, &record);
+		status = rip_record_at(section, pass_end_marks(section, record.next), &record);
 	} while (status == RIP_OK && record.id == 0);
 	if (status == RIP_OK)
 		status = decode(section, &record, NULL, fde_ret);

@@ -45,6 +45,12 @@ bool rip_port_module_unchanged(const struct rip_module_identity *identity);
 /* The module's bytes from `address` to the end of its segment; size 0 if it has none there. */
 struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t address);
 
+/* The module's .eh_frame sections as they lie in memory, for modules whose headers do not say where those are.
+ * Returns how many; 0 if it cannot be known. Asks the module's file: slow. Signal-safe. */
+enum { RIP_MODULE_TABLES = 4 };
+uint32_t rip_port_module_tables(const struct rip_module *module,
+				struct rip_bytes tables_ret[RIP_MODULE_TABLES]);
+
 /* --- Memory --- */
 
 /* True if all of [address, address + size) can be read now. Signal-safe. */
@@ -68,6 +74,11 @@ void rip_port_populate(void *map, size_t size);
 
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
 void rip_port_context(const void *ucontext, struct rip_context *context_ret);
+
+/* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
+ * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
+enum { RIP_TRAMPOLINE_SIZE = 9 };
+struct rip_bytes rip_port_trampoline(const uint8_t code[RIP_TRAMPOLINE_SIZE]);
 
 /* --- Names --- */
 

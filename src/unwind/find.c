@@ -3,13 +3,27 @@
 #include "unwind/registry.h"
 #include "unwind/unwind.h"
 
+/* Without a search table. The sections' ends may be known; else an end mark has to do. */
+static rip_status search(uint64_t pc, const struct rip_known_module *module, struct rip_fde *fde_ret)
+{
+	rip_status status = RIP_E_NOFDE;
+
+	if (module->table_count == 0)
+		return rip_fde_scan(&module->section, pc, fde_ret);
+	for (uint32_t i = 0; i < module->table_count && status == RIP_E_NOFDE; i++) {
+		struct rip_cfi_section section = { module->tables[i], module->section.bases, true };
+		status = rip_fde_scan(&section, pc, fde_ret);
+	}
+	return status;
+}
+
 static rip_status find_in_module(uint64_t pc, const struct rip_memo *memo, struct rip_fde *fde_ret)
 {
 	const struct rip_known_module *module = &memo->module;
 	uint64_t fde;
 
 	if (module->header.count == 0)
-		return rip_fde_scan(&module->section, pc, fde_ret);
+		return search(pc, module, fde_ret);
 	rip_status status = rip_cfi_header_find(&module->header, pc, &fde);
 	if (status != RIP_OK)
 		return status;

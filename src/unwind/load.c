@@ -172,7 +172,7 @@ static rip_status find_personality(struct rip_cursor *cursor, const struct rip_c
 {
 	struct rip_memo *memo = &cursor->memo;
 
-	if (memo->cie.address == cie->address)
+	if (cie->address != 0 && memo->cie.address == cie->address)
 		return RIP_OK;
 	memo->cie.address = 0;
 	rip_status status = follow(cursor, cie->personality, &memo->personality);
@@ -196,6 +196,7 @@ static rip_status describe(struct rip_cursor *cursor, const struct rip_fde *fde)
 	return status;
 }
 
+/* Makes the frame a FULL one. */
 static rip_status use_row(struct rip_cursor *cursor, const struct rip_fde *fde,
 			  const struct rip_cfi_state *state)
 {
@@ -227,11 +228,38 @@ static rip_status load_tables(struct rip_cursor *cursor)
 	return RIP_OK;
 }
 
+/* --- Without tables --- */
+
+/* A signal handler's trampoline is known by its code. */
+static rip_status load_trampoline(struct rip_cursor *cursor)
+{
+	uint8_t code[RIP_TRAMPOLINE_SIZE];
+	struct rip_cfi_state state;
+	uint64_t pc = cursor->reg[RIP_REG_RIP];
+	struct rip_fde fde = {
+		.pc_begin = pc,
+		.pc_end = pc + 1,
+		.cie = { .code_align = 1, .data_align = 1, .return_register = RIP_CFI_RA, .signal_frame = true },
+	};
+
+	if (!rip_memory_read(&cursor->memory, pc, code, sizeof code))
+		return RIP_E_NOFDE;
+	fde.instructions = rip_port_trampoline(code);
+	if (fde.instructions.size == 0)
+		return RIP_E_NOFDE;
+	rip_status status = rip_cfi_state_at(&fde, pc, &state);
+	if (status == RIP_OK)
+		status = describe(cursor, &fde);
+	return status == RIP_OK ? use_row(cursor, &fde, &state) : status;
+}
+
 rip_status rip_cursor_load(struct rip_cursor *cursor)
 {
 	if (load_cached(cursor))
 		return RIP_OK;
 	rip_status status = load_tables(cursor);
+	if (status == RIP_E_NOFDE)
+		status = load_trampoline(cursor);
 	if (status == RIP_E_NOFDE && rip_cursor_load_bare(cursor))
 		return RIP_OK;
 	return status;

@@ -2,6 +2,8 @@
  * unwind: the table of known modules. */
 #include "unwind/module.h"
 
+#include "unwind/row.h"
+
 enum { SLOTS = 1023, PROBES = 8, GENERATION_BITS = 22, GENERATION_MASK = (1 << GENERATION_BITS) - 1 };
 
 /* `sequence` is odd while the slot is written, 0 while it was never filled. */
@@ -17,8 +19,14 @@ static struct slot slots[SLOTS];
 enum { REGISTERED = SLOTS };
 static uint32_t registered_generation = 1;
 
-/* Generations start at 1, so that no owner is RIP_OWNER_NONE. They wrap after four million reloads into one
- * slot: by then no row of the first is in the cache. */
+/* After four million reloads into one slot, an old row's owner would be taken for the new one. */
+static void start_generation(uint32_t generation)
+{
+	if ((generation & GENERATION_MASK) == 0)
+		rip_row_forget_all();
+}
+
+/* Slot 0's generation 0 is RIP_OWNER_NONE: its rows are not kept until the next. */
 static uint32_t owner_of(const struct slot *slot, uint32_t sequence)
 {
 	uint32_t generation = (sequence >> 1) & GENERATION_MASK;
@@ -52,7 +60,7 @@ uint32_t rip_owner_registered(void)
 
 void rip_owner_forget_registered(void)
 {
-	__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL);
+	start_generation(__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL));
 }
 
 bool rip_owner_valid(uint32_t owner)
@@ -95,6 +103,7 @@ static bool fill_slot(struct slot *slot, const struct rip_module_identity *ident
 	    !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
+	start_generation((sequence + 2) >> 1);
 	module->owner = owner_of(slot, sequence + 2);
 	slot->known = *module;
 	slot->identity = *identity;
@@ -141,18 +150,29 @@ static void locate(const struct rip_module *found, struct rip_known_module *modu
 	}
 }
 
+/* A search table that is not sorted is of no use: the sections themselves will be searched. */
+static rip_status read_header(const struct rip_module *found, struct rip_known_module *module)
+{
+	rip_status status = RIP_OK;
+
+	module->header = (struct rip_cfi_header){ 0 };
+	if (found->header.size != 0)
+		status = rip_cfi_header_read(&found->header, &module->header);
+	if (status == RIP_OK && !rip_cfi_header_sorted(&module->header))
+		module->header.count = 0;
+	return status;
+}
+
 static rip_status learn(const struct rip_module *found, struct rip_known_module *module_ret)
 {
 	struct rip_known_module module;
 
-	if (found->header.size == 0)
-		return RIP_E_NOFDE;
-	rip_status status = rip_cfi_header_read(&found->header, &module.header);
+	rip_status status = read_header(found, &module);
 	if (status != RIP_OK)
 		return status;
-	/* A search table that is not sorted is of no use: the section itself will be searched. */
-	if (!rip_cfi_header_sorted(&module.header))
-		module.header.count = 0;
+	module.table_count = 0;
+	if (module.header.count == 0)
+		module.table_count = rip_port_module_tables(found, module.tables);
 	locate(found, &module);
 	if (found->identity.permanent || found->identity.id_size)
 		fill_slot(choose_slot(found->begin), &found->identity, &module);

@@ -17,6 +17,8 @@ enum { RIP_OWNER_NONE = 0 };
 struct rip_known_module {
 	uint64_t begin, end;             /* the addresses that belong to it */
 	struct rip_cfi_section section;  /* .eh_frame, to the end of its segment */
+	uint32_t table_count;            /* where there is no search table: what the module's file says */
+	struct rip_bytes tables[RIP_MODULE_TABLES];
 	struct rip_cfi_header header;
 	struct rip_bytes segment;        /* the readable segment that .eh_frame_hdr lies in */
 	uint32_t owner;

@@ -20,7 +20,7 @@ static inline bool read_plain(const struct rip_row *row, uint64_t key, struct pl
 {
 	uint32_t sequence = __atomic_load_n(&row->sequence, __ATOMIC_ACQUIRE);
 
-	plain->hot = row->hot;
+	plain->hot = rip_hot_mix(row->hot, key);
 	plain->cfa_offset = row->cfa_offset;
 	__builtin_memcpy(&plain->tail, row->save, sizeof plain->tail);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

@@ -35,6 +35,7 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	struct rip_row copy = *row;
 	copy.key = 0;
+	copy.hot = rip_hot_mix(row->hot, row->key);
 	copy.sequence = sequence + 1;
 	copy.next = place->next;
 	*place = copy;
@@ -79,4 +80,11 @@ void rip_row_put(const struct rip_row *row)
 
 	provide(line);
 	store_row(line, row);
+}
+
+void rip_row_forget_all(void)
+{
+	for (uint32_t place = 0; place < RIP_ROWS; place++)
+		if (__atomic_load_n(&rip_rows[place].key, __ATOMIC_RELAXED) != 0)
+			store_row(&rip_rows[place], &(struct rip_row){ .key = 0 });
 }

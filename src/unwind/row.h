@@ -7,8 +7,9 @@
  * saved between rsp and the CFA. Nearly all rows of compiled code are, at calls.
  *
  * Two readers: who needs the whole line copies it under `sequence` (odd while it is written). Who only walks
- * reads `key`, `hot`, `key`: the writer clears the key first and sets it last, and `hot` is one word, so it belongs
- * to the key if that was the same before and after (x86-64 keeps loads and stores in order). */
+ * reads `hot` and then `key`: the writer clears the key first and sets it last (x86-64 keeps loads and stores in
+ * order). That the key is the right one does not yet prove that `hot` is its own: the line may have held another
+ * row in between. So a line's `hot` is mixed with its key: a stranger's names no owner that the walk knows. */
 #ifndef RIPCORD_UNWIND_ROW_H
 #define RIPCORD_UNWIND_ROW_H
 
@@ -59,6 +60,12 @@ static inline uint64_t rip_hot(uint32_t owner, uint8_t flags, uint8_t save_fp, u
 	       (uint64_t)save_fp << RIP_HOT_SAVE_FP | words;
 }
 
+/* What `hot` is XORed with in the cache, both ways. */
+static inline uint64_t rip_hot_mix(uint64_t hot, uint64_t key)
+{
+	return hot ^ key << RIP_HOT_OWNER;
+}
+
 static inline uint32_t rip_row_owner(const struct rip_row *row)
 {
 	return (uint32_t)(row->hot >> RIP_HOT_OWNER);
@@ -107,6 +114,7 @@ static inline bool rip_row_copy(const struct rip_row *row, uint64_t key, struct 
 	if (__atomic_load_n(&row->key, __ATOMIC_RELAXED) != key)
 		return false;
 	*row_ret = *row;
+	row_ret->hot = rip_hot_mix(row_ret->hot, key);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return !(sequence & 1) && __atomic_load_n(&row->sequence, __ATOMIC_RELAXED) == sequence;
 }
@@ -129,5 +137,8 @@ static inline struct rip_row *rip_row_next(uint64_t key, struct rip_row *callee)
 
 /* Puts a row into the cache. */
 void rip_row_put(const struct rip_row *row);
+
+/* Empties the cache: for when the numbers of owners start again. */
+void rip_row_forget_all(void);
 
 #endif

@@ -41,6 +41,12 @@ __attribute__((noinline)) static bool know_owner(const struct rip_row *row, uint
 	return true;
 }
 
+/* An outermost frame's row may be stale, too: of a module that is gone, or of code that was. */
+__attribute__((noinline)) static bool is_end(const struct rip_row *row, uint64_t pc, uint64_t hot)
+{
+	return row->key == pc && rip_owner_valid((uint32_t)(hot >> RIP_HOT_OWNER));
+}
+
 /* As far as it goes over rows that are in the cache. True if that is to the end, or to the last pc asked for.
  * Written for few instructions: about twenty a frame, and each load waits for one other at most. */
 static bool walk_cached(struct walk *walk)
@@ -54,7 +60,8 @@ static bool walk_cached(struct walk *walk)
 	while (pcs < end) {
 		if (__builtin_expect(!row, 0))
 			return false;
-		uint64_t hot = __atomic_load_n(&row->hot, __ATOMIC_ACQUIRE);
+		/* Mixing leaves the low half alone: what is loaded next need not wait for pc. */
+		uint64_t low = __atomic_load_n(&row->hot, __ATOMIC_ACQUIRE), hot = rip_hot_mix(low, pc);
 		struct rip_row *guess = rip_row_at(__atomic_load_n(&row->next, __ATOMIC_RELAXED));
 
 		if (owner_and_flags(hot) == standard) {
@@ -65,8 +72,8 @@ static bool walk_cached(struct walk *walk)
 			sp = fp + 16;
 			fp = word_at(fp);
 		} else if (owner_and_flags(hot) == plain) {
-			uint64_t cfa = sp + 8 * (hot & RIP_HOT_WORDS_MAX);
-			uint64_t save_fp = (uint8_t)(hot >> RIP_HOT_SAVE_FP);
+			uint64_t cfa = sp + 8 * (low & RIP_HOT_WORDS_MAX);
+			uint64_t save_fp = (uint8_t)(low >> RIP_HOT_SAVE_FP);
 			if (__atomic_load_n(&row->key, __ATOMIC_ACQUIRE) != pc || cfa > high)
 				return false;
 			if (save_fp)
@@ -74,6 +81,8 @@ static bool walk_cached(struct walk *walk)
 			pc = word_at(cfa - 8);
 			sp = cfa;
 		} else if (rip_hot_flags(hot) & RIP_ROW_END) {
+			if (!is_end(row, pc, hot))
+				return false;
 			break;
 		} else if (!know_owner(row, pc, hot, &plain, &standard)) {
 			return false;

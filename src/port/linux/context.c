@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * port/linux: the registers that the kernel hands to a signal handler (x86-64). */
+#include <stddef.h>
 #include <ucontext.h>
 
 #include "port/port.h"
@@ -22,4 +23,32 @@ void rip_port_context(const void *ucontext, struct rip_context *context_ret)
 		context_ret->reg[i] = (uint64_t)from->uc_mcontext.gregs[greg_of[i]];
 	context_ret->mxcsr = fp ? fp->mxcsr : MXCSR_DEFAULT;
 	context_ret->fcw = fp ? fp->cwd : FCW_DEFAULT;
+}
+
+/* --- Trampolines --- */
+
+/* Every x86-64 libc's __restore_rt: mov $SYS_rt_sigreturn, %rax; syscall. At its start rsp points at the ucontext_t
+ * (arch/x86/kernel/signal_64.c). */
+static const uint8_t trampoline[RIP_TRAMPOLINE_SIZE] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+
+/* Where the kernel saved a register, from rsp on, in two bytes of LEB128. */
+#define SAVED(greg) (offsetof(ucontext_t, uc_mcontext.gregs) + 8 * (greg))
+#define LEB128_2(n) (0x80 | ((n) & 0x7f)), (n) >> 7
+enum { EXPRESSION = 0x10, DEF_CFA_EXPRESSION = 0x0f, BREG7 = 0x77, DEREF = 0x06 };
+#define RULE(column, greg) EXPRESSION, column, 3, BREG7, LEB128_2(SAVED(greg))
+
+struct rip_bytes rip_port_trampoline(const uint8_t code[RIP_TRAMPOLINE_SIZE])
+{
+	static const uint8_t rules[] = {
+		DEF_CFA_EXPRESSION, 4, BREG7, LEB128_2(SAVED(REG_RSP)), DEREF,
+		RULE(0, REG_RAX), RULE(1, REG_RDX), RULE(2, REG_RCX), RULE(3, REG_RBX), RULE(4, REG_RSI),
+		RULE(5, REG_RDI), RULE(6, REG_RBP), RULE(7, REG_RSP), RULE(8, REG_R8), RULE(9, REG_R9),
+		RULE(10, REG_R10), RULE(11, REG_R11), RULE(12, REG_R12), RULE(13, REG_R13),
+		RULE(14, REG_R14), RULE(15, REG_R15), RULE(16, REG_RIP),
+	};
+	struct rip_bytes none = { NULL, 0, 0 };
+
+	if (__builtin_memcmp(code, trampoline, sizeof trampoline) != 0)
+		return none;
+	return (struct rip_bytes){ rules, sizeof rules, (uintptr_t)rules };
 }

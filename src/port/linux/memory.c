@@ -6,25 +6,15 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-/* A system call without errno: the result is a negative error number. */
-static long syscall4(long number, long a, long b, long c, long d)
-{
-	long result;
-	register long r10 __asm__("r10") = d;
-	__asm__ volatile("syscall" : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return result;
-}
+#include "port/linux/syscall.h"
 
 /* rt_sigprocmask copies the new set in before it looks at `how`, so an impossible `how` asks whether
  * eight bytes can be read and changes nothing. A NULL set it does not look at. */
 static bool word_readable(uint64_t address)
 {
 	return address != 0 &&
-	       syscall4(SYS_rt_sigprocmask, ~0L, (long)address, 0, 8) != -EFAULT;
+	       rip_syscall4(SYS_rt_sigprocmask, ~0L, (long)address, 0, 8) != -EFAULT;
 }
 
 bool rip_port_readable(uint64_t address, size_t size)
@@ -69,14 +59,14 @@ void rip_port_unmap(uint8_t *map, size_t size)
 
 rip_status rip_port_open(uint8_t *map, size_t size)
 {
-	long result = syscall4(SYS_mprotect, (long)map, (long)size, PROT_READ | PROT_WRITE, 0);
+	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_READ | PROT_WRITE, 0);
 	return result == 0 ? RIP_OK : RIP_E_NOMEM;
 }
 
 rip_status rip_port_close(uint8_t *map, size_t size)
 {
-	syscall4(SYS_madvise, (long)map, (long)size, MADV_DONTNEED, 0);
-	long result = syscall4(SYS_mprotect, (long)map, (long)size, PROT_NONE, 0);
+	rip_syscall4(SYS_madvise, (long)map, (long)size, MADV_DONTNEED, 0);
+	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_NONE, 0);
 	return result == 0 ? RIP_OK : RIP_E_NOMEM;
 }
 
@@ -87,5 +77,5 @@ rip_status rip_port_close(uint8_t *map, size_t size)
 
 void rip_port_populate(void *map, size_t size)
 {
-	syscall4(SYS_madvise, (long)map, (long)size, MADV_POPULATE_WRITE, 0);
+	rip_syscall4(SYS_madvise, (long)map, (long)size, MADV_POPULATE_WRITE, 0);
 }

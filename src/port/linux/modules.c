@@ -12,27 +12,52 @@ static const uint8_t *bytes_at(uint64_t address)
 	return (const uint8_t *)(uintptr_t)address;
 }
 
+/* A module's program headers in memory. */
+struct headers {
+	const ElfW(Phdr) *first;
+	size_t count;
+	uint64_t begin, end; /* no segment lies outside */
+};
+
 /* The ELF header stands at the start of a module's mapping, unless its first segment does not begin
- * with the file: then nothing is known of its segments, and the whole mapping has to do. */
-static const ElfW(Ehdr) *elf_header(const struct dl_find_object *object)
+ * with the file. */
+static bool headers_of_mapping(const struct dl_find_object *object, struct headers *headers_ret)
 {
 	const ElfW(Ehdr) *header = object->dlfo_map_start;
 	uint64_t size = (uint64_t)((const char *)object->dlfo_map_end - (const char *)object->dlfo_map_start);
 
 	if (size < sizeof *header || __builtin_memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-		return NULL;
+		return false;
 	if (header->e_phentsize != sizeof(ElfW(Phdr)) || header->e_phoff > size ||
 	    (size - header->e_phoff) / sizeof(ElfW(Phdr)) < header->e_phnum)
-		return NULL;
-	return header;
+		return false;
+	*headers_ret = (struct headers){ (const void *)((const char *)header + header->e_phoff), header->e_phnum,
+					 (uintptr_t)object->dlfo_map_start, (uintptr_t)object->dlfo_map_end };
+	return true;
 }
 
-static void add_segment(struct rip_module *module, uint64_t begin, uint64_t end)
+static bool is_program(const struct dl_find_object *object)
 {
-	if (begin < module->begin)
-		begin = module->begin;
-	if (end > module->end)
-		end = module->end;
+	return !object->dlfo_link_map || !object->dlfo_link_map->l_prev;
+}
+
+/* Of a static program, glibc's table has the executable segment alone. The kernel says where its headers are. */
+static bool headers_of_program(const struct dl_find_object *object, struct headers *headers_ret)
+{
+	const void *first = bytes_at(getauxval(AT_PHDR));
+
+	if (!is_program(object) || !first || getauxval(AT_PHENT) != sizeof(ElfW(Phdr)))
+		return false;
+	*headers_ret = (struct headers){ first, getauxval(AT_PHNUM), 0, UINT64_MAX };
+	return true;
+}
+
+static void add_segment(struct rip_module *module, const struct headers *headers, uint64_t begin, uint64_t end)
+{
+	if (begin < headers->begin)
+		begin = headers->begin;
+	if (end > headers->end)
+		end = headers->end;
 	if (begin >= end || module->segment_count == RIP_MODULE_SEGMENTS)
 		return;
 	module->segments[module->segment_count].begin = begin;
@@ -78,7 +103,7 @@ static bool is_permanent(const struct dl_find_object *object)
 		(uintptr_t)_dl_find_object, (uintptr_t)getauxval, (uintptr_t)rip_port_module_at,
 	};
 
-	if (!object->dlfo_link_map || !object->dlfo_link_map->l_prev)
+	if (is_program(object))
 		return true;
 	for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++)
 		if (inside[i] >= begin && inside[i] < end)
@@ -128,23 +153,23 @@ static void add_notes(struct rip_module *module, uint64_t begin, uint64_t size)
 		find_build_id(&module->identity, bytes.data, size);
 }
 
+/* Where there are no program headers, the whole mapping has to do. */
 static void add_segments(struct rip_module *module, const struct dl_find_object *object)
 {
-	const ElfW(Ehdr) *elf = elf_header(object);
+	struct headers headers = { NULL, 0, module->begin, module->end };
+	uint64_t base = object->dlfo_link_map ? object->dlfo_link_map->l_addr : 0;
 
-	if (!elf) {
-		add_segment(module, module->begin, module->end);
+	if (!headers_of_mapping(object, &headers) && !headers_of_program(object, &headers)) {
+		add_segment(module, &headers, module->begin, module->end);
 		return;
 	}
-	const ElfW(Phdr) *segment = (const void *)((const char *)elf + elf->e_phoff);
-	uint64_t base = object->dlfo_link_map ? object->dlfo_link_map->l_addr : 0;
-	for (unsigned i = 0; i < elf->e_phnum; i++)
-		if (segment[i].p_type == PT_LOAD && (segment[i].p_flags & PF_R))
-			add_segment(module, base + segment[i].p_vaddr,
-				    base + segment[i].p_vaddr + segment[i].p_memsz);
-	for (unsigned i = 0; i < elf->e_phnum; i++)
-		if (segment[i].p_type == PT_NOTE)
-			add_notes(module, base + segment[i].p_vaddr, segment[i].p_memsz);
+	for (const ElfW(Phdr) *segment = headers.first; segment < headers.first + headers.count; segment++)
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_R))
+			add_segment(module, &headers, base + segment->p_vaddr,
+				    base + segment->p_vaddr + segment->p_memsz);
+	for (const ElfW(Phdr) *segment = headers.first; segment < headers.first + headers.count; segment++)
+		if (segment->p_type == PT_NOTE)
+			add_notes(module, base + segment->p_vaddr, segment->p_memsz);
 }
 
 rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret)
