@@ -99,7 +99,7 @@ $(BUILD)/lib/libripcord.so: $(LIB_OBJ)
 # that name. The second needs the machine's own one for the arithmetic helpers; an empty library stands in for it
 # at link time, so that the dependency is recorded by path and not by the name that both have.
 UNWIND_LINK = $(CC) -shared $(CFLAGS) $(LTO) $(SANFLAGS) -Wl,--version-script,src/eh/libgcc.map -Wl,-z,defs -Wl,-z,now
-LIBGCC_S := $(shell $(CC) -print-file-name=libgcc_s.so.1)
+LIBGCC_S := $(shell $(CC) -print-file-name=libgcc_s.so.1 2>/dev/null)
 
 $(BUILD)/lib/libripcord-unwind.so: $(UNW_OBJ) src/eh/libgcc.map
 	@mkdir -p $(@D)

@@ -12,10 +12,11 @@ CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(wildcard tests/*/*.cc))
 TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)
 TEST_SH   := $(wildcard tests/*/*.sh)
 # Under sanitizers without: what compares standard error, where AddressSanitizer warns of stacks that it
-# does not know; and the broken stacks of tests/stop/, which lead the walk into its own memory.
+# does not know; broken stacks, which lead the walk into its own memory; default handlers, which it
+# replaces; limits on memory, of which it needs more.
 ifneq ($(SAN),)
 TEST_SH   := $(filter-out tests/demo/% tests/real/%,$(TEST_SH))
-TEST_PROG := $(filter-out $(BUILD)/tests/stop/% $(BUILD)/tests/demo/%,$(TEST_PROG))
+TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stop/% fault/% stack/% guest/states%),$(TEST_PROG))
 endif
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.

@@ -15,7 +15,7 @@ scripts/build-duktape guest > "$work/log" 2>&1
 case $? in
 0) ;;
 77)
-	echo "    It comes from the npm registry, and there is no network. Without it, that is all."
+	echo "    npm would fetch it, but there is no network: that is all for now."
 	exit 0
 	;;
 *)

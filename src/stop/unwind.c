@@ -13,6 +13,7 @@ struct unwind {
 	void *context;
 	struct rip_stop_result result;
 	uint64_t outermost_cfa; /* of the frames whose landing pads have run */
+	uint64_t told_cfa;      /* the frame whose fate was told last */
 	unsigned pads_here;     /* landing pads since that moved up */
 };
 
@@ -23,8 +24,13 @@ static void start_from_guest(struct unwind *u)
 	rip_cursor_init(&u->cursor, &u->stop->at, u->stop->exact, &memory);
 }
 
+/* What a landing pad calls stands where frames stood that are gone, and is not one of them. */
 static void tell(struct unwind *u, rip_frame_fate fate)
 {
+	if (u->cursor.cfa < u->told_cfa && u->cursor.cfa != 0)
+		return;
+	if (u->cursor.cfa != 0)
+		u->told_cfa = u->cursor.cfa;
 	if (u->observer)
 		u->observer(u->context, u->cursor.cfa, fate);
 }
