@@ -4,6 +4,7 @@
 #include <alloca.h>
 #include <signal.h>
 
+#include "port/port.h"
 #include "run_guest.h"
 
 enum { PAGE = 4096 };
@@ -247,11 +248,28 @@ static void reserve_is_there(void)
 	expect_unwound("cleanups of 48 KiB after an overflow", &report, 6);
 }
 
+/* After the unwind the reserve is closed again, and its memory given back. */
+static void reserve_is_closed(void)
+{
+	rip_guest *guest;
+	rip_outcome outcome;
+
+	resources_reset();
+	descend = call_0;
+	rip_create(NULL, &guest);
+	rip_run(guest, need_reserve, NULL, &outcome);
+	uintptr_t address = rip_get_report(guest)->address;
+	tap_ok(outcome.cause == RIP_CAUSE_OVERFLOW && !rip_port_readable(address, 1) &&
+	       rip_port_readable((address | (PAGE - 1)) + 1, 1), "the reserve is closed after the unwind");
+	rip_destroy(guest);
+}
+
 int main(void)
 {
 	every_way();
 	not_an_overflow();
 	in_cleanups();
 	reserve_is_there();
+	reserve_is_closed();
 	tap_done();
 }
