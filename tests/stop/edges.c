@@ -2,7 +2,9 @@
  * Stops at the edges of functions and call sites: the row and the call site of exactly this instruction. */
 #include <signal.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run_guest.h"
 
@@ -90,6 +92,23 @@ __asm__(".text\n.type steps_into, @function\nsteps_into:\n.cfi_startproc\n"
 void steps_into(void);
 extern char steps_here[];
 static intptr_t single_step(void *unused) { (void)unused; steps_into(); return 0; }
+
+/* A breakpoint and a signal that the thread sends itself are reported behind their instruction. */
+__asm__(".text\n.type stops_behind, @function\nstops_behind:\n.cfi_startproc\n"
+	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_9\n"
+	"	movl %edi, %eax\n	movq %rsi, %rdi\n	movq %rdx, %rsi\n	movl $8, %edx\n	testl %eax, %eax\n"
+	"	jnz 42f\n	int3\n43:	ret\n"
+	"42:	syscall\n44:	ret\n"
+	"45:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, %rbp\n	movl $77, %edi\n"
+	"	call edges_pad_ran\n	movq %rbp, %rdi\n	call _Unwind_Resume@PLT\n"
+	".cfi_endproc\n.size stops_behind, . - stops_behind\n"
+	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
+	"edges_lsda_9:	.byte 0xff, 0xff, 0x01\n	.uleb128 47f - 46f\n"
+	"46:	.uleb128 43b - 1 - stops_behind, 1, 45b - stops_behind\n	.byte 0\n"
+	"	.uleb128 42b - stops_behind, 44b - 42b, 45b - stops_behind\n	.byte 0\n47:\n.text\n");
+void stops_behind(long call, long process, long thread);
+static intptr_t breakpoint(void *unused) { (void)unused; stops_behind(0, 0, 0); return 0; }
+static intptr_t own_signal(void *unused) { (void)unused; stops_behind(SYS_tgkill, getpid(), gettid()); return 0; }
 
 /* --- Code without a landing pad of ours: the kernel's vdso, libc --- */
 
@@ -245,6 +264,8 @@ int main(void)
 	edge("call that never returns at the end", last_call, 0, 11);
 	edge("... and faults", last_call_faults, 0, 11);
 	edge("trap flag", single_step, (uintptr_t)steps_here, 44);
+	edge("breakpoint", breakpoint, 0, 77);
+	edge("signal to itself", own_signal, 0, 77);
 	through_library("fault in the vdso, under libc", in_vdso, 2, 1);
 	through_library("fault in a callback from qsort", in_qsort, 3, 2);
 	through_library("fault in a callback from bsearch", in_bsearch, 2, 2);
