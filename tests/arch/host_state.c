@@ -168,6 +168,10 @@ static void check(const char *name, const char *way_name, intptr_t way)
 	outcome.cause = RIP_CAUSE_NONE;
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
 	sigaltstack(NULL, &stack_before);
+	/* Not the ABI's initial control words: the host's own. */
+	unsigned mxcsr = 0x1f80 | 0x2000;
+	unsigned short fcw = 0x37f ^ 0x400;
+	__asm__ volatile("ldmxcsr %0\n\tfldcw %1" :: "m"(mxcsr), "m"(fcw));
 	struct fp fp_before = fp_now();
 	int registers = run_marked();
 	struct fp fp_after = fp_now();
@@ -233,10 +237,6 @@ int main(void)
 	pthread_t thread;
 	int status;
 
-	/* Not the ABI's initial control words: the host's own. */
-	unsigned mxcsr = 0x1f80 | 0x2000;
-	unsigned short fcw = 0x37f ^ 0x400;
-	__asm__ volatile("ldmxcsr %0\n\tfldcw %1" :: "m"(mxcsr), "m"(fcw));
 	run_guest(plain_fault, NULL, &report); /* the thread has its alternate stack from here on */
 	for (size_t i = 0; i < sizeof spoilers / sizeof spoilers[0]; i++)
 		for (int way = 0; way < WAYS; way++) {

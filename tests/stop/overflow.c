@@ -157,6 +157,14 @@ NOINLINE static void deep_then_fault(int depth)
 	frame[1] = frame[0];
 }
 
+/* Nor is a wild write into the guard, far below the stack pointer. */
+static void write_guard(int unused)
+{
+	uintptr_t top = ((uintptr_t)__builtin_frame_address(0) | (PAGE - 1)) + 1;
+	(void)unused;
+	*(volatile char *)(top - 16 * 1024 - 1000) = 1;
+}
+
 static void not_an_overflow(void)
 {
 	rip_options options = { .stack_size = 16 * 1024 };
@@ -166,6 +174,9 @@ static void not_an_overflow(void)
 	shift = 0;
 	tap_equal(run_with(&options, outermost, NULL, &report).cause, RIP_CAUSE_FAULT,
 		  "a bad pointer deep in a recursion is a fault");
+	descend = write_guard;
+	tap_equal(run_with(&options, outermost, NULL, &report).cause, RIP_CAUSE_FAULT,
+		  "a wild write into the guard is a fault");
 }
 
 /* --- Cleanups that run out of stack --- */
