@@ -121,9 +121,23 @@ static void stop_by(enum way way)
 
 static void (*volatile spoiler)(void);
 
+static int bad_x87, bad_direction;
+
+/* Landing pads and cleanups find an empty x87 stack and a clear direction flag, however the guest was stopped. */
+static void release_with_x87(int *number)
+{
+	static volatile long double one = 1, two = 2, three = 3;
+	unsigned long flags = __builtin_ia32_readeflags_u64();
+
+	release(number); /* first: a pending exception stops the rest */
+	bad_x87 += one / three + two * (three - one / two) * (one + three) - 20 - one / three > 1e-15L;
+	bad_x87 += !(one / three * three > 0.99L); /* not a number, if the stack was full */
+	bad_direction += (flags & 0x400) != 0;
+}
+
 static intptr_t spoil(void *way)
 {
-	int a HOLD = acquire(1);
+	__attribute__((cleanup(release_with_x87), unused)) int a = acquire(1);
 	spoiler();
 	stop_by((enum way)(intptr_t)way);
 	return 1;
@@ -154,6 +168,10 @@ static void check(const char *name, const char *way_name, intptr_t way)
 	outcome.cause = RIP_CAUSE_NONE;
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
 	sigaltstack(NULL, &stack_before);
+	/* Not the ABI's initial control words: the host's own. */
+	unsigned mxcsr = 0x1f80 | 0x2000;
+	unsigned short fcw = 0x37f ^ 0x400;
+	__asm__ volatile("ldmxcsr %0\n\tfldcw %1" :: "m"(mxcsr), "m"(fcw));
 	struct fp fp_before = fp_now();
 	int registers = run_marked();
 	struct fp fp_after = fp_now();
@@ -171,6 +189,10 @@ static void check(const char *name, const char *way_name, intptr_t way)
 	       stack_before.ss_flags == stack_after.ss_flags, "%s, %s: alternate stack", name, way_name);
 	tap_ok(outcome.cause != RIP_CAUSE_NONE && resources.twice == 0 && resources.held[1] == 0,
 	       "%s, %s: cleaned up, %s", name, way_name, rip_cause_name(outcome.cause));
+	if (way != BY_RETURN)
+		tap_ok(bad_x87 == 0 && bad_direction == 0, "%s, %s: cleanups have x87 and direction in order", name,
+		       way_name);
+	bad_x87 = bad_direction = 0;
 	rip_destroy(guest);
 }
 

@@ -17,7 +17,7 @@ expect() { # PLACE NAME FUNCTIONS: in this order
 	number=$((number + 1))
 	found=$(echo "$out" | awk -v place="@$1" '/^@/ { on = $0 == place } on && /^#/' |
 		sed -E 's/^#[0-9]+ +(0x[0-9a-f]+ in )?([^ ]+) .*/\2/' |
-		grep -x -E 'here|look|inner_guest|outer_guest|rip_arch_enter|rip_run|main' | tr '\n' ' ')
+		grep -x -E 'here|look|inner_guest|outer_guest|rip_arch_enter|rip_stop_unwind|rip_run|main' | tr '\n' ' ')
 	if [ "$found" = "$3 " ]; then
 		echo "ok $number - gdb in $2: $found"
 	else
@@ -30,7 +30,7 @@ expect() { # PLACE NAME FUNCTIONS: in this order
 expect 1 "a guest" "here look outer_guest rip_arch_enter rip_run main"
 expect 3 "an inner guest" "here look inner_guest rip_arch_enter rip_run outer_guest rip_arch_enter rip_run main"
 expect 4 "an inner guest's cleanup" \
-	"here look inner_guest rip_arch_enter rip_run outer_guest rip_arch_enter rip_run main"
+	"here look inner_guest rip_arch_enter rip_stop_unwind rip_run outer_guest rip_arch_enter rip_run main"
 expect 5 "a guest again" "here look outer_guest rip_arch_enter rip_run main"
-expect 2 "a cleanup" "here look outer_guest rip_arch_enter rip_run main"
+expect 2 "a cleanup" "here look outer_guest rip_arch_enter rip_stop_unwind rip_run main"
 echo "1..$number"

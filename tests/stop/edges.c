@@ -2,7 +2,9 @@
  * Stops at the edges of functions and call sites: the row and the call site of exactly this instruction. */
 #include <signal.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run_guest.h"
 
@@ -16,7 +18,7 @@ __asm__(
 	"	pushq %rbx\n	.cfi_def_cfa_offset 16\n	.cfi_offset %rbx, -16\n"
 	"	movl $11, %ebx\n"
 	"	jmp 2f\n"
-	"1:	movq %rax, %rbp\n	movl %ebx, %edi\n	call edges_pad_ran\n	movq %rbp, %rdi\n"
+	"1:	movq %rax, edges_exception(%rip)\n	movl %ebx, %edi\n	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n"
 	"	call _Unwind_Resume@PLT\n"
 	"2:	call *%rdi\n"
 	"3:\n.cfi_endproc\n.size ends_in_call, . - ends_in_call\n"
@@ -24,15 +26,15 @@ __asm__(
 	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_2\n"
 	"4:	movl $0, (%rsi)\n"
 	"5:	nop\n"
-	"6:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, %rbp\n	movl $22, %edi\n"
-	"	call edges_pad_ran\n	movq %rbp, %rdi\n	call _Unwind_Resume@PLT\n"
+	"6:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, edges_exception(%rip)\n	movl $22, %edi\n"
+	"	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n	call _Unwind_Resume@PLT\n"
 	".cfi_endproc\n.size faults_first, . - faults_first\n"
 	/* Faults on its last instruction, right before the next function. */
 	".type faults_last, @function\nfaults_last:\n.cfi_startproc\n"
 	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_3\n"
 	"	jmp 8f\n"
-	"7:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, %rbp\n	movl $33, %edi\n"
-	"	call edges_pad_ran\n	movq %rbp, %rdi\n	call _Unwind_Resume@PLT\n	.cfi_adjust_cfa_offset -8\n"
+	"7:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, edges_exception(%rip)\n	movl $33, %edi\n"
+	"	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n	call _Unwind_Resume@PLT\n	.cfi_adjust_cfa_offset -8\n"
 	"8:	movl $0, (%rsi)\n"
 	"9:\n.cfi_endproc\n.size faults_last, . - faults_last\n"
 	".type after_last, @function\nafter_last:\n.cfi_startproc\n	ret\n.cfi_endproc\n"
@@ -50,6 +52,8 @@ void faults_first(void *unused, int *address);
 void faults_last(void *unused, int *address);
 void after_last(void);
 
+/* Pads keep the exception here: they must not touch the callee-saved registers of their callers. */
+__attribute__((used)) static void *edges_exception;
 static int pads[64], pad_count;
 __attribute__((used)) static void edges_pad_ran(int number) { pads[pad_count++ & 63] = number; }
 
@@ -81,8 +85,8 @@ __asm__(".text\n.type steps_into, @function\nsteps_into:\n.cfi_startproc\n"
 	"	jmp steps_here\n"
 	"	nop\n"
 	"steps_here:	nop\n16:	ret\n"
-	"17:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, %rbp\n	movl $44, %edi\n"
-	"	call edges_pad_ran\n	movq %rbp, %rdi\n	call _Unwind_Resume@PLT\n"
+	"17:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, edges_exception(%rip)\n	movl $44, %edi\n"
+	"	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n	call _Unwind_Resume@PLT\n"
 	".cfi_endproc\n.size steps_into, . - steps_into\n"
 	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
 	"edges_lsda_4:	.byte 0xff, 0xff, 0x01\n	.uleb128 19f - 18f\n"
@@ -90,6 +94,44 @@ __asm__(".text\n.type steps_into, @function\nsteps_into:\n.cfi_startproc\n"
 void steps_into(void);
 extern char steps_here[];
 static intptr_t single_step(void *unused) { (void)unused; steps_into(); return 0; }
+
+/* A breakpoint and a signal that the thread sends itself are reported behind their instruction. */
+__asm__(".text\n.type stops_behind, @function\nstops_behind:\n.cfi_startproc\n"
+	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_9\n"
+	"	movl %edi, %eax\n	movq %rsi, %rdi\n	movq %rdx, %rsi\n	movl $8, %edx\n	testl %eax, %eax\n"
+	"	jnz 42f\n	int3\n43:	ret\n"
+	"42:	syscall\n44:	ret\n"
+	"45:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, edges_exception(%rip)\n	movl $77, %edi\n"
+	"	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n	call _Unwind_Resume@PLT\n"
+	".cfi_endproc\n.size stops_behind, . - stops_behind\n"
+	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
+	"edges_lsda_9:	.byte 0xff, 0xff, 0x01\n	.uleb128 47f - 46f\n"
+	"46:	.uleb128 43b - 1 - stops_behind, 1, 45b - stops_behind\n	.byte 0\n"
+	"	.uleb128 42b - stops_behind, 44b - 42b, 45b - stops_behind\n	.byte 0\n47:\n.text\n");
+void stops_behind(long call, long process, long thread);
+static intptr_t breakpoint(void *unused) { (void)unused; stops_behind(0, 0, 0); return 0; }
+static intptr_t own_signal(void *unused) { (void)unused; stops_behind(SYS_tgkill, getpid(), gettid()); return 0; }
+
+/* Below a signal frame the pc is exact, too: here the call site begins behind the system call. */
+__asm__(".text\n.type interrupted, @function\ninterrupted:\n.cfi_startproc\n"
+	".cfi_personality 0x9b, edges_personality\n.cfi_lsda 0x1b, edges_lsda_10\n"
+	"	movl $234, %eax\n	movl $10, %edx\n	syscall\n"
+	"48:	nop\n49:	ret\n"
+	"50:	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq %rax, edges_exception(%rip)\n	movl $88, %edi\n"
+	"	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n	call _Unwind_Resume@PLT\n"
+	".cfi_endproc\n.size interrupted, . - interrupted\n"
+	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
+	"edges_lsda_10:	.byte 0xff, 0xff, 0x01\n	.uleb128 52f - 51f\n"
+	"51:	.uleb128 48b - interrupted, 49b - 48b, 50b - interrupted\n	.byte 0\n52:\n.text\n");
+void interrupted(long process, long thread);
+static void handler_faults(int signal) { (void)signal; *null_pointer = 1; }
+static intptr_t below_handler(void *unused)
+{
+	(void)unused;
+	signal(SIGUSR1, handler_faults);
+	interrupted(getpid(), gettid());
+	return 0;
+}
 
 /* --- Code without a landing pad of ours: the kernel's vdso, libc --- */
 
@@ -188,7 +230,7 @@ __asm__(".text\n.type pushes, @function\npushes:\n.cfi_startproc\n"
 	"	.cfi_escape 0x2e, 16\n"
 	"32:	pushq (%rdi)\n	.cfi_adjust_cfa_offset 8\n	.cfi_escape 0x2e, 24\n	call *%rsi\n33:	nop\n"
 	"	.cfi_escape 0x2e, 0\n	.cfi_adjust_cfa_offset -24\n"
-	"34:	movq %rax, %rbp\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq %rbp, %rdi\n"
+	"34:	movq %rax, edges_exception(%rip)\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n"
 	"	call _Unwind_Resume@PLT\n.cfi_endproc\n.size pushes, . - pushes\n"
 	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
 	"edges_lsda_7:	.byte 0xff, 0xff, 0x01\n	.uleb128 36f - 35f\n"
@@ -203,7 +245,7 @@ __asm__(".text\n.type pushes_much, @function\npushes_much:\n.cfi_startproc\n"
 	"	subq $8, %rsp\n	.cfi_adjust_cfa_offset 8\n	movq $66, (%rsp)\n"
 	"	subq $4096, %rsp\n	.cfi_adjust_cfa_offset 4096\n	.cfi_escape 0x2e, 0x80, 0x20\n"
 	"37:	call *%rsi\n38:	nop\n	.cfi_escape 0x2e, 0\n	.cfi_adjust_cfa_offset -4096\n"
-	"39:	movq %rax, %rbp\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq %rbp, %rdi\n"
+	"39:	movq %rax, edges_exception(%rip)\n	movl (%rsp), %edi\n	call edges_pad_ran\n	movq edges_exception(%rip), %rdi\n"
 	"	call _Unwind_Resume@PLT\n.cfi_endproc\n.size pushes_much, . - pushes_much\n"
 	".section .gcc_except_table, \"a\", @progbits\n.p2align 2\n"
 	"edges_lsda_8:	.byte 0xff, 0xff, 0x01\n	.uleb128 41f - 40f\n"
@@ -245,6 +287,9 @@ int main(void)
 	edge("call that never returns at the end", last_call, 0, 11);
 	edge("... and faults", last_call_faults, 0, 11);
 	edge("trap flag", single_step, (uintptr_t)steps_here, 44);
+	edge("breakpoint", breakpoint, 0, 77);
+	edge("signal to itself", own_signal, 0, 77);
+	edge("fault in a signal handler", below_handler, 0, 88);
 	through_library("fault in the vdso, under libc", in_vdso, 2, 1);
 	through_library("fault in a callback from qsort", in_qsort, 3, 2);
 	through_library("fault in a callback from bsearch", in_bsearch, 2, 2);

@@ -13,8 +13,6 @@ static char host_page[8192] __attribute__((aligned(4096)));
 /* The frame to break holds 2, its callers 1 and 0. */
 typedef void breaker(void);
 
-NOINLINE static void some_code(void) { sink = 1; }
-
 NOINLINE static void smash_return_and_fault(void)
 {
 	int a HOLD = acquire(2);
@@ -41,11 +39,16 @@ NOINLINE static void smash_saved_rbp(void)
 	*null_pointer = 1;
 }
 
+/* Its row counts from rsp, so that with rsp the stack is lost. */
+__asm__(".text\n.type lose_rsp, @function\nlose_rsp:\n.cfi_startproc\n"
+	"	movq wild(%rip), %rsp\n	movl $0, 0\n.cfi_endproc\n.size lose_rsp, . - lose_rsp\n");
+void lose_rsp(void);
+
 NOINLINE static void set_wild_rsp(void)
 {
 	int a HOLD = acquire(2);
-	__asm__ volatile("movq %0, %%rsp\n\tmovl $0, 0\n\t" :: "r"(wild) : "memory");
-	some_code();
+	lose_rsp();
+	sink = a;
 }
 
 static breaker *the_breaker;

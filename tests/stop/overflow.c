@@ -4,6 +4,7 @@
 #include <alloca.h>
 #include <signal.h>
 
+#include "port/port.h"
 #include "run_guest.h"
 
 enum { PAGE = 4096 };
@@ -156,6 +157,14 @@ NOINLINE static void deep_then_fault(int depth)
 	frame[1] = frame[0];
 }
 
+/* Nor is a wild write into the guard, far below the stack pointer. */
+static void write_guard(int unused)
+{
+	uintptr_t top = ((uintptr_t)__builtin_frame_address(0) | (PAGE - 1)) + 1;
+	(void)unused;
+	*(volatile char *)(top - 16 * 1024 - 1000) = 1;
+}
+
 static void not_an_overflow(void)
 {
 	rip_options options = { .stack_size = 16 * 1024 };
@@ -165,6 +174,9 @@ static void not_an_overflow(void)
 	shift = 0;
 	tap_equal(run_with(&options, outermost, NULL, &report).cause, RIP_CAUSE_FAULT,
 		  "a bad pointer deep in a recursion is a fault");
+	descend = write_guard;
+	tap_equal(run_with(&options, outermost, NULL, &report).cause, RIP_CAUSE_FAULT,
+		  "a wild write into the guard is a fault");
 }
 
 /* --- Cleanups that run out of stack --- */
@@ -247,11 +259,28 @@ static void reserve_is_there(void)
 	expect_unwound("cleanups of 48 KiB after an overflow", &report, 6);
 }
 
+/* After the unwind the reserve is closed again, and its memory given back. */
+static void reserve_is_closed(void)
+{
+	rip_guest *guest;
+	rip_outcome outcome;
+
+	resources_reset();
+	descend = call_0;
+	rip_create(NULL, &guest);
+	rip_run(guest, need_reserve, NULL, &outcome);
+	uintptr_t address = rip_get_report(guest)->address;
+	tap_ok(outcome.cause == RIP_CAUSE_OVERFLOW && !rip_port_readable(address, 1) &&
+	       rip_port_readable((address | (PAGE - 1)) + 1, 1), "the reserve is closed after the unwind");
+	rip_destroy(guest);
+}
+
 int main(void)
 {
 	every_way();
 	not_an_overflow();
 	in_cleanups();
 	reserve_is_there();
+	reserve_is_closed();
 	tap_done();
 }
