@@ -45,3 +45,11 @@ faults() {
 		says "$1 $level: faults are caught" '^deep: SIGSEGV'
 	done
 }
+# A constructor that dlopen runs waits for a thread that throws: nobody may want the loader's lock then.
+locks() {
+	$1 $cxx_flags -O1 -fPIC -shared "$programs/waiting_constructor.cc" -o "$work/waiting.so" $cxx_libraries -pthread
+	gcc "$programs/opens.c" -o "$work/opens" -ldl
+	gcc "$programs/opens.c" "${link_dropin[@]}" -o "$work/opens.linked" -ldl
+	RUN_LIMIT=10 same "$1: a throw under the loader's lock" "$work/opens" "$work/waiting.so"
+	says "$1: it is caught" '^caught 2'
+}

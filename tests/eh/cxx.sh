@@ -15,4 +15,6 @@ deaths clang++
 borders g++
 borders clang++
 faults g++
+locks g++
+locks clang++
 finish

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <initializer_list>
+#include <mutex>
 
 namespace {
 
@@ -39,6 +40,24 @@ void through()
 			sort_with(compare);
 		} catch (int n) {
 			std::printf("through qsort: %d\n", n);
+		}
+	}
+}
+
+// libc's frame has a cleanup and a personality of its own.
+void once()
+{
+	std::once_flag flag;
+	for (int i = 0; i < 3; i++) {
+		try {
+			std::call_once(flag, [i] {
+				Noisy noisy(83);
+				if (i < 2)
+					throw i;
+			});
+			std::printf("once: done at %d\n", i);
+		} catch (int n) {
+			std::printf("once: %d\n", n);
 		}
 	}
 }
@@ -79,5 +98,6 @@ void foreign()
 void c_frames()
 {
 	through();
+	once();
 	foreign();
 }
