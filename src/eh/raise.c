@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * eh: raising, forcing and resuming (Itanium C++ ABI 1.3). */
+#include <stdlib.h>
+
 #include "eh/eh.h"
 
 /* Where a frame is, for phase 2 to find the frame that phase 1 chose: its stack pointer; one less for a frame that
@@ -142,8 +144,8 @@ _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const str
 	return force(&context, exception);
 }
 
-/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process ends,
- * as with any unwinder. */
+/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process aborts,
+ * as with libgcc. */
 void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;
@@ -156,7 +158,7 @@ void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_contex
 		clean_up(&context, exception);
 	else
 		force(&context, exception);
-	__builtin_trap();
+	abort();
 }
 
 struct rip_eh_answer rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from)

@@ -17,6 +17,9 @@ for flags in -O0 -O2; do
 	for cxx in g++ clang++; do
 		build "$work/forced" $cxx -w $flags "$programs/forced.cc"
 		same "forced unwinding, $cxx $flags" "$work/forced"
+		same "a stop function that refuses late, $cxx $flags" "$work/forced" late
+		says "it aborts, $cxx $flags" 'status 134'
+		WAYS=preload same "forced unwinding again, $cxx $flags" "$work/forced"
 		says "it goes to the end, $cxx $flags" 'to the end: ends 1'
 	done
 done
