@@ -96,17 +96,26 @@ EXPORT _Unwind_Ptr _Unwind_GetRegionStart(struct _Unwind_Context *context)
 	return context->at_end ? 0 : context->cursor.frame.function;
 }
 
-/* x86-64 code uses neither base. */
+static struct rip_eh_bases bases_of(const struct _Unwind_Context *context)
+{
+	struct rip_known_module module;
+	struct rip_fde fde;
+
+	if (context->at_end || rip_unwind_find(context->cursor.frame.function, &module, &fde) != RIP_OK)
+		return (struct rip_eh_bases){ 0, 0 };
+	return rip_eh_bases(&module);
+}
+
 EXPORT _Unwind_Ptr _Unwind_GetDataRelBase(struct _Unwind_Context *context)
 {
 	IF_OTHERS(_Unwind_GetDataRelBase, context);
-	return 0;
+	return bases_of(context).data;
 }
 
 EXPORT _Unwind_Ptr _Unwind_GetTextRelBase(struct _Unwind_Context *context)
 {
 	IF_OTHERS(_Unwind_GetTextRelBase, context);
-	return 0;
+	return bases_of(context).text;
 }
 
 EXPORT void _Unwind_DeleteException(struct _Unwind_Exception *exception)

@@ -36,6 +36,10 @@ _Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action a
 /* Enters the landing pad that the personality has set. */
 __attribute__((noreturn)) void rip_eh_install(struct _Unwind_Context *context);
 
+/* The bases that tables were registered with; 0 for those of loaded modules, as x86-64 code uses none. */
+struct rip_eh_bases { uint64_t text, data; };
+struct rip_eh_bases rip_eh_bases(const struct rip_known_module *module);
+
 /* --- Beside another unwinder ---
  * Where this library is preloaded or linked, glibc still opens the machine's own libgcc_s.so.1 for threads that are
  * cancelled. Then the one calls personalities, and those ask the other. */
