@@ -39,13 +39,23 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -Itests \
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+# Linked with the drop-in instead.
+$(BUILD)/tests/eh/%: tests/eh/%.cc $(BUILD)/lib/libripcord-unwind.so
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $< -o $@ -pthread \
+	    -Wl,--no-as-needed -L$(BUILD)/lib -lripcord-unwind -Wl,-rpath,$(abspath $(BUILD)/lib)
+# What the tests of the drop-in preload to see that it is in use.
+$(BUILD)/tests/eh/in_use.so: tests/eh/in_use_lib.c
+	@mkdir -p $(@D)
+	$(Q)gcc -shared -fPIC -O1 -D_GNU_SOURCE $< -o $@
+
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
 $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 
 TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
 .PHONY: test-only
-test-only: all examples $(TEST_PROG)
+test-only: all examples $(TEST_PROG) $(BUILD)/tests/eh/in_use.so
 	$(TEST_ENV) prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
 test: setup
 	@$(MAKE) --no-print-directory -j$(JOBS) test-only

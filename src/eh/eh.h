@@ -14,6 +14,7 @@
 
 /* What level I hands to personalities and callbacks. The frame is loaded. */
 struct _Unwind_Context {
+	const void *maker; /* rip_eh_maker; anything else is another unwinder's context */
 	struct rip_cursor cursor;
 	bool at_end;    /* beyond the outermost frame: there are no tables, and ip is what stood there */
 };
@@ -35,14 +36,32 @@ _Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action a
 /* Enters the landing pad that the personality has set. */
 __attribute__((noreturn)) void rip_eh_install(struct _Unwind_Context *context);
 
+/* The bases that tables were registered with; 0 for those of loaded modules, as x86-64 code uses none. */
+struct rip_eh_bases { uint64_t text, data; };
+struct rip_eh_bases rip_eh_bases(const struct rip_known_module *module);
+
+/* --- Beside another unwinder ---
+ * Where this library is preloaded or linked, glibc still opens the machine's own libgcc_s.so.1 for threads that are
+ * cancelled. Then the one calls personalities, and those ask the other. */
+
+extern const char rip_eh_maker[];
+
+/* A function of the machine's own libgcc_s.so.1, if that is loaded beside this library; else NULL. Not signal-safe:
+ * call it only when a context or an exception has come from there. */
+void *rip_eh_others(const char *name);
+
 /* What the entries in assembly call, with their caller's registers in `from`. */
 _Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from);
 _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const struct rip_context *from,
 				  _Unwind_Stop_Fn stop, void *argument);
-void rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from);
-_Unwind_Reason_Code rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from);
 _Unwind_Reason_Code rip_eh_backtrace(_Unwind_Trace_Fn trace, const struct rip_context *from,
 				     void *argument);
+
+/* As above; if the forced unwind is another unwinder's, they return what that one goes on with, for the entry to
+ * jump to. */
+void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from);
+struct rip_eh_answer { _Unwind_Reason_Code code; void *others; };
+struct rip_eh_answer rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from);
 
 /* True if this is a personality whose tables this library reads itself: __gcc_personality_v0 or
  * __gxx_personality_v0. Remembers what it has found out. */

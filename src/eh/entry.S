@@ -55,6 +55,24 @@
 	END \name, \twin
 .endm
 
+/* name(exception) -> twin(exception, context), which returns in \others where another unwinder's function of that name
+ * is, or there 0 and in rax what this one returns. */
+.macro ENTRY_OR_JUMP name, twin, others
+	BEGIN \name
+	movq	%rdi, FRAME - 8(%rsp)
+	movq	%rsp, %rsi
+	call	\twin
+	movq	FRAME - 8(%rsp), %rdi
+	addq	$FRAME, %rsp
+	.cfi_adjust_cfa_offset -FRAME
+	testq	\others, \others
+	jz	1f
+	jmp	*\others
+1:	ret
+	.cfi_endproc
+	.size	\name, . - \name
+.endm
+
 	ENTRY _Unwind_RaiseException, rip_eh_raise
 
 /* A landing pad of a stopped guest goes straight back to the engine: see struct rip_exception. */
@@ -71,9 +89,9 @@ _Unwind_Resume:
 	.cfi_endproc
 	.size	_Unwind_Resume, . - _Unwind_Resume
 
-	ENTRY rip_eh_resume_entry, rip_eh_resume
 	.hidden	rip_eh_resume_entry
-	ENTRY _Unwind_Resume_or_Rethrow, rip_eh_rethrow
+	ENTRY_OR_JUMP rip_eh_resume_entry, rip_eh_resume, %rax
+	ENTRY_OR_JUMP _Unwind_Resume_or_Rethrow, rip_eh_rethrow, %rdx
 	ENTRY_WITH_MORE _Unwind_Backtrace, rip_eh_backtrace
 	ENTRY_WITH_MORE _Unwind_ForcedUnwind, rip_eh_forced
 

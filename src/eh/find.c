@@ -11,6 +11,17 @@ struct dwarf_eh_bases {
 
 EXPORT const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
 
+struct rip_eh_bases rip_eh_bases(const struct rip_known_module *module)
+{
+	struct rip_eh_bases bases = { 0, 0 };
+
+	if (module->begin == module->end) {
+		bases.text = module->section.bases.text;
+		bases.data = module->section.bases.data;
+	}
+	return bases;
+}
+
 /* The FDE that covers pc, or NULL. */
 EXPORT const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases)
 {
@@ -19,8 +30,9 @@ EXPORT const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases)
 
 	if (rip_unwind_find((uintptr_t)pc, &module, &fde) != RIP_OK)
 		return NULL;
-	bases->tbase = NULL;
-	bases->dbase = NULL;
+	struct rip_eh_bases registered = rip_eh_bases(&module);
+	bases->tbase = (void *)(uintptr_t)registered.text;
+	bases->dbase = (void *)(uintptr_t)registered.data;
 	bases->func = (void *)(uintptr_t)fde.pc_begin;
 	return (const void *)(uintptr_t)fde.address;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * eh: the personality of C with cleanups, and which personalities need not be asked. */
-#include <string.h>
-
 #include "eh/eh.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -12,6 +10,14 @@ EXPORT _Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action acti
 						struct _Unwind_Exception *exception,
 						struct _Unwind_Context *context);
 
+static _Unwind_Reason_Code ask_others(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+				      struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+	_Unwind_Personality_Fn others = (_Unwind_Personality_Fn)rip_eh_others("__gcc_personality_v0");
+
+	return others ? others(version, actions, class, exception, context) : _URC_FATAL_PHASE1_ERROR;
+}
+
 EXPORT _Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action actions,
 						_Unwind_Exception_Class class,
 						struct _Unwind_Exception *exception,
@@ -19,7 +25,8 @@ EXPORT _Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action acti
 {
 	struct rip_cursor *cursor = &context->cursor;
 
-	(void)class;
+	if (context->maker != rip_eh_maker)
+		return ask_others(version, actions, class, exception, context);
 	if (version != 1)
 		return _URC_FATAL_PHASE1_ERROR;
 	if (!(actions & _UA_CLEANUP_PHASE) || context->at_end)
@@ -41,15 +48,12 @@ enum { REMEMBERED = 16 };
  * what the other has found out. */
 static uintptr_t remembered[REMEMBERED];
 
+/* libc's own personality only goes on to __gcc_personality_v0 of the libgcc_s.so.1 that libc has opened: it is not to
+ * be called with a context of ours. */
 static bool find_out(uint64_t personality)
 {
-	struct rip_port_symbol symbol;
-
-	if (!rip_port_symbol(personality, &symbol) || !symbol.function ||
-	    symbol.function_start != personality)
-		return false;
-	return strcmp(symbol.function, "__gxx_personality_v0") == 0 ||
-	       strcmp(symbol.function, "__gcc_personality_v0") == 0;
+	return rip_port_exports(personality, "__gxx_personality_v0") ||
+	       rip_port_exports(personality, "__gcc_personality_v0") || rip_port_in_libc(personality);
 }
 
 bool rip_eh_personality_known(uint64_t personality)

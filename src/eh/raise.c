@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * eh: raising, forcing and resuming (Itanium C++ ABI 1.3). */
+#include <stdlib.h>
+
 #include "eh/eh.h"
 
 /* Where a frame is, for phase 2 to find the frame that phase 1 chose: its stack pointer; one less for a frame that
@@ -109,6 +111,15 @@ static _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind
 
 /* --- Entries --- */
 
+/* The exception of the forced unwind that this thread began here last. One that another unwinder began has to
+ * go on there: its stop function asks for its contexts. */
+static __thread struct _Unwind_Exception *forced_here __attribute__((tls_model("initial-exec")));
+
+static void *others_if_forced_there(const struct _Unwind_Exception *exception, const char *name)
+{
+	return exception->private_1 == 0 || exception == forced_here ? NULL : rip_eh_others(name);
+}
+
 _Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;
@@ -126,34 +137,43 @@ _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const str
 {
 	struct _Unwind_Context context;
 
+	forced_here = exception;
 	exception->private_1 = (uintptr_t)stop;
 	exception->private_2 = (uintptr_t)argument;
 	rip_eh_init(&context, from);
 	return force(&context, exception);
 }
 
-/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process ends,
- * as with any unwinder. */
-void rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from)
+/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process aborts,
+ * as with libgcc. */
+void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;
 
+	void *others = others_if_forced_there(exception, "_Unwind_Resume");
+	if (others)
+		return others;
 	rip_eh_init(&context, from);
 	if (exception->private_1 == 0)
 		clean_up(&context, exception);
 	else
 		force(&context, exception);
-	__builtin_trap();
+	abort();
 }
 
-_Unwind_Reason_Code rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from)
+struct rip_eh_answer rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;
+	struct rip_eh_answer answer = { .code = _URC_NO_REASON };
 
-	if (exception->private_1 == 0)
-		return rip_eh_raise(exception, from);
-	rip_eh_init(&context, from);
-	return force(&context, exception);
+	answer.others = others_if_forced_there(exception, "_Unwind_Resume_or_Rethrow");
+	if (exception->private_1 == 0) {
+		answer.code = rip_eh_raise(exception, from);
+	} else if (!answer.others) {
+		rip_eh_init(&context, from);
+		answer.code = force(&context, exception);
+	}
+	return answer;
 }
 
 /* The callback also sees the place where the walk ends. */

@@ -89,4 +89,10 @@ struct rip_port_symbol {
 };
 bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret);
 
+/* True if the module that `address` lies in exports it under this name. Takes no lock, unlike the above. */
+bool rip_port_exports(uint64_t address, const char *name);
+
+/* True if the address lies in the C library. */
+bool rip_port_in_libc(uint64_t address);
+
 #endif

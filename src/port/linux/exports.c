@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * port/linux: whether a module exports an address under a name, without the loader's lock: a thread that throws may
+ * have to run while another one that holds the lock waits for it. */
+#include "port/port.h"
+
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+/* The dynamic section's tables; the loader has made their addresses absolute. */
+struct tables {
+	const uint32_t *hash;
+	const ElfW(Sym) *symbols;
+	const char *names;
+};
+
+static bool find_tables(const struct link_map *module, struct tables *tables)
+{
+	*tables = (struct tables){ NULL, NULL, NULL };
+	for (const ElfW(Dyn) *entry = module->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+		const void *at = (const void *)(uintptr_t)entry->d_un.d_ptr;
+		if (entry->d_tag == DT_GNU_HASH)
+			tables->hash = at;
+		else if (entry->d_tag == DT_SYMTAB)
+			tables->symbols = at;
+		else if (entry->d_tag == DT_STRTAB)
+			tables->names = at;
+	}
+	return tables->hash && tables->symbols && tables->names;
+}
+
+static uint32_t hash_of(const char *name)
+{
+	uint32_t hash = 5381;
+
+	for (; *name; name++)
+		hash = hash * 33 + (uint8_t)*name;
+	return hash;
+}
+
+/* DT_GNU_HASH: the numbers of buckets, of the first symbol, of the filter's words; its shift; the filter; the buckets;
+ * for each symbol its hash, with bit 0 set at the end of a chain. */
+static bool exports(const struct tables *tables, uint64_t base, uint64_t address, const char *name)
+{
+	const uint32_t *hash = tables->hash, count = hash[0], first = hash[1], words = hash[2];
+	const uint32_t *buckets = hash + 4 + words * (sizeof(ElfW(Addr)) / sizeof *hash);
+	const uint32_t *chains = buckets + count, wanted = hash_of(name);
+	uint32_t at = count ? buckets[wanted % count] : 0;
+
+	for (; at >= first && at != 0; at++) {
+		const ElfW(Sym) *symbol = &tables->symbols[at];
+		if ((chains[at - first] | 1) == (wanted | 1) && symbol->st_shndx != SHN_UNDEF &&
+		    base + symbol->st_value == address && strcmp(tables->names + symbol->st_name, name) == 0)
+			return true;
+		if (chains[at - first] & 1)
+			break;
+	}
+	return false;
+}
+
+bool rip_port_exports(uint64_t address, const char *name)
+{
+	struct dl_find_object object;
+	struct tables tables;
+
+	return _dl_find_object((void *)(uintptr_t)address, &object) == 0 && object.dlfo_link_map &&
+	       find_tables(object.dlfo_link_map, &tables) &&
+	       exports(&tables, object.dlfo_link_map->l_addr, address, name);
+}
+
+bool rip_port_in_libc(uint64_t address)
+{
+	struct dl_find_object object;
+	uint64_t libc = (uintptr_t)getauxval;
+
+	/* A static program has no libc of its own module. */
+	return _dl_find_object((void *)(uintptr_t)address, &object) == 0 && object.dlfo_link_map &&
+	       object.dlfo_link_map->l_prev && libc >= (uintptr_t)object.dlfo_map_start &&
+	       libc < (uintptr_t)object.dlfo_map_end;
+}
