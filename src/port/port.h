@@ -66,10 +66,6 @@ void rip_port_unmap(uint8_t *map, size_t size);
 rip_status rip_port_open(uint8_t *map, size_t size);
 rip_status rip_port_close(uint8_t *map, size_t size);
 
-/* Asks for all pages of [map, map + size) at once, where they would come one fault at a time. May do nothing.
- * Signal-safe. */
-void rip_port_populate(void *map, size_t size);
-
 /* --- Signals --- */
 
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */

@@ -2,19 +2,25 @@
  * unwind: the row cache. */
 #include "unwind/row.h"
 
-#include "port/port.h"
-
 _Static_assert(sizeof(struct rip_row) == 64, "one cache line");
 
 struct rip_row rip_rows[RIP_ROWS] __attribute__((aligned(4096)));
 
+static struct rip_row *find_in_set(uint32_t first, uint64_t key)
+{
+	for (struct rip_row *row = &rip_rows[first]; row < &rip_rows[first + RIP_ROW_WAYS]; row++)
+		if (row->key == key)
+			return row;
+	return NULL;
+}
+
 struct rip_row *rip_row_find(uint64_t key, struct rip_row *callee)
 {
-	struct rip_row *row = &rip_rows[rip_row_place(key)], *end = row + RIP_ROW_WAYS;
+	struct rip_row *row = find_in_set(rip_row_place(key), key);
 
-	while (row < end && row->key != key)
-		row++;
-	if (row == end || key == 0)
+	if (!row)
+		row = find_in_set(rip_row_place(key) ^ RIP_ROW_PAGE, key);
+	if (!row || key == 0)
 		return NULL;
 	if (callee)
 		__atomic_store_n(&callee->next, (uint32_t)((char *)row - (char *)rip_rows),
@@ -44,42 +50,25 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 	return true;
 }
 
-/* A walk over code that was never unwound before fills pages all over the cache. Asking the kernel for a chunk of them
- * at once takes a fraction of the time of as many page faults. */
-static void provide(const struct rip_row *row)
-{
-	enum { SIZE = RIP_ROW_CHUNK << RIP_ROW_LINE_BITS }; /* lines */
-	static uint8_t provided[RIP_ROWS / SIZE];
-	size_t chunk = (size_t)(row - rip_rows) / SIZE;
-
-	if (__atomic_load_n(&provided[chunk], __ATOMIC_RELAXED))
-		return;
-	__atomic_store_n(&provided[chunk], 1, __ATOMIC_RELAXED);
-	rip_port_populate(&rip_rows[chunk * SIZE], SIZE * sizeof rip_rows[0]);
-}
-
-/* The line that has the key already, or an empty one; else each in turn. Racing writers may leave a key in two lines:
- * then the first counts, as for rip_row_find. */
+/* The line that has the key already, an empty one, or one of the set, each in turn. Racing writers may leave a key
+ * in two lines: then the one that is found first counts. */
 static struct rip_row *choose(uint64_t key)
 {
 	static uint32_t turn;
-	struct rip_row *set = &rip_rows[rip_row_place(key)], *empty = NULL;
+	struct rip_row *row = rip_row_find(key, NULL);
 
-	for (struct rip_row *row = set; row < set + RIP_ROW_WAYS; row++) {
-		if (row->key == key)
-			return row;
-		if (row->key == 0 && !empty)
-			empty = row;
-	}
-	return empty ? empty : &set[__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % RIP_ROW_WAYS];
+	if (!row)
+		row = find_in_set(rip_row_place(key), 0);
+	if (!row)
+		row = find_in_set(rip_row_place(key) ^ RIP_ROW_PAGE, 0);
+	if (!row)
+		row = &rip_rows[rip_row_place(key) + __atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % RIP_ROW_WAYS];
+	return row;
 }
 
 void rip_row_put(const struct rip_row *row)
 {
-	struct rip_row *line = choose(row->key);
-
-	provide(line);
-	store_row(line, row);
+	store_row(choose(row->key), row);
 }
 
 void rip_row_forget_all(void)

@@ -90,21 +90,22 @@ enum { RIP_ROWS_BITS = 13, RIP_ROWS = 1 << RIP_ROWS_BITS };
 
 extern struct rip_row rip_rows[RIP_ROWS];
 
-/* Any of RIP_ROW_WAYS lines may have a key. A page of the cache, 64 lines, serves 2 KiB of code at a time, and code that
- * stands together uses pages that stand together, RIP_ROW_CHUNK of them: so a first walk touches little memory that
- * the kernel has yet to provide. */
-enum { RIP_ROW_WAYS = 8, RIP_ROW_LINE_BITS = 6, RIP_ROW_PAGES = RIP_ROWS >> RIP_ROW_LINE_BITS, RIP_ROW_CHUNK = 4 };
+/* A key has a set of RIP_ROW_WAYS lines, and when that is full another one in the neighbouring page. A page of the
+ * cache, 64 lines, serves 1 KiB of code, and its neighbour the next 1 KiB: so a first walk touches little memory that
+ * the kernel has yet to provide, which would cost it more than the rows themselves. */
+enum { RIP_ROW_WAYS = 8, RIP_ROW_PAGE = 64 };
 
-/* The first of a key's lines, an index; the others follow. */
+/* The first line of the set, an index; the others follow. The other set is at this ^ RIP_ROW_PAGE. */
 static inline uint32_t rip_row_place(uint64_t key)
 {
-	uint64_t region = key >> 11;
-	/* Functions of one kind follow each other at even distances: no multiplicative hash here. */
-	uint32_t lines = (uint32_t)(key >> 4 ^ key >> 8) % (64 / RIP_ROW_WAYS) * RIP_ROW_WAYS;
-	uint32_t far = (uint32_t)(region / RIP_ROW_PAGES * 0x9e3779b97f4a7c15u >> 40);
-	uint32_t page = ((uint32_t)region ^ far * RIP_ROW_CHUNK) % RIP_ROW_PAGES;
+	const uint32_t pages = RIP_ROWS / RIP_ROW_PAGE;
+	uint64_t region = key >> 10;
+	/* Functions of one kind follow each other at even distances: no multiplicative hash of them. */
+	uint32_t set = (uint32_t)(key >> 4 ^ key >> 8) % (RIP_ROW_PAGE / RIP_ROW_WAYS);
+	uint32_t far = (uint32_t)(region / pages * 0x9e3779b97f4a7c15u >> 40);
+	uint32_t page = ((uint32_t)region ^ far * 2) % pages;
 
-	return page << RIP_ROW_LINE_BITS | lines;
+	return page * RIP_ROW_PAGE + set * RIP_ROW_WAYS;
 }
 
 /* Copies a line, if it has the key before and after. */

@@ -6,9 +6,10 @@ rip_status rip_cursor_lsda(const struct rip_cursor *cursor, struct rip_lsda *lsd
 {
 	const struct rip_row *frame = &cursor->frame;
 	struct rip_pointer_bases bases = { .function = frame->function };
-	struct rip_known_module module;
+	struct rip_known_module module = cursor->memo.module;
 
-	if (rip_module_find(frame->function, &module) != RIP_OK)
+	if ((frame->function - module.begin >= module.end - module.begin) &&
+	    rip_module_find(frame->function, &module) != RIP_OK)
 		module = (struct rip_known_module){ .begin = 0, .end = 0 };
 	struct rip_bytes bytes = rip_module_bytes(&module, frame->lsda);
 	return rip_lsda_read(&bytes, frame->function, &bases, lsda_ret);

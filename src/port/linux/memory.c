@@ -69,13 +69,3 @@ rip_status rip_port_close(uint8_t *map, size_t size)
 	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_NONE, 0);
 	return result == 0 ? RIP_OK : RIP_E_NOMEM;
 }
-
-/* Linux 5.14; older kernels refuse it. */
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-void rip_port_populate(void *map, size_t size)
-{
-	rip_syscall4(SYS_madvise, (long)map, (long)size, MADV_POPULATE_WRITE, 0);
-}
