@@ -49,6 +49,29 @@ void raise_foreign(int cleanup_says)
 		_Unwind_DeleteException(exception);
 }
 
+/* Calls with arguments pushed, and a cleanup that wants its stack pointer as it was without them: written by hand, as
+ * GCC addresses such frames by rbp. rbx keeps what rsp has to be. The frame's tables: DW_CFA_GNU_args_size (0x2e) and
+ * an LSDA of one call site. */
+#define CALL_PUSHED(name, size, args_size) \
+	__asm__(".text\n.globl " #name "\n.type " #name ", @function\n" #name ":\n.cfi_startproc\n" \
+		".cfi_personality 0x9b, c_personality\n.cfi_lsda 0x1b, .Llsda_" #name "\n" \
+		"pushq %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_offset rbx, -16\nmovq %rsp, %rbx\n" \
+		"movq %rdi, %rax\nmovq %rsi, %rdi\nsubq $" #size ", %rsp\n.cfi_adjust_cfa_offset " #size "\n" \
+		".cfi_escape 0x2e, " args_size "\n.Lcall_" #name ": call *%rax\n.Lend_" #name ":\n" \
+		"addq $" #size ", %rsp\n.cfi_adjust_cfa_offset -" #size "\n.cfi_escape 0x2e, 0\npopq %rbx\n" \
+		".cfi_remember_state\n.cfi_adjust_cfa_offset -8\nret\n.cfi_restore_state\n" \
+		".Lpad_" #name ": cmpq %rsp, %rbx\njne 1f\naddl $1, c_cleanups(%rip)\n1: movq %rbx, %rsp\n" \
+		"movq %rax, %rdi\ncall _Unwind_Resume@plt\n.cfi_endproc\n.size " #name ", . - " #name "\n" \
+		".section .gcc_except_table, \"a\", @progbits\n.Llsda_" #name ": .byte 0xff, 0xff, 1\n" \
+		".uleb128 2f - 1f\n1: .uleb128 .Lcall_" #name " - " #name ", .Lend_" #name " - .Lcall_" #name \
+		", .Lpad_" #name " - " #name ", 0\n2:\n.text\n")
+
+_Unwind_Reason_Code __gcc_personality_v0(int, _Unwind_Action, _Unwind_Exception_Class, struct _Unwind_Exception *,
+					 struct _Unwind_Context *);
+__attribute__((visibility("hidden"), used)) void *c_personality = (void *)__gcc_personality_v0;
+CALL_PUSHED(call_pushed_few, 32, "32");
+CALL_PUSHED(call_pushed_many, 4096, "0x80, 0x20");
+
 void sort_with(int (*compare)(const void *, const void *))
 {
 	__attribute__((cleanup(count))) int number = 1;
