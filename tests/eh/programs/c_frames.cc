@@ -111,6 +111,7 @@ void c_frames()
 {
 	through();
 	pushed();
+	catch_in_c();
 	once();
 	foreign();
 }
