@@ -66,16 +66,24 @@ test: setup
 PLAIN_TEST_PROG := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/cfi/% $(BUILD)/tests/lsda/%,$(TEST_PROG))
 FUZZ_SECONDS ?= 20
 
-.PHONY: test-all test-valgrind
+# Scripts of this tier alone: other compilers, whole programs. They lie in tests/AREA/all/.
+TEST_ALL_SH := $(wildcard tests/*/all/*.sh)
+
+.PHONY: test-all test-valgrind test-others
 test-all: setup-all
 	@echo '--- with address and undefined-behaviour sanitizers'
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address,undefined test-only
 	@echo '--- compiled by clang'
 	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CXX=clang++ BUILD=build/clang test-only
+	@echo '--- other compilers, whole programs'
+	@$(MAKE) --no-print-directory -j$(JOBS) test-others
 	@echo '--- fuzzers, $(FUZZ_SECONDS) seconds each'
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
 	@echo '--- under valgrind'
 	@$(MAKE) --no-print-directory -j$(JOBS) test-valgrind
+test-others: all $(BUILD)/tests/eh/in_use.so
+	@scripts/fetch-libcxx || echo 'the tests with libc++ are left out'
+	@$(TEST_ENV) TEST_LIMIT=600 prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_ALL_SH)
 test-valgrind: $(PLAIN_TEST_PROG)
 	@prove -j$(JOBS) --exec 'valgrind -q --error-exitcode=9 --leak-check=full' $(PLAIN_TEST_PROG)
 

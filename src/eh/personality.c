@@ -48,8 +48,8 @@ enum { REMEMBERED = 16 };
  * what the other has found out. */
 static uintptr_t remembered[REMEMBERED];
 
-/* libc's own personality only goes on to __gcc_personality_v0 of the libgcc_s.so.1 that libc has opened: it is not to
- * be called with a context of ours. */
+/* libc's own personality only goes on to __gcc_personality_v0, for which it opens libgcc_s.so.1: not in the middle of
+ * a throw, if it can be helped. */
 static bool find_out(uint64_t personality)
 {
 	return rip_port_exports(personality, "__gxx_personality_v0") ||

@@ -53,3 +53,13 @@ locks() {
 	RUN_LIMIT=10 same "$1: a throw under the loader's lock" "$work/opens" "$work/waiting.so"
 	says "$1: it is caught" '^caught 2'
 }
+# A library that holds a libgcc of its own: its pads go on there, with exceptions of the drop-in, and the other way.
+own_libgcc() {
+	$1 $cxx_flags -O1 -fPIC -shared -fnon-call-exceptions "$programs/own_libgcc_library.cc" -o "$work/libown.so" \
+		-static-libgcc $cxx_libraries
+	is "$1: it has its own" "$(nm -D --undefined-only "$work/libown.so" | grep -c _Unwind_Resume)" 0
+	build "$work/own" "$1" $cxx_flags -O1 -fnon-call-exceptions "$programs/own_libgcc_main.cc" -L"$work" -lown \
+		-Wl,-rpath,"$work"
+	same "$1: beside a libgcc that a library holds" "$work/own"
+	says "$1: thrown from a signal handler" '^fault: 11'
+}

@@ -15,6 +15,7 @@ deaths clang++
 borders g++
 borders clang++
 faults g++
+own_libgcc g++
 locks g++
 locks clang++
 finish

@@ -3,7 +3,6 @@
  * have to run while another one that holds the lock waits for it. */
 #include "port/port.h"
 
-#include <elf.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -50,7 +49,8 @@ static bool exports(const struct tables *tables, uint64_t base, uint64_t address
 
 	for (; at >= first && at != 0; at++) {
 		const ElfW(Sym) *symbol = &tables->symbols[at];
-		if ((chains[at - first] | 1) == (wanted | 1) && symbol->st_shndx != SHN_UNDEF &&
+		/* Undefined ones with a value are the program's own entry to a function elsewhere. */
+		if ((chains[at - first] | 1) == (wanted | 1) && symbol->st_value != 0 &&
 		    base + symbol->st_value == address && strcmp(tables->names + symbol->st_name, name) == 0)
 			return true;
 		if (chains[at - first] & 1)

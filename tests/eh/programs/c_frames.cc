@@ -44,6 +44,18 @@ void through()
 	}
 }
 
+void pushed()
+{
+	for (auto call : { call_pushed_few, call_pushed_many }) {
+		int before = c_cleanups, number = 8;
+		try {
+			call(thrower, &number);
+		} catch (int n) {
+			std::printf("pushed: %d, cleanups %d\n", n, c_cleanups - before);
+		}
+	}
+}
+
 // libc's frame has a cleanup and a personality of its own.
 void once()
 {
@@ -98,6 +110,8 @@ void foreign()
 void c_frames()
 {
 	through();
+	pushed();
+	catch_in_c();
 	once();
 	foreign();
 }

@@ -23,6 +23,9 @@ void specifications();
 extern "C" {
 // In c_frames.c, which C compiles with -fexceptions.
 void call_with_cleanup(void (*function)(void *), void *argument, int depth);
+void call_pushed_few(void (*function)(void *), void *argument);
+void call_pushed_many(void (*function)(void *), void *argument);
+void catch_in_c(void);
 extern int c_cleanups;
 void raise_foreign(int cleanup_says);
 void sort_with(int (*compare)(const void *, const void *));

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
-#include <execinfo.h>
 #include <unwind.h>
 
 typedef int (*middle_function)(int *, void (*)());
