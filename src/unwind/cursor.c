@@ -43,13 +43,15 @@ enum { STACK_CHANGES = 256 };
 
 /* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
  * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
- * its caller's stack is, or a signal's, may lead to another stack. */
+ * its caller's stack is, or a signal's, may lead to another stack; and an instruction that jumps out of a frame that is
+ * gone (longjmp's last) may be its own caller's. */
 static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 {
 	if (sp > cursor->reg[RIP_REG_RSP])
 		return true;
 	bool may_change = cursor->signal_frame ||
-			  (cursor->kind == RIP_CURSOR_FULL && cursor->row.cfa_is_expr);
+			  (cursor->kind == RIP_CURSOR_FULL &&
+			   (cursor->row.cfa_is_expr || (cursor->exact && sp == cursor->reg[RIP_REG_RSP])));
 	return may_change && cursor->stack_changes++ < STACK_CHANGES;
 }
 

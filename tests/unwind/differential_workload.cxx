@@ -25,6 +25,7 @@
 #include "duktape.h"
 #endif
 
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
 #define NOINLINE __attribute__((noinline, noclone))
 
 static volatile double real_sink;
@@ -103,7 +104,7 @@ NOINLINE static void expressions(int round)
 
 static jmp_buf back;
 
-__attribute__((noinline, noclone, optimize("no-optimize-sibling-calls"))) static void jumps(int round)
+NOINLINE static void jumps(int round)
 {
 	if (round > 0)
 		jumps(round - 1);
