@@ -259,7 +259,9 @@ rip_arch_capture:
 	.p2align 4
 rip_arch_resume:
 	.cfi_startproc
-	/* All along, the frame that goes on is the one that the registers in memory describe. */
+	/* All along, the frame that goes on is the one that the registers in memory describe; as with a signal frame,
+	 * its pc is the next instruction and not behind a call. */
+	.cfi_signal_frame
 	.cfi_def_cfa %rdi, 0
 	.cfi_offset %rip, RIP_CONTEXT_RIP
 	.cfi_offset %rsp, RIP_CONTEXT_RSP
@@ -289,7 +291,7 @@ rip_arch_resume:
 	.cfi_same_value %r13
 	.cfi_same_value %r14
 	.cfi_same_value %r15
-	.cfi_restore %rsp
+	.cfi_val_offset %rsp, 0
 	jmp	*%rcx
 	.cfi_endproc
 	.size	rip_arch_resume, . - rip_arch_resume
