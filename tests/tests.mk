@@ -77,6 +77,8 @@ test-all: setup-all
 	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CXX=clang++ BUILD=build/clang test-only
 	@echo '--- other compilers, whole programs'
 	@$(MAKE) --no-print-directory -j$(JOBS) test-others
+	@echo '--- the unwinder beside a shadow stack, at 1,000,000 instructions'
+	@$(TEST_ENV) DIFFERENTIAL_INSTRUCTIONS=1000000 TEST_LIMIT=600 scripts/run-test tests/unwind/differential.sh
 	@echo '--- fuzzers, $(FUZZ_SECONDS) seconds each'
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
 	@echo '--- under valgrind'

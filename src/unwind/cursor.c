@@ -41,14 +41,17 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
  * stacks. A walk in circles ends after as many rounds. */
 enum { STACK_CHANGES = 256 };
 
-/* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. Only a
- * frame that says by an expression where its caller's stack is, or a signal's, may lead to another stack. */
-static bool cfa_may_follow(struct rip_cursor *cursor)
+/* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
+ * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
+ * its caller's stack is, or a signal's, may lead to another stack; and an instruction that jumps out of a frame that is
+ * gone (longjmp's last) may be its own caller's. */
+static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 {
-	if (cursor->cfa > cursor->reg[RIP_REG_RSP])
+	if (sp > cursor->reg[RIP_REG_RSP])
 		return true;
 	bool may_change = cursor->signal_frame ||
-			  (cursor->kind == RIP_CURSOR_FULL && cursor->row.cfa_is_expr);
+			  (cursor->kind == RIP_CURSOR_FULL &&
+			   (cursor->row.cfa_is_expr || (cursor->exact && sp == cursor->reg[RIP_REG_RSP])));
 	return may_change && cursor->stack_changes++ < STACK_CHANGES;
 }
 
@@ -96,7 +99,7 @@ static rip_status step_simple(struct rip_cursor *cursor)
 
 	if (rip_row_flags(frame) & RIP_ROW_END)
 		return RIP_E_END;
-	if (!cfa_may_follow(cursor))
+	if (!may_move_to(cursor, cursor->cfa))
 		return RIP_E_CFA;
 	if (!rip_memory_holds(&cursor->memory, cursor->cfa - 8 * rip_row_words(frame),
 			      8 * rip_row_words(frame))) {
@@ -168,18 +171,18 @@ static rip_status step_full(struct rip_cursor *cursor)
 
 	if (cursor->row.rules[RIP_CFI_RA].kind == RIP_RULE_UNDEFINED)
 		return RIP_E_END;
-	if (!cfa_may_follow(cursor))
-		return RIP_E_CFA;
 	next[RIP_REG_RSP] = cursor->cfa;
 	for (unsigned column = 0; column < RIP_REGS; column++) {
 		if (column == RIP_REG_RSP && cursor->row.rules[column].kind == RIP_RULE_SAME)
-			continue;
+			continue; /* then it is the CFA */
 		rip_status status = restore(cursor, column, &next[column]);
 		if (status != RIP_OK)
 			return status;
 	}
 	if (next[RIP_REG_RIP] == 0)
 		return RIP_E_END;
+	if (!may_move_to(cursor, next[RIP_REG_RSP]))
+		return RIP_E_CFA;
 	rip_copy(cursor->reg, next, sizeof next);
 	cursor->exact = cursor->signal_frame;
 	return RIP_OK;

@@ -226,6 +226,13 @@ static bool stack_operation(struct machine *m, uint8_t op)
 	}
 }
 
+static bool arithmetic(struct machine *m, uint8_t op)
+{
+	if ((op < OP_abs || op > OP_xor) && (op < OP_eq || op > OP_ne))
+		return false;
+	return unary(m, op) || binary(m, op);
+}
+
 static void execute(struct machine *m, uint8_t op)
 {
 	switch (op) {
@@ -236,8 +243,7 @@ static void execute(struct machine *m, uint8_t op)
 	case OP_GNU_encoded_addr: encoded_address(m); return;
 	case OP_nop: return;
 	}
-	if (!constant(m, op) && !from_register(m, op) && !stack_operation(m, op) &&
-	    !unary(m, op) && !binary(m, op))
+	if (!constant(m, op) && !from_register(m, op) && !stack_operation(m, op) && !arithmetic(m, op))
 		fail(m, RIP_E_EXPR_OP);
 }
 
@@ -252,7 +258,8 @@ rip_status rip_expr_eval(const struct rip_bytes *expr, const struct rip_expr_inp
 		if (count == OPERATION_LIMIT)
 			return RIP_E_EXPR_LOOP;
 		execute(&m, rip_read_u8(&m.reader));
-		fail(&m, m.reader.status);
+		if (m.reader.status != RIP_OK) /* the cause of any other */
+			m.status = m.reader.status;
 	}
 	uint64_t value = pop(&m);
 	if (m.status == RIP_OK)

@@ -259,6 +259,18 @@ rip_arch_capture:
 	.p2align 4
 rip_arch_resume:
 	.cfi_startproc
+	/* All along, the frame that goes on is the one that the registers in memory describe; as with a signal frame,
+	 * its pc is the next instruction and not behind a call. */
+	.cfi_signal_frame
+	.cfi_def_cfa %rdi, 0
+	.cfi_offset %rip, RIP_CONTEXT_RIP
+	.cfi_offset %rsp, RIP_CONTEXT_RSP
+	.cfi_offset %rbx, RIP_CONTEXT_RBX
+	.cfi_offset %rbp, RIP_CONTEXT_RBP
+	.cfi_offset %r12, RIP_CONTEXT_R12
+	.cfi_offset %r13, RIP_CONTEXT_R13
+	.cfi_offset %r14, RIP_CONTEXT_R14
+	.cfi_offset %r15, RIP_CONTEXT_R15
 	endbr64
 	movq	RIP_CONTEXT_RIP(%rdi), %rcx
 	movq	RIP_CONTEXT_RAX(%rdi), %rax
@@ -270,9 +282,16 @@ rip_arch_resume:
 	movq	RIP_CONTEXT_R14(%rdi), %r14
 	movq	RIP_CONTEXT_R15(%rdi), %r15
 	movq	RIP_CONTEXT_RSP(%rdi), %rsp
-	/* The frame that goes on is the one that rsp and rcx describe. */
+	/* What lies below rsp may be overwritten from here on, by a signal handler. */
 	.cfi_def_cfa %rsp, 0
 	.cfi_register %rip, %rcx
+	.cfi_same_value %rbx
+	.cfi_same_value %rbp
+	.cfi_same_value %r12
+	.cfi_same_value %r13
+	.cfi_same_value %r14
+	.cfi_same_value %r15
+	.cfi_val_offset %rsp, 0
 	jmp	*%rcx
 	.cfi_endproc
 	.size	rip_arch_resume, . - rip_arch_resume
