@@ -148,6 +148,7 @@ install: all
 	$(INSTALL) -m 755 $(TOOL) '$(DEST)/bin'
 	$(INSTALL) -m 644 $(filter %.a,$(LIBS)) '$(DEST)/lib'
 	$(INSTALL) -m 755 $(filter %.so,$(LIBS)) '$(DEST)/lib'
+	$(INSTALL) -m 755 $(BUILD)/lib/ripcord/libgcc_s.so.1 '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'
 	$(INSTALL) -m 644 $(HEADERS) '$(DEST)/include/ripcord'

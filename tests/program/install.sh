@@ -5,6 +5,7 @@ ok "install" make --no-print-directory install BUILD="$BUILD" SAN="$SAN" CC="$CC
 	DESTDIR="$dest" PREFIX="$prefix"
 root=$dest$prefix
 for file in bin/ripcord lib/libripcord.a lib/libripcord.so lib/libripcord-symbolize.a lib/libripcord-symbolize.so \
+	lib/libripcord-unwind.so lib/ripcord/libgcc_s.so.1 include/ripcord/unwind.h lib/pkgconfig/ripcord-unwind.pc \
 	lib/ripcord/guest_start.o lib/ripcord/libripcord-guest.a lib/ripcord/include/sys/cdefs.h \
 	include/ripcord/ripcord.h include/ripcord/status.h include/ripcord/symbolize.h include/ripcord/cleanup.h \
 	lib/pkgconfig/ripcord.pc lib/pkgconfig/ripcord-symbolize.pc \
@@ -26,6 +27,17 @@ EOF
 ok "cc" "$root/bin/ripcord" cc -O2 g.c -o g
 is "run" "$(status "$root/bin/ripcord" run ./g)" 139
 is "its cleanup" "$(cat out)" 7
+cat >trace.c <<'EOF'
+#include <ripcord/unwind.h>
+int main(void)
+{
+	void *pcs[8];
+	return rip_backtrace(pcs, 8) < 2;
+}
+EOF
+ok "a program with the unwinder alone" gcc -I"$root/include" trace.c -o trace -L"$root/lib" -lripcord-unwind \
+	-Wl,-rpath,"$root/lib"
+ok "its backtrace" ./trace
 cat >host.c <<'EOF'
 #include <ripcord/ripcord.h>
 static intptr_t f(void *a) { return rip_exit((intptr_t)a), 0; }
