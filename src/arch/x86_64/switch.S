@@ -291,7 +291,8 @@ rip_arch_resume:
 	.cfi_same_value %r13
 	.cfi_same_value %r14
 	.cfi_same_value %r15
-	.cfi_val_offset %rsp, 0
+	/* val_offset of rsp, 0: LLVM 14 does not know the directive. */
+	.cfi_escape 0x14, 7, 0
 	jmp	*%rcx
 	.cfi_endproc
 	.size	rip_arch_resume, . - rip_arch_resume
