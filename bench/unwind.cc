@@ -16,7 +16,7 @@
 
 enum { FRAMES = 100, ROUNDS = 9 };
 
-static volatile int sink;
+static thread_local volatile int sink; /* shared, it would be what the threads wait for */
 
 struct Guard {
 	~Guard() { sink = sink + 1; }

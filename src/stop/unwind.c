@@ -105,6 +105,7 @@ static rip_status run_pad(struct unwind *u)
 		u->result.cleanups_run++;
 		tell(u, RIP_FRAME_CLEANED);
 		rip_cursor_set(&u->cursor, &stop->at);
+		rip_cursor_skip_plain(&u->cursor); /* the pad's own frame, mostly */
 	} else {
 		u->result.cleanups_failed++;
 		tell(u, RIP_FRAME_FAILED);

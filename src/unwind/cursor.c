@@ -17,7 +17,6 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context)
 {
 	cursor->exact = false;
-	cursor->callee = NULL;
 	cursor->reg[RIP_REG_RBX] = context->reg[RIP_REG_RBX];
 	cursor->reg[RIP_REG_RBP] = context->reg[RIP_REG_RBP];
 	cursor->reg[RIP_REG_RSP] = context->reg[RIP_REG_RSP];
@@ -34,6 +33,7 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 	cursor->known_owner = RIP_OWNER_NONE;
 	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;
+	cursor->callee = NULL;
 	rip_cursor_set(cursor, context);
 }
 

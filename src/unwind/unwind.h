@@ -107,7 +107,8 @@ struct rip_cursor {
 void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *context, bool exact,
 		     const struct rip_memory *memory);
 
-/* The same from a return address, on memory that is set already: callee-saved registers, rsp and rip only. */
+/* Moves a cursor to a return address on the same stack: callee-saved registers, rsp and rip only. The cache line of the
+ * frame loaded last will remember the new one as its next. */
 void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context);
 
 /* The same on this thread's own stack, from a context that rip_arch_capture or an entry of eh/ has filled. */
