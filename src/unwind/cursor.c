@@ -179,7 +179,7 @@ static rip_status step_full(struct rip_cursor *cursor)
 		if (status != RIP_OK)
 			return status;
 	}
-	if (next[RIP_REG_RIP] == 0)
+	if (next[RIP_REG_RIP] == 0 && !cursor->signal_frame) /* a signal may interrupt a call of NULL */
 		return RIP_E_END;
 	if (!may_move_to(cursor, next[RIP_REG_RSP]))
 		return RIP_E_CFA;
