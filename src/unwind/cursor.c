@@ -38,8 +38,9 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 }
 
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
- * stacks. A walk in circles ends after as many rounds. */
-enum { STACK_CHANGES = 256 };
+ * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed place below
+ * the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that kind. */
+enum { STACK_CHANGES = 256, ODD_RETURNS = 1 << 16 };
 
 /* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
  * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
@@ -182,6 +183,8 @@ static rip_status step_full(struct rip_cursor *cursor)
 	if (next[RIP_REG_RIP] == 0 && !cursor->signal_frame) /* a signal may interrupt a call of NULL */
 		return RIP_E_END;
 	if (!may_move_to(cursor, next[RIP_REG_RSP]))
+		return RIP_E_CFA;
+	if (cursor->row.rules[RIP_CFI_RA].kind != RIP_RULE_OFFSET && cursor->odd_returns++ == ODD_RETURNS)
 		return RIP_E_CFA;
 	rip_copy(cursor->reg, next, sizeof next);
 	cursor->exact = cursor->signal_frame;

@@ -101,6 +101,7 @@ struct rip_cursor {
 	struct rip_row *callee; /* the cache line of the frame loaded last, if it was there */
 	uint32_t known_owner;   /* the last owner that was found valid on this walk */
 	uint32_t stack_changes; /* how often the walk has gone to another stack */
+	uint32_t odd_returns;   /* how many frames kept their return address elsewhere than others do */
 };
 
 /* Sets the cursor to where `context` stands. */
