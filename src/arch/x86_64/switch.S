@@ -291,7 +291,7 @@ rip_arch_resume:
 	.cfi_same_value %r13
 	.cfi_same_value %r14
 	.cfi_same_value %r15
-	.cfi_val_offset %rsp, 0
+	.cfi_same_value %rsp
 	jmp	*%rcx
 	.cfi_endproc
 	.size	rip_arch_resume, . - rip_arch_resume
