@@ -34,6 +34,9 @@ void rip_memory_keep(const struct rip_memory *memory);
 /* Copies memory if it can be read; else false. */
 bool rip_memory_read(struct rip_memory *memory, uint64_t address, void *to, size_t size);
 
+/* A word on a stack: with a damaged frame pointer at any address. */
+typedef uint64_t rip_stack_word __attribute__((aligned(1), may_alias));
+
 /* True if the window holds all of [address, address + size). */
 static inline bool rip_memory_holds(const struct rip_memory *memory, uint64_t address, uint64_t size)
 {

@@ -3,6 +3,7 @@
  * (by its whole row, as a packed row, from the cache), with one result; and every walk ends.
  *
  * Input: 17 words of registers (rsp and rbp are taken as offsets into the stack), 32 words of stack, the section. */
+#include <stdio.h>
 #include <string.h>
 
 #include "unwind/registry.h"
@@ -51,17 +52,25 @@ static bool same_registers(const struct rip_cursor *a, const struct rip_cursor *
 static void check_ways(const struct rip_cursor *loaded)
 {
 	struct rip_cursor packed = *loaded, whole = *loaded, cached = *loaded;
+	struct rip_known_module module;
+	struct rip_fde fde;
+	uint64_t pc = rip_cursor_lookup_pc(loaded);
 
 	if (loaded->kind != RIP_CURSOR_SIMPLE)
 		return;
+	check(rip_unwind_find(pc, &module, &fde) == RIP_OK && rip_cfi_row_at(&fde, pc, &whole.row) == RIP_OK);
 	whole.kind = RIP_CURSOR_FULL;
 	cached.callee = NULL;
 	cached.known_owner = RIP_OWNER_NONE;
 	check(rip_cursor_load(&cached) == RIP_OK && cached.kind == RIP_CURSOR_SIMPLE && cached.cfa == loaded->cfa);
 	check(cached.frame.function == loaded->frame.function && cached.frame.lsda == loaded->frame.lsda &&
 	      cached.frame.personality == loaded->frame.personality && cached.frame.hot == loaded->frame.hot);
-	rip_status status = rip_cursor_step(&packed);
-	check(rip_cursor_step(&whole) == status && rip_cursor_step(&cached) == status);
+	rip_status status = rip_cursor_step(&packed), by_whole = rip_cursor_step(&whole),
+		   by_cache = rip_cursor_step(&cached);
+	if (status != by_whole || status != by_cache)
+		fprintf(stderr, "packed: %s, whole: %s, cached: %s\n", rip_status_name(status),
+			rip_status_name(by_whole), rip_status_name(by_cache));
+	check(status == by_whole && status == by_cache);
 	check(status != RIP_OK || (same_registers(&packed, &whole) && same_registers(&packed, &cached)));
 	/* A step that fails leaves the cursor where it was. */
 	check(status == RIP_OK || (same_registers(&packed, loaded) && same_registers(&whole, loaded)));
@@ -89,6 +98,9 @@ static void check_walk(const struct rip_context *context, bool exact)
 	uint32_t count = rip_walk(context, &memory, pcs, sizeof pcs / sizeof pcs[0]), again;
 	memory = stack_memory();
 	again = rip_walk(context, &memory, pcs, sizeof pcs / sizeof pcs[0]);
+	if (count != again || (int)count > steps)
+		fprintf(stderr, "walks of %u, %u and %d frames, which ends: %s\n", count, again, steps,
+			rip_status_name(status));
 	check(count == again && (int)count <= steps);
 }
 
@@ -114,6 +126,21 @@ static void try_fde(const struct rip_fde *fde, const struct rip_context *from)
 	}
 }
 
+/* A registered section's end is where a record of length 0 is: it must lie inside. */
+static bool ends_inside(size_t size)
+{
+	uint64_t offset = 0;
+	uint32_t length = 1;
+
+	while (length != 0 && offset <= size) {
+		memcpy(&length, section + offset, sizeof length);
+		if (length > SECTION_MAX)
+			return false;
+		offset += sizeof length + length;
+	}
+	return length == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rip_context context = { 0 };
@@ -128,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(stack, data + REGISTERS_SIZE, STACK_SIZE);
 	memset(section, 0, sizeof section);
 	memcpy(section, data + HEAD, size - HEAD);
-	if (rip_registry_add(&registered) != RIP_OK)
+	if (!ends_inside(size - HEAD) || rip_registry_add(&registered) != RIP_OK)
 		return 0;
 	struct rip_cfi_section as_section = { { section, size - HEAD, (uintptr_t)section }, { 0, 0, 0 }, false };
 	for (int i = 0; i < 8 && rip_fde_next(&as_section, &offset, &fde) == RIP_OK; i++)
