@@ -11,9 +11,12 @@ void rip_eh_init(struct _Unwind_Context *context, const struct rip_context *from
 	context->at_end = false;
 }
 
+/* An exact pc of 0 is a call of NULL that a signal has interrupted. */
 bool rip_eh_load(struct _Unwind_Context *context)
 {
-	if (context->at_end || context->cursor.reg[RIP_REG_RIP] == 0 ||
+	const struct rip_cursor *cursor = &context->cursor;
+
+	if (context->at_end || (cursor->reg[RIP_REG_RIP] == 0 && !cursor->exact) ||
 	    rip_cursor_load(&context->cursor) != RIP_OK)
 		context->at_end = true;
 	return !context->at_end;

@@ -11,6 +11,7 @@ void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *contex
 	cursor->known_owner = RIP_OWNER_NONE;
 	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;
+	cursor->odd_returns = 0;
 	rip_copy(cursor->reg, context->reg, sizeof cursor->reg);
 }
 
@@ -34,12 +35,14 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;
 	cursor->callee = NULL;
+	cursor->odd_returns = 0;
 	rip_cursor_set(cursor, context);
 }
 
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
- * stacks. A walk in circles ends after as many rounds. */
-enum { STACK_CHANGES = 256 };
+ * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed place below
+ * the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that kind. */
+enum { STACK_CHANGES = 256, ODD_RETURNS = 1 << 16 };
 
 /* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
  * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
@@ -47,11 +50,13 @@ enum { STACK_CHANGES = 256 };
  * gone (longjmp's last) may be its own caller's. */
 static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 {
+	const struct rip_cfi_row *row = &cursor->row;
+
 	if (sp > cursor->reg[RIP_REG_RSP])
 		return true;
-	bool may_change = cursor->signal_frame ||
-			  (cursor->kind == RIP_CURSOR_FULL &&
-			   (cursor->row.cfa_is_expr || (cursor->exact && sp == cursor->reg[RIP_REG_RSP])));
+	bool jumps_out = cursor->kind == RIP_CURSOR_FULL && cursor->exact && sp == cursor->reg[RIP_REG_RSP] &&
+			 row->rules[RIP_CFI_RA].kind == RIP_RULE_REGISTER;
+	bool may_change = cursor->signal_frame || (cursor->kind == RIP_CURSOR_FULL && row->cfa_is_expr) || jumps_out;
 	return may_change && cursor->stack_changes++ < STACK_CHANGES;
 }
 
@@ -73,13 +78,13 @@ static unsigned depth_of(const struct rip_row *frame)
 	return depth;
 }
 
-static inline void restore_one(struct rip_cursor *cursor, const uint64_t *cfa, unsigned reg, uint8_t save)
+static inline void restore_one(struct rip_cursor *cursor, const rip_stack_word *cfa, unsigned reg, uint8_t save)
 {
 	if (save)
 		cursor->reg[reg] = cfa[-(int)save];
 }
 
-static inline void restore_saved(struct rip_cursor *cursor, const uint64_t *cfa)
+static inline void restore_saved(struct rip_cursor *cursor, const rip_stack_word *cfa)
 {
 	const uint8_t *save = cursor->frame.save;
 
@@ -95,7 +100,7 @@ static rip_status step_simple(struct rip_cursor *cursor)
 {
 	uint64_t copy[UINT8_MAX];
 	const struct rip_row *frame = &cursor->frame;
-	const uint64_t *cfa = (const uint64_t *)(uintptr_t)cursor->cfa;
+	const rip_stack_word *cfa = (const rip_stack_word *)(uintptr_t)cursor->cfa;
 
 	if (rip_row_flags(frame) & RIP_ROW_END)
 		return RIP_E_END;
@@ -165,23 +170,35 @@ static rip_status restore(struct rip_cursor *cursor, unsigned column, uint64_t *
 	return rip_memory_read(&cursor->memory, address, value, sizeof *value) ? RIP_OK : RIP_E_MEMORY;
 }
 
+/* The caller's rsp, and whether the walk may go there. */
+static rip_status restore_sp(struct rip_cursor *cursor, uint64_t *sp)
+{
+	enum rip_rule_kind kind = cursor->row.rules[RIP_REG_RSP].kind;
+	rip_status status = RIP_OK;
+
+	*sp = cursor->cfa;
+	if (kind != RIP_RULE_SAME && kind != RIP_RULE_UNDEFINED)
+		status = restore(cursor, RIP_REG_RSP, sp);
+	if (status == RIP_OK && !may_move_to(cursor, *sp))
+		status = RIP_E_CFA;
+	return status;
+}
+
 static rip_status step_full(struct rip_cursor *cursor)
 {
 	uint64_t next[RIP_REGS];
 
 	if (cursor->row.rules[RIP_CFI_RA].kind == RIP_RULE_UNDEFINED)
 		return RIP_E_END;
-	next[RIP_REG_RSP] = cursor->cfa;
-	for (unsigned column = 0; column < RIP_REGS; column++) {
-		if (column == RIP_REG_RSP && cursor->row.rules[column].kind == RIP_RULE_SAME)
-			continue; /* then it is the CFA */
-		rip_status status = restore(cursor, column, &next[column]);
-		if (status != RIP_OK)
-			return status;
-	}
-	if (next[RIP_REG_RIP] == 0)
+	rip_status status = restore_sp(cursor, &next[RIP_REG_RSP]);
+	for (unsigned column = 0; column < RIP_REGS && status == RIP_OK; column++)
+		if (column != RIP_REG_RSP)
+			status = restore(cursor, column, &next[column]);
+	if (status != RIP_OK)
+		return status;
+	if (next[RIP_REG_RIP] == 0 && !cursor->signal_frame) /* a signal may interrupt a call of NULL */
 		return RIP_E_END;
-	if (!may_move_to(cursor, next[RIP_REG_RSP]))
+	if (cursor->row.rules[RIP_CFI_RA].kind != RIP_RULE_OFFSET && cursor->odd_returns++ == ODD_RETURNS)
 		return RIP_E_CFA;
 	rip_copy(cursor->reg, next, sizeof next);
 	cursor->exact = cursor->signal_frame;

@@ -33,7 +33,7 @@ static inline void restore(struct rip_cursor *cursor, uint64_t cfa, unsigned reg
 	uint64_t save = (uint8_t)(tail >> (8 * place));
 
 	if (save)
-		cursor->reg[reg] = *(const uint64_t *)(uintptr_t)(cfa - 8 * save);
+		cursor->reg[reg] = *(const rip_stack_word *)(uintptr_t)(cfa - 8 * save);
 }
 
 static inline void restore_all(struct rip_cursor *cursor, uint64_t cfa, uint64_t tail)
@@ -66,7 +66,7 @@ void rip_cursor_skip_plain(struct rip_cursor *cursor)
 		uint64_t lowest = cfa - 8 * (plain.hot & RIP_HOT_WORDS_MAX);
 		if (lowest < sp || lowest > cfa || sp < cursor->memory.low || cfa > cursor->memory.high)
 			return;
-		uint64_t address = *(const uint64_t *)(uintptr_t)(cfa - 8);
+		uint64_t address = *(const rip_stack_word *)(uintptr_t)(cfa - 8);
 		if (address == 0)
 			return;
 		restore_all(cursor, cfa, plain.tail);

@@ -34,6 +34,9 @@ void rip_memory_keep(const struct rip_memory *memory);
 /* Copies memory if it can be read; else false. */
 bool rip_memory_read(struct rip_memory *memory, uint64_t address, void *to, size_t size);
 
+/* A word on a stack: with a damaged frame pointer at any address. */
+typedef uint64_t rip_stack_word __attribute__((aligned(1), may_alias));
+
 /* True if the window holds all of [address, address + size). */
 static inline bool rip_memory_holds(const struct rip_memory *memory, uint64_t address, uint64_t size)
 {
@@ -101,6 +104,7 @@ struct rip_cursor {
 	struct rip_row *callee; /* the cache line of the frame loaded last, if it was there */
 	uint32_t known_owner;   /* the last owner that was found valid on this walk */
 	uint32_t stack_changes; /* how often the walk has gone to another stack */
+	uint32_t odd_returns;   /* how many frames kept their return address elsewhere than others do */
 };
 
 /* Sets the cursor to where `context` stands. */

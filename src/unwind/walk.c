@@ -22,7 +22,7 @@ static uint64_t owner_and_flags(uint64_t hot)
 
 static uint64_t word_at(uint64_t address)
 {
-	return *(const uint64_t *)(uintptr_t)address;
+	return *(const rip_stack_word *)(uintptr_t)address;
 }
 
 /* A row whose owner is another than the last one's. False if it is stale, or of a kind that this walk does

@@ -1,16 +1,19 @@
-# The fuzzers of the byte-to-row layers: make fuzz SECONDS=60. Each starts from the committed seeds in
+# The fuzzers of the byte-to-row layers, and of the walk over their rows: make fuzz SECONDS=60. Each starts from the committed seeds in
 # tests/fuzz/corpus/NAME; what it finds on the way stays below build/. make fuzz-seeds writes the seeds.
 
 FUZZ_CC    ?= clang-14
 SECONDS    ?= 60
-FUZZ_NAMES := cfi header lsda
+FUZZ_NAMES := cfi header lsda expr frame
 FUZZ_DIR   := $(BUILD)/fuzz
 FUZZ_SRC   := $(wildcard src/base/*.c src/cfi/*.c src/lsda/*.c)
+# What these two need besides.
+WALK_SRC   := $(wildcard src/unwind/*.c src/port/linux/*.c src/arch/x86_64/*.c src/arch/x86_64/*.S)
 
-$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard src/base/*.h src/cfi/*.h src/lsda/*.h)
+$(FUZZ_DIR)/fuzz_expr $(FUZZ_DIR)/fuzz_frame: MORE_SRC = $(WALK_SRC)
+$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(WALK_SRC) $(wildcard src/*/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $< $(FUZZ_SRC) -o $@
+	    -fno-sanitize-recover=all $< $(FUZZ_SRC) $(MORE_SRC) -o $@ -pthread
 
 .PHONY: fuzz fuzz-seeds $(FUZZ_NAMES:%=fuzz-%)
 fuzz: $(FUZZ_NAMES:%=fuzz-%)

@@ -71,6 +71,52 @@ static void write_lsda(void)
 	write_seed("lsda", "handlers", &t);
 }
 
+/* Registers and a stack before the section; see fuzz_frame.c. */
+static void write_frame(const char *name, const char *augmentation, struct table instructions)
+{
+	struct table t = { .size = 0 };
+	struct tb_cie cie = tb_usual_cie();
+
+	for (uint64_t i = 0; i < 17 + 32; i++)
+		tb_u64(&t, i < 17 ? 64 : 0x4010 + i);
+	struct table section = { .size = 0 };
+	cie.augmentation = augmentation;
+	struct tb_fde fde = { .cie = tb_cie(&section, &cie), .range = tb_range4(0x4000, 0x80),
+			      .augmentation = TB(0), .instructions = instructions };
+	tb_fde(&section, &fde);
+	tb_append(&t, &section);
+	write_seed("frame", name, &t);
+}
+
+static void write_frames(void)
+{
+	write_frame("usual", "zR", TB(0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x83, 3, 0x8c, 4, 0x58, 0x0c, 7, 8));
+	write_frame("rsp", "zR", TB(0x0e, 16, 0x83, 2, 0x44, 0x0e, 32, 0x8c, 3, 0x8d, 4, 0x44, 0x2e, 16));
+	write_frame("expressions", "zR", TB(0x0f, 3, 0x76, 0x78, 6, 0x10, 3, 2, 0x77, 0, 0x16, 12, 2, 0x77, 8));
+	write_frame("signal", "zRS", TB(0x0f, 3, 0x77, 16, 6, 0x10, 16, 2, 0x77, 8, 0x09, 7, 6));
+	write_frame("end", "zR", TB(0x44, 0x07, 16, 0x44, 0x14, 7, 2, 0x09, 16, 3));
+}
+
+static void write_expression(const char *name, struct table expression)
+{
+	struct table t = TB(1);
+
+	for (uint64_t i = 0; i < 17 + 8; i++)
+		tb_u64(&t, i < 17 ? 0x1000 + 8 * (i % 8) : i * 3);
+	tb_append(&t, &expression);
+	write_seed("expr", name, &t);
+}
+
+static void write_expressions(void)
+{
+	write_expression("drap", TB(0x76, 0x78, 6));
+	write_expression("plt", TB(0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22));
+	write_expression("loop", TB(0x31, 0x1c, 0x12, 0x28, 0xfa, 0xff));
+	write_expression("constants", TB(0x08, 1, 0x09, 2, 0x0a, 3, 0, 0x0b, 4, 0, 0x10, 0x80, 1, 0x11, 0x7f, 0x22, 0x1e, 0x17,
+					 0x16, 0x14, 0x15, 1, 0x1b, 0x1d, 0x19, 0x20, 0x1f, 0x27, 0x21));
+	write_expression("memory", TB(0x70, 0, 0x94, 4, 0x23, 8, 0x92, 3, 0, 0x06, 0xf1, 0, 1, 2, 3, 4, 5, 6, 7, 8));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -80,5 +126,7 @@ int main(int argc, char **argv)
 	write_cfi();
 	write_header();
 	write_lsda();
+	write_frames();
+	write_expressions();
 	return 0;
 }

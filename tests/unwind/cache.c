@@ -14,7 +14,8 @@
 #include "unwind/registry.h"
 #include "unwind/unwind.h"
 
-enum { PAIRS = 3, KEYS_OF_PAIR = 3, KEYS = PAIRS * KEYS_OF_PAIR, STACK_WORDS = 4096, SECONDS = 2 };
+/* More keys for each set than it has lines, with those of its neighbour. */
+enum { SETS = 2, KEYS_OF_SET = 2 * RIP_ROW_WAYS + 4, KEYS = SETS * KEYS_OF_SET, STACK_WORDS = 4096, SECONDS = 2 };
 
 static uint64_t keys[KEYS];
 static uint64_t stack[STACK_WORDS];
@@ -27,17 +28,17 @@ static unsigned words_of(unsigned i) { return 4 + (i * 7) % 11; }
 static unsigned save_rbx(unsigned i) { return 2 + i % 2; }
 static unsigned save_rbp(unsigned i) { return i % 3 == 0 ? 0 : 5 - save_rbx(i); }
 
-/* Keys that fall on the same pairs of lines, and so push each other out. */
+/* Keys that fall on the same sets of lines, and so push each other out. */
 static void choose_keys(void)
 {
 	uint64_t key = 0x10010;
 	unsigned count = 0;
-	uint32_t pairs[PAIRS];
+	uint32_t sets[SETS];
 
-	for (unsigned pair = 0; pair < PAIRS; pair++)
-		pairs[pair] = rip_row_place(key + 16 * pair) >> 1;
+	for (unsigned set = 0; set < SETS; set++)
+		sets[set] = rip_row_place(key + 16 * set);
 	for (; count < KEYS; key += 16)
-		if (rip_row_place(key) >> 1 == pairs[count % PAIRS])
+		if (rip_row_place(key) == sets[count % SETS])
 			keys[count++] = key;
 }
 
@@ -147,8 +148,8 @@ static void *mislead(void *seed)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		unsigned from = (next_random(&random) >> 8) % KEYS, to = (next_random(&random) >> 8) % KEYS;
-		struct rip_row *row = &rip_rows[rip_row_place(keys[from]) ^ (random >> 30 & 1)];
-		uint32_t line = rip_row_place(keys[to]) ^ (random >> 31);
+		struct rip_row *row = &rip_rows[rip_row_place(keys[from]) + random % RIP_ROW_WAYS];
+		uint32_t line = rip_row_place(keys[to]) + (random >> 8) % RIP_ROW_WAYS;
 		__atomic_store_n(&row->next, line * (uint32_t)sizeof *row, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -188,8 +189,9 @@ static void fight(void)
 static void set_hints(uint32_t line)
 {
 	put_two();
-	for (int i = 0; i < 4; i++)
-		rip_rows[rip_row_place(keys[i / 2]) ^ (i & 1)].next = line * (uint32_t)sizeof(struct rip_row);
+	for (unsigned i = 0; i < 2 * RIP_ROW_WAYS; i++)
+		rip_rows[rip_row_place(keys[i / RIP_ROW_WAYS]) + i % RIP_ROW_WAYS].next =
+			line * (uint32_t)sizeof(struct rip_row);
 }
 
 static int walks_with_hint(uint32_t line)
@@ -205,7 +207,7 @@ static void wrong_hints(void)
 	int wrong = 0;
 
 	for (unsigned i = 0; i < KEYS; i++)
-		wrong += !walks_with_hint(rip_row_place(keys[i])) + !walks_with_hint(rip_row_place(keys[i]) ^ 1);
+		wrong += !walks_with_hint(rip_row_place(keys[i]) + i / SETS % RIP_ROW_WAYS);
 	for (uint32_t line = 0; line < RIP_ROWS; line += 997)
 		wrong += !walks_with_hint(line);
 	tap_equal(wrong, 0, "wrong hints cost time and nothing else");
@@ -249,11 +251,12 @@ static void twice(void)
 	found = rip_row_find(row.key, NULL);
 	if (!tap_ok(found != NULL, "a row is found where it was put"))
 		return;
-	rip_rows[rip_row_place(row.key) ^ 1] = rip_rows[rip_row_place(row.key)] = *found;
+	for (unsigned i = 0; i < RIP_ROW_WAYS; i++)
+		rip_rows[rip_row_place(row.key) + i] = *found;
 	rip_owner_forget_registered();
 	row = row_of(0, rip_owner_registered());
 	rip_row_put(&row);
-	tap_ok(walk() == 1 && step() == 1, "a new row counts, though both lines had the key");
+	tap_ok(walk() == 1 && step() == 1, "a new row counts, though other lines had the key, too");
 }
 
 static struct table section_with(struct table instructions, uint64_t begin)

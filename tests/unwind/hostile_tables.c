@@ -9,7 +9,7 @@
 #include "tap.h"
 #include "unwind/registry.h"
 
-enum { PC = 0x20000, SIZE = 0x100, WORDS = 1024, START = 512, STEPS_MAX = 10000 };
+enum { PC = 0x20000, SIZE = 0x100, WORDS = 1024, START = 512, STEPS_MAX = 1000000 };
 
 static uint64_t stack[WORDS];
 static uint64_t registers[RIP_X86_64_REGISTERS];
@@ -45,6 +45,7 @@ static rip_status walk_over(const char *augmentation, struct table instructions)
 	memset(registers, 0, sizeof registers);
 	registers[RIP_X86_64_RIP] = PC + 0x80;
 	registers[RIP_X86_64_RSP] = registers[RIP_X86_64_RBP] = (uintptr_t)(stack + START);
+	registers[RIP_X86_64_R8] = PC + 0x80;
 	registers[RIP_X86_64_RBX] = (uintptr_t)(stack + START + 64);
 	if (rip_registry_add(&section) != RIP_OK)
 		return RIP_E_STATE;
@@ -92,6 +93,9 @@ static void circles(void)
 	expect("a signal frame that is its own caller", "zRS",
 	       TB(CFA_EXPR, 2, BREG_RSP, 0, VAL_EXPR, RA, 2, 0x80, 0), RIP_E_CFA, 300);
 	expect("a signal frame whose rsp has a rule", "zRS", TB(CFA_OFFSET, 16, VAL_OFFSET, RSP, 2), RIP_E_CFA, 300);
+	expect("a return address that never changes", "zR", TB(CFA_OFFSET, 16, REGISTER, RA, 8), RIP_E_CFA, 70000);
+	expect("... that an expression yields", "zR", TB(CFA_OFFSET, 1, VAL_EXPR, RA, 2, 0x80, 0), RIP_E_CFA, 70000);
+	expect("... that is read from one place", "zR", TB(CFA_OFFSET, 1, EXPR, RA, 2, BREG_RBX, 0), RIP_E_CFA, 70000);
 	expect("two places that call each other", "zR",
 	       TB(CFA_EXPR, 2, BREG_RBX, 0, VAL_EXPR, 3, 2, BREG_RSP, 0), RIP_E_CFA, 1000);
 }
