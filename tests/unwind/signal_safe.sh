@@ -1,0 +1,25 @@
+# The look-up paths of the unwinder call nothing that allocates, locks or sets errno: only the registry's writers may
+# lock. Read off the objects, before the link joins them.
+. tests/tap.bash
+if [ -n "$SAN" ]; then echo "1..0 # SKIP sanitizers add calls"; exit 0; fi
+
+# What other code outside of the library they may call. getauxval, _dl_find_object: no locks, no errno of interest.
+allowed='^(_dl_find_object|getauxval|bcmp|memcmp|memcpy|memset|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|rip_.*|__tls_get_addr)$'
+foreign() { # OBJECTS...
+	nm --undefined-only "$@" | awk 'NF == 2 { print $2 }' | sort -u | grep -vE "$allowed"
+}
+objects=$(ls "$build"/obj/unwind/*.o "$build"/obj/cfi/*.o "$build"/obj/lsda/*.o "$build"/obj/base/*.o \
+	"$build"/obj/arch/x86_64/*.o "$build"/obj/port/linux/{context,tables}.c.o | grep -v registry)
+is "look-up, tables, rows, steps" "$(foreign $objects)" ""
+is "registered tables: their writers' lock" "$(foreign "$build/obj/unwind/registry.c.o")" "pthread_mutex_lock
+pthread_mutex_unlock"
+is "modules: names are for reports" "$(foreign "$build/obj/port/linux/modules.c.o")" "dladdr"
+is "memory: mappings are not made on look-up" "$(foreign "$build/obj/port/linux/memory.c.o" | tr '\n' ' ')" "mmap munmap "
+
+# The functions that lock, by what the code of the drop-in calls.
+callers() { # SYMBOL: the functions of the drop-in that call it
+	objdump -d --no-show-raw-insn "$build/lib/libripcord-unwind.so" |
+		awk -v what="<$1[@>]" '/^[0-9a-f]+ <.*>:$/ { f = $2 } $0 ~ what && /call|jmp/ { print f }' | tr -d '<>:' | sed 's/\..*//' | sort -u
+}
+is "who takes the registry's lock" "$(callers pthread_mutex_lock | grep -vE '^(rip_registry_(add|remove)|(__register|__deregister)_frame.*|add|pthread_mutex_lock@plt)$')" ""
+finish
