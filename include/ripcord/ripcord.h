@@ -36,6 +36,11 @@ typedef struct rip_options {
 	size_t stack_size;   /* usable stack, bytes; rounded up to pages; 0: RIP_STACK_DEFAULT */
 	size_t reserve_size; /* kept back for unwinding after an overflow, bytes; rounded up to
 	                        pages, at least 16 KiB; 0: 64 KiB */
+	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return), before it
+	 * is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest (unwind.h) walks its
+	 * stack. It must return. */
+	void (*on_stop)(rip_guest *guest, void *context);
+	void *on_stop_context;
 } rip_options;
 
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
@@ -136,7 +141,7 @@ typedef struct rip_report {
 	rip_status abandon_reason;/* why, if abandoned */
 } rip_report;
 
-/* The report of a guest that has ended; NULL before. The guest owns it; valid until rip_destroy. */
+/* The report of a guest that has ended, or is stopped (rip_options.on_stop); NULL before. The guest owns it; valid until rip_destroy. */
 const rip_report *rip_get_report(const rip_guest *guest);
 
 /* What a pc stands for. Strings belong to the symbolizer, until its next call. */

@@ -9,9 +9,10 @@
 
 #include "fault/fault.h"
 #include "report/report.h"
+#include "ripcord/unwind.h"
 #include "stop/stop.h"
 
-enum state { STATE_NEW, STATE_RUNNING, STATE_UNWINDING, STATE_ENDED };
+enum state { STATE_NEW, STATE_RUNNING, STATE_STOPPED, STATE_UNWINDING, STATE_ENDED };
 
 struct rip_guest {
 	struct rip_stop stop;
@@ -19,6 +20,8 @@ struct rip_guest {
 	rip_guest *outer;       /* the guest that this one was run from, on this thread */
 	rip_outcome leaving;    /* what rip_exit or rip_abort asked for */
 	struct rip_fault fault; /* the last one; written in the signal handler */
+	void (*on_stop)(rip_guest *guest, void *context);
+	void *on_stop_context;
 	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */
 	void *data;
 	rip_outcome outcome;
@@ -93,6 +96,8 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 		return RIP_E_NOMEM;
 	rip_status status = create_stack(options, &stack);
 	if (status == RIP_OK) {
+		guest->on_stop = options ? options->on_stop : NULL;
+		guest->on_stop_context = options ? options->on_stop_context : NULL;
 		rip_stop_init(&guest->stop, &stack);
 		status = rip_fault_acquire(take_fault);
 		if (status != RIP_OK)
@@ -110,7 +115,7 @@ rip_status rip_destroy(rip_guest *guest)
 {
 	if (!guest)
 		return RIP_OK;
-	if (guest->state == STATE_RUNNING || guest->state == STATE_UNWINDING)
+	if (guest->state != STATE_NEW && guest->state != STATE_ENDED)
 		return RIP_E_STATE;
 	touch_stack();
 	rip_stack_destroy(&guest->stop.stack);
@@ -205,6 +210,26 @@ static void unwind(rip_guest *guest)
 		rip_report_abandoned(report, result.rest);
 }
 
+/* The host may have a look of its own. */
+static void show(rip_guest *guest)
+{
+	if (!guest->on_stop)
+		return;
+	guest->state = STATE_STOPPED;
+	guest->on_stop(guest, guest->on_stop_context);
+}
+
+rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)
+{
+	if (!cursor || !guest)
+		return RIP_E_ARGUMENT;
+	if (guest->state != STATE_STOPPED)
+		return RIP_E_STATE;
+	struct rip_memory memory = rip_stop_memory(&guest->stop);
+	rip_cursor_init((struct rip_cursor *)cursor->storage, &guest->stop.at, guest->stop.exact, &memory);
+	return RIP_OK;
+}
+
 /* --- Run --------------------------------------------------------------------------------------- */
 
 static void run_below(rip_guest *guest, rip_function function, void *argument, void *top,
@@ -220,6 +245,7 @@ static void run_below(rip_guest *guest, rip_function function, void *argument, v
 	if (event != RIP_EVENT_RETURNED) {
 		guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
 		look(guest, event);
+		show(guest);
 		unwind(guest);
 	} else if (!keep_plain_end) {
 		guest->outcome.cause = guest->report.cause = RIP_CAUSE_RETURNED;
@@ -294,7 +320,9 @@ rip_guest *rip_self(void)
 
 const rip_report *rip_get_report(const rip_guest *guest)
 {
-	return guest && guest->state == STATE_ENDED ? &guest->report : NULL;
+	bool made = guest && (guest->state == STATE_STOPPED || guest->state == STATE_ENDED);
+
+	return made ? &guest->report : NULL;
 }
 
 void rip_guest_set_data(rip_guest *guest, void *data)
