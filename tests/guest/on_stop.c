@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: MIT
  * The host's look at a stopped guest, before it is unwound. */
-#include <signal.h>
-
 #include "resources.h"
 #include "ripcord/ripcord.h"
 #include "ripcord/unwind.h"
 
-static int *volatile null;
 static rip_guest *guest;
 static int looks, held_then, frames;
 static uint64_t fault_pc, innermost_pc, callee_saved;
+
+/* Faults with a value in rbx that nothing else has. */
+void load_and_fault(void);
+__asm__(".text\n"
+	".type load_and_fault, @function\n"
+	"load_and_fault:\n"
+	".cfi_startproc\n"
+	"pushq %rbx\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset %rbx, -16\n"
+	"movq $0x1234567, %rbx\n"
+	"movl $1, 0\n"
+	"popq %rbx\n"
+	".cfi_def_cfa_offset 8\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size load_and_fault, . - load_and_fault\n");
 
 __attribute__((noinline)) static void fault(void)
 {
 	int held HOLD = acquire(1);
 
-	/* A value that only the registers have. */
-	__asm__ volatile("movq $0x1234567, %%rbx" : : : "rbx", "memory");
-	*null = 1;
+	load_and_fault();
 }
 
 static intptr_t work(void *unused)
