@@ -2,7 +2,8 @@
  * fuzz_header: bytes as an .eh_frame_hdr: its search must answer, and rightly where it is sorted. */
 #include "cfi/cfi.h"
 
-enum { ADDRESS = 0x100000 };
+/* So far up that no row of the table, 2 GiB below at most, lies below 0: the search compares distances. */
+static const uint64_t ADDRESS = (uint64_t)1 << 40;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
