@@ -178,7 +178,7 @@ static bool open_module(const struct dl_phdr_info *info, struct module *m)
 
 static int each_module(struct dl_phdr_info *info, size_t size, void *unused)
 {
-	struct module m;
+	struct module m = { 0 };
 	struct counts n;
 	(void)size;
 	(void)unused;

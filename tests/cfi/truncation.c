@@ -78,7 +78,7 @@ static void test_record_lengths(void)
 	offset = tb_fde(&t, &fde);
 	length = t.size - offset - 4;
 	for (size_t cut = 0; cut < length; cut++) {
-		struct rip_cfi_section section;
+		struct rip_cfi_section section = { 0 };
 		struct rip_fde got;
 		struct rip_cfi_row row;
 		tb_patch(&t, offset, cut, 4);
