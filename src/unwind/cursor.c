@@ -42,7 +42,7 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
  * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed place below
  * the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that kind. */
-enum { STACK_CHANGES = 256, ODD_RETURNS = 1 << 16 };
+enum { STACK_CHANGES = 256, ODD_RETURNS = 1 << 12 };
 
 /* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
  * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
