@@ -61,9 +61,10 @@ rip_status rip_unwind_here(rip_unwind_cursor *cursor);
  * ARGUMENT (a NULL). */
 rip_status rip_unwind_context(rip_unwind_cursor *cursor, const void *ucontext);
 
+struct rip_guest;
+
 /* Sets the cursor to where a stopped guest stands; for use in rip_options.on_stop, until that returns. In
  * libripcord only. ARGUMENT (a NULL), STATE (the guest is not stopped). */
-struct rip_guest;
 rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const struct rip_guest *guest);
 
 /* Sets the cursor to registers of the caller's own, by their numbers; `exact` as in rip_unwind_frame. `reader` may

@@ -28,11 +28,6 @@ bool rip_eh_load(struct _Unwind_Context *context);
 /* Moves to the caller. At the outermost frame ip becomes 0. */
 void rip_eh_step(struct _Unwind_Context *context);
 
-/* What the frame's personality says; CONTINUE_UNWIND without one. Where the answer is known to be that (a
- * known personality, no landing pad, or a cleanup in the search phase), it is not asked. */
-_Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action actions,
-			       struct _Unwind_Exception *exception);
-
 /* Enters the landing pad that the personality has set. */
 __attribute__((noreturn)) void rip_eh_install(struct _Unwind_Context *context);
 

@@ -31,7 +31,9 @@ static void set_cleanup(struct _Unwind_Context *context, struct _Unwind_Exceptio
 	cursor->reg[RIP_REG_RIP] = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad;
 }
 
-_Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action actions,
+/* What the frame's personality says; CONTINUE_UNWIND without one. Where the answer is known to be that (a
+ * known personality, no landing pad, or a cleanup in the search phase), it is not asked. */
+static _Unwind_Reason_Code ask(struct _Unwind_Context *context, _Unwind_Action actions,
 			       struct _Unwind_Exception *exception)
 {
 	struct rip_row *frame = &context->cursor.frame;
@@ -56,7 +58,7 @@ _Unwind_Reason_Code rip_eh_ask(struct _Unwind_Context *context, _Unwind_Action a
 static _Unwind_Reason_Code search(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
 {
 	while (rip_eh_load(context)) {
-		_Unwind_Reason_Code code = rip_eh_ask(context, _UA_SEARCH_PHASE, exception);
+		_Unwind_Reason_Code code = ask(context, _UA_SEARCH_PHASE, exception);
 		if (code == _URC_HANDLER_FOUND) {
 			exception->private_1 = 0;
 			exception->private_2 = identity(context);
@@ -77,7 +79,7 @@ static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unw
 		_Unwind_Action actions = _UA_CLEANUP_PHASE | (handler ? _UA_HANDLER_FRAME : 0);
 		_Unwind_Reason_Code code = handler && context->cursor.frame.personality ?
 			call_personality(context, actions, exception) :
-			rip_eh_ask(context, actions, exception);
+			ask(context, actions, exception);
 		if (code == _URC_INSTALL_CONTEXT)
 			rip_eh_install(context);
 		if (code != _URC_CONTINUE_UNWIND || handler)
@@ -100,7 +102,7 @@ static _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind
 			return _URC_FATAL_PHASE2_ERROR;
 		if (!more)
 			return _URC_END_OF_STACK;
-		_Unwind_Reason_Code code = rip_eh_ask(context, actions, exception);
+		_Unwind_Reason_Code code = ask(context, actions, exception);
 		if (code == _URC_INSTALL_CONTEXT)
 			rip_eh_install(context);
 		if (code != _URC_CONTINUE_UNWIND)
