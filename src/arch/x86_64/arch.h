@@ -28,7 +28,9 @@ enum rip_event {
 	RIP_EVENT_RETURNED = 0, /* the guest's function returned; `value` holds what */
 	RIP_EVENT_LEFT = 1,     /* rip_arch_leave was called with it: the guest ends itself */
 	RIP_EVENT_RESUMED = 2,  /* rip_arch_leave from a landing pad that has done its work */
-	RIP_EVENT_FAULT = 3,    /* a signal handler sent control to rip_arch_host_return */
+	RIP_EVENT_FAULT = 3,    /* a signal handler sent control to rip_arch_host_return: a fault */
+	RIP_EVENT_YIELDED = 4,  /* rip_arch_yield was called with it: rip_arch_land goes on */
+	RIP_EVENT_KILLED = 5,   /* as FAULT, for a kill */
 };
 
 /* The way back from a guest's stack to the host's. */
@@ -65,6 +67,20 @@ enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *c
 __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret,
 					      enum rip_event event);
 
+/* As rip_arch_leave, but rip_arch_land may go on behind the call, with the context that this writes. */
+void rip_arch_yield(struct rip_switch *way, struct rip_context *context_ret, enum rip_event event);
+
+/* A part of a guest's stack that can be left on its own. */
+struct rip_segment {
+	void *sp;        /* the host frame of rip_arch_call */
+	intptr_t value;  /* what the function returned */
+};
+
+/* Calls function(argument) on this stack. 0 (RIP_EVENT_RETURNED), and the segment's value: it returned. Whoever lands
+ * at rip_arch_host_return with segment->sp as rsp and an event in rax makes it return that event, with callee-saved
+ * registers and control words as before. */
+enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
+
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
 
@@ -79,6 +95,9 @@ __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
  * rip_arch_host_return ends the guest's turn. A frame whose return address is rip_arch_backstop is the
  * outermost one of a guest. */
 extern const char rip_arch_host_return[], rip_arch_backstop[];
+
+/* Not a function: the return address of the function that rip_arch_call called. */
+extern const char rip_arch_segment_end[];
 
 /* What call instruction the bytes before `code_end` can be (Intel SDM, CALL: E8 rel32, FF /2). `size` bytes
  * before it may be read; 7 suffice. With DIRECT, *distance_ret is how far from code_end it leads. */

@@ -8,6 +8,11 @@
 #define RIP_SWITCH_SLOT 8
 #define RIP_SWITCH_VALUE 16
 
+/* struct rip_segment, and what rip_arch_call keeps on the stack below its saved registers */
+#define RIP_SEGMENT_SP 0
+#define RIP_SEGMENT_VALUE 8
+#define RIP_SEGMENT_FRAME 16
+
 /* struct rip_exception; `class` is _Unwind_Exception's first word. The entry is part of a contract between
  * libraries: see arch.h. */
 #define RIP_EXCEPTION_CLASS_WORD 0x0044524f43504952 /* "RIPCORD\0" */
@@ -45,5 +50,11 @@
 /* EFLAGS: trap, direction, nested task, alignment check. MXCSR: all but the six sticky exception flags. */
 #define RIP_EFLAGS_UNWANTED 0x44500
 #define RIP_MXCSR_CONTROL 0xffc0
+
+/* The x87 status word: an exception is pending; after fxam, C3 and C0 alone of the condition codes for an empty
+ * register, and the stack's top at 0 (Intel SDM volume 1, 8.1.3 and table 8-1). */
+#define RIP_FSW_PENDING 0x80
+#define RIP_FSW_KNOWN 0x7d80
+#define RIP_FSW_EMPTY 0x4100
 
 #endif

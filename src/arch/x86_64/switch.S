@@ -114,7 +114,40 @@ rip_arch_backstop:
 	movq	%rax, RIP_SWITCH_VALUE(%rdi)
 	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
 	.cfi_restore_state
-	xorl	%eax, %eax
+
+	/* Back by a plain return, which leaves the x87 stack empty, the flags and the control words alone, unless the
+	 * code breaks the ABI. Putting them right is slow, so they are looked at first. */
+returned:
+	xorl	%ecx, %ecx
+	fnstsw	%ax
+	testb	$RIP_FSW_PENDING, %al
+	jne	1f
+	fxam
+	fnstsw	%ax
+	andl	$RIP_FSW_KNOWN, %eax
+	cmpl	$RIP_FSW_EMPTY, %eax
+	jne	1f
+	stmxcsr	-8(%rsp)
+	fnstcw	-4(%rsp)
+	movl	-8(%rsp), %edx
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %edx
+	andl	$RIP_MXCSR_CONTROL, %edx
+	jne	1f
+	movzwl	-4(%rsp), %edx
+	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
+	jne	1f
+	pushfq
+	.cfi_adjust_cfa_offset 8
+	popq	%rdx
+	.cfi_adjust_cfa_offset -8
+	testl	$RIP_EFLAGS_UNWANTED, %edx
+	jne	1f
+	movl	%ecx, %eax
+	.cfi_remember_state
+	RESTORE_HOST
+	ret
+	.cfi_restore_state
+1:	movl	%ecx, %eax
 
 	.globl	rip_arch_host_return
 	.hidden	rip_arch_host_return
@@ -132,6 +165,32 @@ rip_arch_host_return:
 	ret
 	.cfi_endproc
 	.size	rip_arch_enter, . - rip_arch_enter
+
+/* enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument); */
+	.globl	rip_arch_call
+	.hidden	rip_arch_call
+	.type	rip_arch_call, @function
+	.p2align 4
+rip_arch_call:
+	.cfi_startproc
+	endbr64
+	SAVE_HOST
+	movq	%rsp, RIP_SEGMENT_SP(%rdi)
+	subq	$RIP_SEGMENT_FRAME, %rsp
+	.cfi_adjust_cfa_offset RIP_SEGMENT_FRAME
+	movq	%rdi, (%rsp)
+	movq	%rdx, %rdi
+	call	*%rsi
+	.globl	rip_arch_segment_end
+	.hidden	rip_arch_segment_end
+rip_arch_segment_end:
+	movq	(%rsp), %rdi
+	movq	%rax, RIP_SEGMENT_VALUE(%rdi)
+	addq	$RIP_SEGMENT_FRAME, %rsp
+	.cfi_adjust_cfa_offset -RIP_SEGMENT_FRAME
+	jmp	returned
+	.cfi_endproc
+	.size	rip_arch_call, . - rip_arch_call
 
 /* enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *context); */
 	.globl	rip_arch_land
@@ -200,6 +259,20 @@ rip_arch_resumed:
 	endbr64
 	movq	RIP_EXCEPTION_CONTEXT(%rdi), %rsi
 	movq	RIP_EXCEPTION_WAY(%rdi), %rdi
+	movl	$RIP_EVENT_RESUMED_NUMBER, %edx
+	jmp	by_call
+	.cfi_endproc
+	.size	rip_arch_resumed, . - rip_arch_resumed
+
+/* void rip_arch_yield(struct rip_switch *way, struct rip_context *context_ret, enum rip_event event); */
+	.globl	rip_arch_yield
+	.hidden	rip_arch_yield
+	.type	rip_arch_yield, @function
+	.p2align 4
+rip_arch_yield:
+	.cfi_startproc
+	endbr64
+by_call:
 	CAPTURE
 	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
 	fnstcw	RIP_CONTEXT_FCW(%rsi)
@@ -208,7 +281,7 @@ rip_arch_resumed:
 	.cfi_adjust_cfa_offset 8
 	popq	%rcx
 	.cfi_adjust_cfa_offset -8
-	movl	$RIP_EVENT_RESUMED_NUMBER, %eax
+	movl	%edx, %eax
 	testl	$RIP_EFLAGS_UNWANTED, %ecx
 	jne	rip_arch_host_return
 	movl	RIP_CONTEXT_MXCSR(%rsi), %ecx
@@ -221,7 +294,7 @@ rip_arch_resumed:
 	RESTORE_HOST
 	ret
 	.cfi_endproc
-	.size	rip_arch_resumed, . - rip_arch_resumed
+	.size	rip_arch_yield, . - rip_arch_yield
 
 /* void rip_arch_settle(void); */
 	.globl	rip_arch_settle
