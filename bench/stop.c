@@ -70,7 +70,7 @@ static double unwind_time(intptr_t (*function)(void *), int depth)
 		if (rip_stop_enter(&stop, function, (void *)(intptr_t)depth, stop.stack.top) != RIP_EVENT_LEFT)
 			abort();
 		double start = now();
-		rip_stop_unwind(&stop, NULL, NULL, &result);
+		rip_stop_unwind(&stop, NULL, NULL, NULL, &result);
 		time += now() - start;
 		if (result.abandoned || result.cleanups_failed)
 			abort();

@@ -18,7 +18,7 @@ NOINLINE static rip_outcome run_with(const rip_options *options, rip_function fu
 				     rip_report *report_ret)
 {
 	rip_guest *guest = NULL, *outer = rip_self();
-	rip_outcome outcome = { RIP_CAUSE_NONE, 0 };
+	rip_outcome outcome = { RIP_CAUSE_NONE, 0, NULL };
 	rip_status status = rip_create(options, &guest);
 
 	if (status == RIP_OK)

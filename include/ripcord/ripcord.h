@@ -26,6 +26,14 @@ extern "C" {
 
 typedef struct rip_guest rip_guest;
 
+/* What a value is: the address of such a struct names a type. */
+typedef struct rip_type {
+	const char *name;              /* for people */
+	void (*destroy)(void *value);  /* of a guest's data (rip_set_data); may be NULL */
+} rip_type;
+
+typedef intptr_t (*rip_function)(void *argument);
+
 /* --- Guests ------------------------------------------------------------------------------------ */
 
 /* The smallest stack, and what a guest gets when 0 is asked for, in bytes. */
@@ -41,7 +49,22 @@ typedef struct rip_options {
 	 * stack. It must return. */
 	void (*on_stop)(rip_guest *guest, void *context);
 	void *on_stop_context;
+	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at, until
+	 * rip_unwind, rip_reset or rip_destroy. */
+	bool hold;
+	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls. Without it, a
+	 * guest that calls pthread_sigmask itself leaves the mask as it made it, as any function would. */
+	bool save_mask;
+	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with this, it
+	 * stops the guest. */
+	bool contain_hostcalls;
+	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
+	                          left, the guest is stopped by an overflow before the hostcall begins. */
+	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
 } rip_options;
+
+/* Stack for a hostcall, if nothing else is asked for, in bytes. */
+#define RIP_HOSTCALL_ROOM ((size_t)16 * 1024)
 
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
@@ -49,8 +72,28 @@ typedef struct rip_options {
  * ARGUMENT (guest_ret is NULL, stack_size below RIP_STACK_MIN or too large to add up), NOMEM, SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
-/* Gives back everything. A NULL guest is allowed. STATE while the guest runs: then nothing is done. */
+/* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the
+ * guest runs or is being unwound, NOMEM and SYSTEM as rip_run if it has to be unwound: then nothing is done. */
 rip_status rip_destroy(rip_guest *guest);
+
+/* Makes a guest that has ended, or yielded, or is stopped, as good as new: it can run again, on the same stack. Its data
+ * (rip_set_data) stay. As rip_destroy. */
+rip_status rip_reset(rip_guest *guest);
+
+/* Where a guest is in its life. */
+typedef enum rip_state {
+	RIP_STATE_NEW = 0,   /* it has not run */
+	RIP_STATE_RUNNING,
+	RIP_STATE_YIELDED,   /* rip_resume goes on */
+	RIP_STATE_STOPPED,   /* by its cause; not unwound yet */
+	RIP_STATE_UNWINDING, /* its cleanups run */
+	RIP_STATE_ENDED,     /* all is done; rip_reset makes it new */
+} rip_state;
+
+rip_state rip_get_state(const rip_guest *guest);
+
+/* "new", "running" and so on; "unknown" for other numbers. A constant string. */
+const char *rip_state_name(rip_state state);
 
 /* What ended a guest. */
 typedef enum rip_cause {
@@ -60,6 +103,11 @@ typedef enum rip_cause {
 	RIP_CAUSE_ABORTED = 3,  /* abort(), a failed assert() and the like */
 	RIP_CAUSE_FAULT = 4,    /* a machine fault: see rip_report.signal */
 	RIP_CAUSE_OVERFLOW = 5, /* it used up its stack */
+	RIP_CAUSE_KILLED = 7,   /* rip_kill, or rip_unwind of a guest that had yielded */
+	RIP_CAUSE_DEADLINE = 8, /* its time was up: rip_options.deadline */
+	RIP_CAUSE_CPU = 9,      /* its processor time was up: rip_options.cpu_time */
+	RIP_CAUSE_OUTER = 10,   /* it ran inside a guest that was ended from in here */
+	RIP_CAUSE_YIELDED = 11, /* it has not ended: rip_resume goes on */
 } rip_cause;
 
 /* "returned", "fault" and so on; "unknown" for other numbers. A constant string. */
@@ -67,27 +115,73 @@ const char *rip_cause_name(rip_cause cause);
 
 typedef struct rip_outcome {
 	rip_cause cause;
-	intptr_t value; /* RETURNED: what the function returned. EXITED: the exit status. Else 0. */
+	intptr_t value; /* RETURNED: what the function returned. EXITED, YIELDED: what was passed. Else 0. */
+	const rip_type *type; /* of the value; NULL if none was said */
 } rip_outcome;
 
-typedef intptr_t (*rip_function)(void *argument);
-
 /* Runs function(argument) on the guest's stack and returns when it has ended, however it ended, and has
- * been unwound. RIP_OK says that the guest ended and *outcome_ret is set, not that it ended well.
- * A guest runs once. A function that runs on a guest may itself create and run other guests.
+ * been unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well.
+ * A guest runs once, until rip_reset. A function that runs on a guest may itself create and run other guests.
  * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
  * until the thread ends.
- * Afterwards the floating-point control words and the signal mask are those before the call.
+ * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
  * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
  * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Ends the guest that is running on this thread, from any depth: its cleanups run, and rip_run returns
- * EXITED with `value`. Returns (STATE) only where the thread runs no guest. */
+/* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value` and `type`
+ * (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on another thread, with
+ * what rip_resume passed in *value_ret. `wanted` is the type of that: other values are refused there. If it is NULL,
+ * any will do; value_ret may be NULL.
+ * A thread-local variable's address must not be kept across the call. STATE: no guest runs here, or it is being unwound,
+ * or is in a hostcall with a stack of its own. */
+rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret);
+
+/* Goes on with a guest that has yielded, on any thread, as rip_run. TYPE: it waits for a value of another type than
+ * `type` (NULL has none). STATE: it has not yielded. Then, and with the other errors of rip_run, it still waits. */
+rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret);
+
+/* Unwinds a guest that is STOPPED (rip_options.hold), or has YIELDED (the cause is KILLED, then). As rip_run. */
+rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret);
+
+/* Ends the guest that is running on this thread, from any depth and also through rip_call: its cleanups run, and rip_run
+ * returns EXITED with `value`. Returns (STATE) only where the thread runs no guest. */
 rip_status rip_exit(intptr_t value);
 
-/* As rip_exit, but the cause is ABORTED. */
+/* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from inside it, at
+ * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL. */
+rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value);
+
+/* As rip_exit, but the cause is ABORTED, and rip_call catches it. */
 rip_status rip_abort(void);
+
+/* --- Hostcalls --------------------------------------------------------------------------------- */
+
+/* On a guest: calls function(argument) as host code, and returns its result. That code is the host's, so its faults are
+ * (rip_options.contain_hostcalls), and kills wait until it returns. Off a guest, it only calls. */
+intptr_t rip_hostcall(rip_function function, void *argument);
+
+/* On a guest, also in a hostcall: calls function(argument) as guest code and catches how it ends: RETURNED, or ABORTED,
+ * FAULT or OVERFLOW, after all that it left on the stack has been unwound. rip_get_report(rip_self()) speaks of that
+ * stop, until the next one. Exits and kills pass: they end the guest.
+ * ARGUMENT (a NULL), STATE (no guest runs here). */
+rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);
+
+/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called. Cheap. STATE: no guest runs here;
+ * also an rip_unmask too many. */
+rip_status rip_mask(void);
+rip_status rip_unmask(void);
+
+/* --- The embedder's data ----------------------------------------------------------------------- */
+
+/* Keeps `data` with the guest under `type`, or takes it away (NULL). What was there before is not destroyed; what is there
+ * when the guest is destroyed is, by type->destroy. Any thread that uses the guest. ARGUMENT (a NULL), FULL (8 types). */
+rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data);
+
+/* What is kept under `type`; NULL if nothing is. */
+void *rip_get_data(const rip_guest *guest, const rip_type *type);
+
+/* --- */
 
 /* The guest that runs on this thread, or NULL. Async-signal-safe. */
 rip_guest *rip_self(void);
@@ -141,7 +235,8 @@ typedef struct rip_report {
 	rip_status abandon_reason;/* why, if abandoned */
 } rip_report;
 
-/* The report of a guest that has ended, or is stopped (rip_options.on_stop); NULL before. The guest owns it; valid until rip_destroy. */
+/* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call caught a stop;
+ * NULL before. The guest owns it; valid until rip_destroy or rip_reset. */
 const rip_report *rip_get_report(const rip_guest *guest);
 
 /* What a pc stands for. Strings belong to the symbolizer, until its next call. */

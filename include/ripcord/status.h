@@ -16,6 +16,10 @@ typedef enum rip_status {
 	RIP_E_STATE = -2,    /* not allowed in the guest's present state */
 	RIP_E_NOMEM = -3,    /* no memory, address space or mapping left */
 	RIP_E_SYSTEM = -4,   /* the system refused: a call failed that should not */
+	RIP_E_TYPE = -5,     /* a value of another type than is wanted */
+	RIP_E_GONE = -6,     /* the guest that the handle named has ended or was destroyed */
+	RIP_E_FULL = -7,     /* a table or pool of fixed size is full */
+	RIP_E_NOTFOUND = -8, /* there is no such thing */
 
 	/* A guest program */
 	RIP_E_NOFILE = -10,   /* the file is not there or cannot be read */

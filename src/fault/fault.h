@@ -38,6 +38,13 @@ void rip_fault_release(void);
  * the thread ends. NOMEM, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
 
+/* The signals that faults come as. */
+void rip_fault_signals(sigset_t *set_ret);
+
+/* True if the calling thread blocked none of them when this was asked first, or since rip_fault_forget_mask. */
+bool rip_fault_thread_is_open(void);
+void rip_fault_forget_mask(void);
+
 /* Unblocks the fault signals on this thread (a fault whose signal is blocked kills the process), and says which
  * signals were blocked before. mask_ret may be NULL. */
 void rip_fault_unblock(sigset_t *mask_ret);

@@ -104,13 +104,18 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
+void rip_fault_signals(sigset_t *set_ret)
+{
+	sigemptyset(set_ret);
+	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
+		sigaddset(set_ret, signals[i]);
+}
+
 void rip_fault_unblock(sigset_t *mask_ret)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
-		sigaddset(&set, signals[i]);
+	rip_fault_signals(&set);
 	pthread_sigmask(SIG_UNBLOCK, &set, mask_ret);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: a guest's life: create, run, exit, destroy; what the program layer needs besides ripcord.h.
+ * guest: a guest's life: create, run, yield, resume, exit, reset, destroy; what the program layer needs besides
+ * ripcord.h.
  *
- * Invariants: the control block lies in host memory, never on the guest's stack; a guest is current on
- * at most one thread; its state only moves forward: new, running, unwinding, ended. */
+ * Invariants: the control block lies in host memory, never on the guest's stack; every call checks the state that it
+ * needs, and changes nothing where it does not find it. */
 #ifndef RIPCORD_GUEST_H
 #define RIPCORD_GUEST_H
 
@@ -16,7 +17,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 			   rip_outcome *outcome_ret);
 
 /* A pointer that the layer above keeps with the guest. Any thread that uses the guest. */
-void rip_guest_set_data(rip_guest *guest, void *data);
-void *rip_guest_data(const rip_guest *guest);
+void rip_guest_set_program(rip_guest *guest, void *program);
+void *rip_guest_program(const rip_guest *guest);
 
 #endif

@@ -71,6 +71,13 @@ rip_status rip_port_close(uint8_t *map, size_t size);
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
 void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 
+/* The signals that were blocked before the handler whose trampoline is a frame with this rsp was called. False: that
+ * memory cannot be read. Signal-safe. */
+bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);
+
+/* Unblocks on the calling thread what that mask did not block: what it did block still is, after the handler. Signal-safe. */
+void rip_port_unblock_to(uint64_t mask);
+
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
 enum { RIP_TRAMPOLINE_SIZE = 9 };

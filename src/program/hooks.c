@@ -9,7 +9,7 @@
 static void end(enum rip_end how, int status)
 {
 	rip_guest *guest = rip_self();
-	struct rip_program_run *run = guest ? rip_guest_data(guest) : NULL;
+	struct rip_program_run *run = guest ? rip_guest_program(guest) : NULL;
 	if (!guest || (run && run->process != getpid()))
 		return;
 	if (run) {
@@ -25,7 +25,7 @@ static void end(enum rip_end how, int status)
 static void loaded(void)
 {
 	rip_guest *guest = rip_self();
-	struct rip_program_run *run = guest ? rip_guest_data(guest) : NULL;
+	struct rip_program_run *run = guest ? rip_guest_program(guest) : NULL;
 	if (run)
 		rip_modules_claim(run->program);
 }

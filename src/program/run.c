@@ -59,12 +59,12 @@ rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, cha
 	if (!program || !guest || !argv || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	rip_modules_claim(program);
-	void *earlier = rip_guest_data(guest);
-	rip_guest_set_data(guest, &run);
+	void *earlier = rip_guest_program(guest);
+	rip_guest_set_program(guest, &run);
 	rip_status status = rip_run(guest, call_entry, &run, &outcome);
 	if (status == RIP_OK && has_to_finish(&run, &outcome))
 		status = finish_program(&run, guest, &outcome);
-	rip_guest_set_data(guest, earlier);
+	rip_guest_set_program(guest, earlier);
 	if (status != RIP_OK)
 		return status;
 	program->finished = run.done;

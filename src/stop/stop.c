@@ -32,13 +32,40 @@ void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 	stop->exception.at = &stop->at;
 }
 
+/* A stop that a segment catches ends the segment's turn only. */
+static enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
+{
+	const struct rip_context *next;
+
+	stop->inside = false;
+	while (event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED &&
+	       stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
+		stop->inside = true;
+		event = rip_arch_land(&stop->way, next);
+		stop->inside = false;
+	}
+	return event;
+}
+
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
+	stop->domain = stop->base = NULL;
 	stop->inside = true;
-	enum rip_event event = rip_arch_enter(&stop->way, function, argument, top);
+	return pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
+}
+
+enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context)
+{
+	stop->inside = true;
+	return pass_caught(stop, rip_arch_land(&stop->way, context));
+}
+
+void rip_stop_yield(struct rip_stop *stop)
+{
 	stop->inside = false;
-	return event;
+	stop->exact = false;
+	rip_arch_yield(&stop->way, &stop->at, RIP_EVENT_YIELDED);
 }
 
 void rip_stop_leave(struct rip_stop *stop, enum rip_event event)

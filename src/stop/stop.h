@@ -24,6 +24,8 @@ struct rip_stop_result {
 	uint64_t cleanups_run, cleanups_failed;
 	bool abandoned;
 	rip_status reason;    /* why, if abandoned */
+	bool has_mask;        /* frames of signal handlers were passed: the outermost one's caller had this mask */
+	uint64_t mask;
 	uint64_t rest;        /* if all frames from some one on were abandoned: that one's rsp; else 0 */
 };
 
@@ -31,12 +33,31 @@ struct rip_stop_result {
  * rip_stop_result.rest are not told one by one. */
 typedef void (*rip_stop_observer)(void *context, uint64_t cfa, rip_frame_fate fate);
 
+/* A guest's stack is one of domains: guest code calls host code, which calls guest code, to any depth. Each change but
+ * the first has a record in the frame that made it. So a record dies with its frame, however that ends: whoever looks
+ * first drops those below the stack pointer. */
+enum rip_domain_kind { RIP_DOMAIN_GUEST, RIP_DOMAIN_HOST };
+
+struct rip_domain {
+	struct rip_segment segment;  /* GUEST: where a stop of what it called can be caught */
+	struct rip_domain *outer;
+	enum rip_domain_kind kind;
+	uint32_t masks;              /* kept for the guest layer: the masks that were held outside */
+};
+
+/* Asked after each stop, on the host's stack: a context to go on at (by rip_stop_segment), or NULL. */
+typedef const struct rip_context *(*rip_stop_catcher)(struct rip_stop *stop, enum rip_event event);
+
 /* One guest's stack, and where on it the guest stands. Zeroed, then rip_stop_init. */
 struct rip_stop {
 	struct rip_switch way;
 	struct rip_context at;  /* where the guest stands, after any event but RETURNED */
 	bool exact;             /* at.rip is the instruction itself, not a return address */
 	volatile bool inside;   /* control is on the guest's stack: a fault on this thread is its own */
+	struct rip_domain *domain; /* innermost; NULL: the guest's first code */
+	struct rip_domain *base;   /* while a landing pad runs: the domain that it began in */
+	rip_stop_catcher catcher;  /* may be NULL */
+	struct rip_context catch;  /* what the catcher returns */
 	struct rip_stack stack;
 	struct rip_exception exception;
 };
@@ -47,14 +68,35 @@ void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack);
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top);
 
+/* Goes on at `context` on the guest's stack: a landing pad, or where the guest yielded. As rip_stop_enter. */
+enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context);
+
+/* On the guest's stack: lets the host go on. Returns when rip_stop_land goes on at `at`, maybe on another thread. */
+void rip_stop_yield(struct rip_stop *stop);
+
 /* On the guest's stack: ends its turn. `at` becomes where the caller stands. */
 __attribute__((noreturn)) void rip_stop_leave(struct rip_stop *stop, enum rip_event event);
+
+/* Calls function(argument) in a domain of its own; `domain` is a local of the caller. For GUEST, an event other than
+ * RETURNED says that it was stopped and is unwound; the value is in domain->segment. */
+enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, enum rip_domain_kind kind,
+			     rip_function function, void *argument);
+
+/* The innermost domain of the code that stands at `sp`. */
+struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp);
+
+/* The innermost segment that could catch a stop here and whose frame is sound; NULL if none is. */
+struct rip_domain *rip_stop_find_segment(struct rip_stop *stop);
+
+/* Where to go on so that the rip_stop_call of `segment` returns `event`. */
+const struct rip_context *rip_stop_segment(struct rip_stop *stop, struct rip_domain *segment,
+					   enum rip_event event);
 
 /* The memory that the guest's stack occupies, for cursors. */
 struct rip_memory rip_stop_memory(const struct rip_stop *stop);
 
-/* Unwinds from `at` to the backstop. `observer` may be NULL. */
-void rip_stop_unwind(struct rip_stop *stop, rip_stop_observer observer, void *context,
-		     struct rip_stop_result *result_ret);
+/* Unwinds from `at` to the end of the segment `until`, or with NULL to the backstop. `observer` may be NULL. */
+void rip_stop_unwind(struct rip_stop *stop, const struct rip_domain *until, rip_stop_observer observer,
+		     void *context, struct rip_stop_result *result_ret);
 
 #endif

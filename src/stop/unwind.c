@@ -2,12 +2,16 @@
  * stop: the loop of the forced unwind. */
 #include "stop/stop.h"
 
+#include "layout.h"
+#include "port/port.h"
+
 /* Landing pads that may run without the stack getting shorter than ever before: nested scopes of one frame,
  * and the frames of cleanups that are stopped themselves. More than that go round in circles. */
 enum { PADS_WITHOUT_PROGRESS = 1 << 18 };
 
 struct unwind {
 	struct rip_stop *stop;
+	const struct rip_domain *until;
 	struct rip_cursor cursor;
 	rip_stop_observer observer;
 	void *context;
@@ -97,9 +101,10 @@ static rip_status run_pad(struct unwind *u)
 	count_progress(u);
 	if (u->pads_here > PADS_WITHOUT_PROGRESS)
 		return RIP_E_LOOP;
-	stop->inside = true;
-	enum rip_event event = rip_arch_land(&stop->way, &u->cursor.context);
-	stop->inside = false;
+	struct rip_domain *base = stop->base;
+	stop->domain = stop->base = rip_stop_domain(stop, u->cursor.context.reg[RIP_REG_RSP]);
+	enum rip_event event = rip_stop_land(stop, &u->cursor.context);
+	stop->base = base;
 	if (event == RIP_EVENT_RESUMED) {
 		stop->exact = false;
 		u->result.cleanups_run++;
@@ -137,12 +142,29 @@ static rip_status has_cleanup(struct unwind *u, bool *has)
 	return status;
 }
 
+/* Where the unwinding ends. */
+static bool at_end(const struct unwind *u)
+{
+	uint64_t pc = u->cursor.reg[RIP_REG_RIP], sp = u->cursor.reg[RIP_REG_RSP];
+
+	return pc == (uintptr_t)rip_arch_backstop ||
+	       (u->until && pc == (uintptr_t)rip_arch_segment_end &&
+		sp + RIP_SEGMENT_FRAME == (uintptr_t)u->until->segment.sp);
+}
+
+/* The handler will not return, and so not put back the mask that the kernel set for it. */
+static void note_handler(struct unwind *u)
+{
+	if (u->cursor.signal_frame && rip_port_mask_before(u->cursor.reg[RIP_REG_RSP], &u->result.mask))
+		u->result.has_mask = true;
+}
+
 /* Deals with the cursor's frame and moves on. END: that was the last one. */
 static rip_status pass_frame(struct unwind *u)
 {
 	bool cleanup;
 
-	if (u->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
+	if (at_end(u))
 		return RIP_E_END;
 	u->cursor.cfa = 0;
 	rip_status status = rip_cursor_load(&u->cursor);
@@ -155,6 +177,7 @@ static rip_status pass_frame(struct unwind *u)
 		abandon_frame(u, status);
 	else if (u->cursor.frame.site == RIP_ROW_SITE_GAP)
 		tell(u, RIP_FRAME_GAP);
+	note_handler(u);
 	status = rip_cursor_step(&u->cursor);
 	if (status == RIP_OK)
 		rip_cursor_skip_plain(&u->cursor);
@@ -162,10 +185,10 @@ static rip_status pass_frame(struct unwind *u)
 	return status == RIP_E_END ? RIP_E_RETURN : status;
 }
 
-void rip_stop_unwind(struct rip_stop *stop, rip_stop_observer observer, void *context,
-		     struct rip_stop_result *result_ret)
+void rip_stop_unwind(struct rip_stop *stop, const struct rip_domain *until, rip_stop_observer observer,
+		     void *context, struct rip_stop_result *result_ret)
 {
-	struct unwind u = { .stop = stop, .observer = observer, .context = context };
+	struct unwind u = { .stop = stop, .until = until, .observer = observer, .context = context };
 	rip_status status = RIP_OK;
 
 	start_from_guest(&u);

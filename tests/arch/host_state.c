@@ -159,7 +159,7 @@ static void check(const char *name, const char *way_name, intptr_t way)
 {
 	sigset_t before, after;
 	stack_t stack_before, stack_after;
-	rip_options options = { .stack_size = 32 * 1024 };
+	rip_options options = { .stack_size = 32 * 1024, .save_mask = true };
 
 	resources_reset();
 	rip_create(&options, &guest);

@@ -99,7 +99,7 @@ static intptr_t guest_body(void *)
 static void try_stop(const char *name, void (*how)(), rip_cause cause)
 {
 	rip_guest *guest;
-	rip_outcome outcome = { RIP_CAUSE_NONE, 0 };
+	rip_outcome outcome = { RIP_CAUSE_NONE, 0, NULL };
 
 	alive = order_count = handled = 0;
 	stop = how;

@@ -180,6 +180,9 @@ rip_arch_call:
 	.cfi_adjust_cfa_offset RIP_SEGMENT_FRAME
 	movq	%rdi, (%rsp)
 	movq	%rdx, %rdi
+	/* CFA = rsp + 80, as an expression: no walk may take this frame for a plain one and pass it unseen.
+	 * DW_CFA_def_cfa_expression, 3 bytes: DW_OP_breg7 80 (SLEB128) */
+	.cfi_escape 0x0f, 0x03, 0x77, 0xd0, 0x00
 	call	*%rsi
 	.globl	rip_arch_segment_end
 	.hidden	rip_arch_segment_end
@@ -187,7 +190,7 @@ rip_arch_segment_end:
 	movq	(%rsp), %rdi
 	movq	%rax, RIP_SEGMENT_VALUE(%rdi)
 	addq	$RIP_SEGMENT_FRAME, %rsp
-	.cfi_adjust_cfa_offset -RIP_SEGMENT_FRAME
+	.cfi_def_cfa %rsp, RIP_HOST_FRAME_SIZE
 	jmp	returned
 	.cfi_endproc
 	.size	rip_arch_call, . - rip_arch_call

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * port/linux: the registers that the kernel hands to a signal handler (x86-64). */
 #include <stddef.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "port/linux/syscall.h"
 #include "port/port.h"
 
 /* The kernel's register numbers (sys/ucontext.h) in the order of DWARF's (psABI table 3.36). */
@@ -26,6 +29,24 @@ void rip_port_context(const void *ucontext, struct rip_context *context_ret)
 }
 
 /* --- Trampolines --- */
+
+/* The kernel's mask is the first word of the ucontext_t's. */
+bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret)
+{
+	uint64_t at = trampoline_sp + offsetof(ucontext_t, uc_sigmask);
+
+	if (!rip_port_readable(at, sizeof *mask_ret))
+		return false;
+	__builtin_memcpy(mask_ret, (const void *)at, sizeof *mask_ret);
+	return true;
+}
+
+void rip_port_unblock_to(uint64_t mask)
+{
+	uint64_t others = ~mask;
+
+	rip_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&others, 0, sizeof others);
+}
 
 /* Every x86-64 libc's __restore_rt: mov $SYS_rt_sigreturn, %rax; syscall. At its start rsp points at the ucontext_t
  * (arch/x86/kernel/signal_64.c). */

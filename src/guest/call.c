@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * guest: hostcalls, and guest code called from them. */
+#include "guest/state.h"
+
+struct hostcall {
+	rip_function function;
+	void *argument;
+};
+
+/* --- Hostcalls --------------------------------------------------------------------------------- */
+
+/* Ends the guest because a hostcall has no stack. */
+static void stop_without_room(rip_guest *guest)
+{
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_OVERFLOW };
+	rip_guest_leave(guest);
+}
+
+static intptr_t call_here(rip_guest *guest, rip_function function, void *argument)
+{
+	const uint8_t *sp = __builtin_frame_address(0), *floor = rip_stack_floor(&guest->stop.stack);
+	struct rip_domain domain = { .masks = guest->masks };
+
+	if (sp < floor || (size_t)(sp - floor) < guest->options.hostcall_room)
+		stop_without_room(guest);
+	rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_HOST, function, argument);
+	return domain.segment.value;
+}
+
+/* On a stack of its own everything is host code, from the first instruction on. */
+static intptr_t as_host(void *context)
+{
+	const struct hostcall *call = context;
+
+	return call_here(rip_current, call->function, call->argument);
+}
+
+/* The hostcall did not return: neither does this. */
+static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *outcome)
+{
+	if (outcome->cause != RIP_CAUSE_OUTER) {
+		guest->leaving = *outcome;
+		guest->fault = own->fault;
+		guest->leaving_by_fault = outcome->cause == RIP_CAUSE_FAULT || own->report.signal != 0;
+	}
+}
+
+static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *argument)
+{
+	rip_options options = guest->options;
+	struct hostcall call = { function, argument };
+	rip_guest *own;
+	rip_outcome outcome = { .cause = RIP_CAUSE_OVERFLOW };
+
+	options.stack_size = guest->options.hostcall_stack;
+	options.hostcall_stack = 0;
+	options.hostcall_room = 1;
+	options.hold = options.save_mask = false;
+	if (rip_create(&options, &own) != RIP_OK)
+		stop_without_room(guest);
+	own->face = guest;
+	if (rip_guest_run(own, as_host, &call, &outcome) == RIP_OK && outcome.cause != RIP_CAUSE_RETURNED)
+		end_with(guest, own, &outcome);
+	rip_destroy(own);
+	if (outcome.cause == RIP_CAUSE_OVERFLOW)
+		guest->leaving.cause = RIP_CAUSE_OVERFLOW;
+	if (outcome.cause != RIP_CAUSE_RETURNED)
+		rip_guest_leave(guest);
+	return outcome.value;
+}
+
+intptr_t rip_hostcall(rip_function function, void *argument)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest))
+		return function(argument);
+	if (guest->options.hostcall_stack && guest->face == guest)
+		return call_elsewhere(guest, function, argument);
+	return call_here(guest, function, argument);
+}
+
+/* --- Guest code in a hostcall ------------------------------------------------------------------ */
+
+rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret)
+{
+	rip_guest *guest = rip_current;
+
+	if (!function || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (!is_inside(guest))
+		return RIP_E_STATE;
+	struct rip_domain domain = { .masks = guest->masks };
+	enum rip_event event = rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_GUEST, function, argument);
+	if (event == RIP_EVENT_RETURNED)
+		*outcome_ret = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = domain.segment.value };
+	else
+		*outcome_ret = guest->leaving;
+	return RIP_OK;
+}
+
+/* --- Masks ------------------------------------------------------------------------------------- */
+
+rip_status rip_mask(void)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest))
+		return RIP_E_STATE;
+	guest->masks++;
+	return RIP_OK;
+}
+
+rip_status rip_unmask(void)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest) || guest->masks == 0)
+		return RIP_E_STATE;
+	guest->masks--;
+	return RIP_OK;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * guest: onto a guest's stack and back: run, yield, resume, exit. */
+#include "guest/state.h"
+
+#include <pthread.h>
+
+/* --- Threads ----------------------------------------------------------------------------------- */
+
+/* What these functions need of the stack that they are called on, at most. */
+enum { ENGINE_STACK = 16 * 1024 };
+
+/* An overflow while an inner guest is being unwound would be nobody's: so there must be room before. */
+static bool room_to_run(void)
+{
+	const uint8_t *sp = __builtin_frame_address(0);
+
+	if (!rip_current || sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
+		return true;
+	return sp - rip_stack_floor(&rip_current->stop.stack) >= ENGINE_STACK;
+}
+
+static rip_status prepare(void)
+{
+	return room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
+}
+
+/* The guest becomes this thread's. */
+static void enter(rip_guest *guest)
+{
+	guest->outer = rip_current;
+	guest->state = RIP_STATE_RUNNING;
+	rip_current = guest;
+}
+
+static void leave(rip_guest *guest, rip_state state)
+{
+	rip_current = guest->outer;
+	guest->state = state;
+}
+
+/* A fault whose signal is blocked kills the process. */
+static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
+{
+	if (!guest->options.save_mask && rip_fault_thread_is_open())
+		return false;
+	rip_fault_unblock(mask_ret);
+	return true;
+}
+
+static void close_mask(bool opened, const sigset_t *mask)
+{
+	if (opened)
+		pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+/* --- The end of a turn ------------------------------------------------------------------------- */
+
+/* The host may have a look of its own. */
+static void show(rip_guest *guest)
+{
+	if (!guest->options.on_stop)
+		return;
+	guest->state = RIP_STATE_STOPPED;
+	guest->shown = true;
+	guest->options.on_stop(guest, guest->options.on_stop_context);
+	guest->shown = false;
+}
+
+static void finish(rip_guest *guest)
+{
+	guest->state = RIP_STATE_UNWINDING;
+	rip_guest_unwind(guest, NULL);
+	guest->masks = 0;
+	leave(guest, RIP_STATE_ENDED);
+}
+
+static void take_stop(rip_guest *guest, enum rip_event event)
+{
+	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
+	rip_guest_look(guest, event);
+	show(guest);
+	if (guest->options.hold)
+		leave(guest, RIP_STATE_STOPPED);
+	else
+		finish(guest);
+}
+
+static void take_return(rip_guest *guest)
+{
+	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = guest->stop.way.value };
+	guest->report.cause = RIP_CAUSE_RETURNED;
+	guest->report.value = guest->stop.way.value;
+	guest->reported = true;
+	guest->masks = 0;
+	leave(guest, RIP_STATE_ENDED);
+}
+
+static void take_yield(rip_guest *guest)
+{
+	guest->outcome = guest->leaving;
+	leave(guest, RIP_STATE_YIELDED);
+}
+
+static void take(rip_guest *guest, enum rip_event event)
+{
+	if (event == RIP_EVENT_YIELDED)
+		take_yield(guest);
+	else if (event == RIP_EVENT_RETURNED)
+		take_return(guest);
+	else
+		take_stop(guest, event);
+}
+
+void rip_guest_end_outer(rip_guest *guest)
+{
+	rip_guest *outer = guest->outer;
+
+	if (!guest->end_outer)
+		return;
+	guest->end_outer = false;
+	rip_guest_leave(outer);
+}
+
+/* --- Run --------------------------------------------------------------------------------------- */
+
+rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
+{
+	sigset_t mask;
+
+	if (!guest || !function || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (guest->state != RIP_STATE_NEW)
+		return RIP_E_STATE;
+	rip_status status = prepare();
+	if (status != RIP_OK)
+		return status;
+	bool opened = open_mask(guest, &mask);
+	enter(guest);
+	take(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top));
+	close_mask(opened, &mask);
+	*outcome_ret = guest->outcome;
+	return RIP_OK;
+}
+
+rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
+{
+	rip_status status = rip_guest_run(guest, function, argument, outcome_ret);
+
+	if (status == RIP_OK)
+		rip_guest_end_outer(guest);
+	return status;
+}
+
+rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
+			   rip_outcome *outcome_ret)
+{
+	const uint64_t red_zone = 128, align = 16;
+	sigset_t mask;
+
+	if (!guest || !function || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (guest->state != RIP_STATE_ENDED)
+		return RIP_E_STATE;
+	uint64_t top = (uintptr_t)guest->stop.stack.top;
+	/* A stack pointer that a fault left anywhere is no place to go on from. */
+	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
+		top = (guest->stopped_sp - red_zone) & ~(align - 1);
+	rip_status status = prepare();
+	if (status != RIP_OK)
+		return status;
+	bool opened = open_mask(guest, &mask);
+	enter(guest);
+	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, (void *)top);
+	if (event == RIP_EVENT_RETURNED)
+		leave(guest, RIP_STATE_ENDED);
+	else
+		take(guest, event);
+	close_mask(opened, &mask);
+	*outcome_ret = guest->outcome;
+	rip_guest_end_outer(guest);
+	return RIP_OK;
+}
+
+/* --- Yield and resume -------------------------------------------------------------------------- */
+
+rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest) || guest->state != RIP_STATE_RUNNING || guest->face != guest)
+		return RIP_E_STATE;
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_YIELDED, .value = value, .type = type };
+	guest->wanted = wanted;
+	rip_stop_yield(&guest->stop);
+	if (value_ret)
+		*value_ret = guest->sent;
+	return RIP_OK;
+}
+
+rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret)
+{
+	sigset_t mask;
+
+	if (!guest || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (guest->state != RIP_STATE_YIELDED)
+		return RIP_E_STATE;
+	if (guest->wanted && type != guest->wanted)
+		return RIP_E_TYPE;
+	rip_status status = prepare();
+	if (status != RIP_OK)
+		return status;
+	bool opened = open_mask(guest, &mask);
+	enter(guest);
+	guest->sent = value;
+	take(guest, rip_stop_land(&guest->stop, &guest->stop.at));
+	close_mask(opened, &mask);
+	*outcome_ret = guest->outcome;
+	rip_guest_end_outer(guest);
+	return RIP_OK;
+}
+
+/* --- Ends -------------------------------------------------------------------------------------- */
+
+/* What a guest that yielded is stopped as. */
+static void look_at_yielded(rip_guest *guest)
+{
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
+	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
+	rip_guest_look(guest, RIP_EVENT_LEFT);
+}
+
+rip_status rip_guest_finish(rip_guest *guest)
+{
+	sigset_t mask;
+
+	if ((guest->state != RIP_STATE_YIELDED && guest->state != RIP_STATE_STOPPED) || guest->shown)
+		return RIP_E_STATE;
+	rip_status status = prepare();
+	if (status != RIP_OK)
+		return status;
+	bool yielded = guest->state == RIP_STATE_YIELDED;
+	bool opened = open_mask(guest, &mask);
+	enter(guest);
+	if (yielded)
+		look_at_yielded(guest);
+	finish(guest);
+	close_mask(opened, &mask);
+	return RIP_OK;
+}
+
+rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
+{
+	if (!guest || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	rip_status status = rip_guest_finish(guest);
+	if (status == RIP_OK)
+		*outcome_ret = guest->outcome;
+	return status;
+}
+
+void rip_guest_leave(rip_guest *guest)
+{
+	rip_stop_leave(&guest->stop, RIP_EVENT_LEFT);
+}
+
+static bool runs_here(const rip_guest *guest)
+{
+	const rip_guest *inner = rip_current;
+
+	while (inner && inner != guest)
+		inner = inner->outer;
+	return inner != NULL;
+}
+
+rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value)
+{
+	rip_guest *inner = rip_current;
+
+	if (!guest)
+		return RIP_E_ARGUMENT;
+	if (!is_inside(inner) || !runs_here(guest))
+		return RIP_E_STATE;
+	for (; inner != guest; inner = inner->outer) {
+		inner->leaving = (rip_outcome){ .cause = RIP_CAUSE_OUTER };
+		inner->end_outer = true;
+	}
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type };
+	rip_guest_leave(rip_current);
+}
+
+rip_status rip_exit(intptr_t value)
+{
+	rip_guest *guest = rip_self();
+
+	return guest ? rip_exit_guest(guest, NULL, value) : RIP_E_STATE;
+}
+
+rip_status rip_abort(void)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest))
+		return RIP_E_STATE;
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_ABORTED };
+	rip_guest_leave(guest);
+}

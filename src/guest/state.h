@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * guest: what the files of this layer share: the control block, and how a thread and a guest find each other.
+ *
+ * Invariants: a guest is current on at most one thread; those that it was run from, on that thread, follow by
+ * `outer`. `state` changes only on the thread that runs the guest. What is read in signal handlers (current, stop,
+ * masks, the domains) is written so that it is right after each instruction. */
+#ifndef RIPCORD_GUEST_STATE_H
+#define RIPCORD_GUEST_STATE_H
+
+#include <signal.h>
+
+#include "fault/fault.h"
+#include "guest/guest.h"
+#include "stop/stop.h"
+
+enum { DATA_TYPES = 8 };
+
+struct rip_guest {
+	struct rip_stop stop;   /* first: the catcher finds the guest by it */
+	rip_state state;
+	rip_guest *outer;       /* the guest that this one was run from, on this thread */
+	rip_guest *face;        /* itself; of a hostcall's own stack, the guest that made the call */
+	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
+	bool shown;             /* STOPPED, and still current: its on_stop runs */
+	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
+	bool end_outer;         /* when this one has ended, the outer one goes on ending */
+	uint32_t masks;         /* rip_mask depth */
+	const rip_type *wanted; /* of a guest that yielded: what it waits for */
+	intptr_t sent;          /* what rip_resume passed */
+	struct rip_fault fault; /* the last one; written in the signal handler */
+	rip_options options;
+	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */
+	void *program;          /* see rip_guest_set_program */
+	struct {
+		const rip_type *type;
+		void *data;
+	} data[DATA_TYPES];
+	rip_outcome outcome;
+	bool reported;          /* `report` speaks of the last stop */
+	rip_report report;      /* last: most of its memory is never touched */
+};
+
+/* Initial-exec: signal handlers read it, and may not allocate. */
+extern __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* True if the calling code runs on this guest's stack as its code: not the host's, not the engine's. */
+static inline bool is_inside(const rip_guest *guest)
+{
+	return guest && guest->stop.inside;
+}
+
+/* --- run.c --- */
+
+/* As rip_run, but a guest that must end its outer one too is left to the caller. */
+rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
+
+/* Ends the turn of the current guest, which is `guest`; of what, its `leaving` says. */
+__attribute__((noreturn)) void rip_guest_leave(rip_guest *guest);
+
+/* Goes on ending the outer guest, if that is what `guest` was ended for. */
+void rip_guest_end_outer(rip_guest *guest);
+
+/* Unwinds a guest that yielded or is stopped. As rip_unwind. */
+rip_status rip_guest_finish(rip_guest *guest);
+
+/* --- stopped.c --- */
+
+/* What a stop was, into outcome and report: the guest is plain data. */
+void rip_guest_look(rip_guest *guest, enum rip_event event);
+
+/* Unwinds to the end of `until`, or all (NULL), and completes the report. */
+void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until);
+
+/* The rip_stop_catcher of guests: rip_call. */
+const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);
+
+/* The rip_fault_taker of guests. */
+bool rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+
+/* --- data.c --- */
+
+void rip_guest_destroy_data(rip_guest *guest);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * guest: what happens to a guest that was stopped: it is looked at, and unwound. */
+#include "guest/state.h"
+
+#include <string.h>
+
+#include "port/port.h"
+#include "report/report.h"
+
+/* --- In the signal handler --------------------------------------------------------------------- */
+
+static bool overflows(const rip_guest *guest, const struct rip_fault *fault)
+{
+	return fault->has_address && rip_stack_overflowed(&guest->stop.stack, fault->address,
+							  fault->context.reg[RIP_REG_RSP]);
+}
+
+/* The host's own code on the guest's stack: its faults are not the guest's, but for the end of the stack. */
+static bool is_hosts(const rip_guest *guest, const struct rip_fault *fault)
+{
+	const struct rip_domain *domain = rip_stop_domain(&guest->stop, fault->context.reg[RIP_REG_RSP]);
+	bool in_hostcall = domain && domain->kind == RIP_DOMAIN_HOST;
+
+	return in_hostcall && !guest->options.contain_hostcalls && !overflows(guest, fault);
+}
+
+/* What is kept of the fault is looked at on the host's stack. */
+bool rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret)
+{
+	rip_guest *guest = rip_current;
+
+	if (!is_inside(guest) || is_hosts(guest, fault))
+		return false;
+	guest->stop.inside = false;
+	guest->stop.at = fault->context;
+	guest->stop.exact = fault->exact;
+	guest->fault = *fault;
+	exit_ret->pc = (uintptr_t)rip_arch_host_return;
+	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
+	exit_ret->rax = RIP_EVENT_FAULT;
+	return true;
+}
+
+/* --- Look -------------------------------------------------------------------------------------- */
+
+static rip_cause cause_of_fault(const rip_guest *guest)
+{
+	if (guest->fault.signal == SIGABRT)
+		return RIP_CAUSE_ABORTED;
+	return overflows(guest, &guest->fault) ? RIP_CAUSE_OVERFLOW : RIP_CAUSE_FAULT;
+}
+
+static rip_outcome outcome_of(const rip_guest *guest, enum rip_event event)
+{
+	if (event == RIP_EVENT_FAULT)
+		return (rip_outcome){ .cause = cause_of_fault(guest) };
+	return guest->leaving;
+}
+
+static void report_fault(rip_report *report, const struct rip_fault *fault)
+{
+	report->signal = fault->signal;
+	report->signal_code = fault->code;
+	report->has_address = fault->has_address;
+	report->address = fault->address;
+	report->access = fault->access;
+}
+
+void rip_guest_look(rip_guest *guest, enum rip_event event)
+{
+	struct rip_memory memory = rip_stop_memory(&guest->stop);
+	rip_report *report = &guest->report;
+
+	memset(report, 0, sizeof *report);
+	guest->outcome = outcome_of(guest, event);
+	if (event == RIP_EVENT_FAULT || guest->leaving_by_fault)
+		report_fault(report, &guest->fault);
+	guest->leaving_by_fault = false;
+	report->cause = guest->outcome.cause;
+	report->value = guest->outcome.value;
+	report->pc = guest->stop.at.reg[RIP_REG_RIP];
+	rip_report_code(report, &memory);
+	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
+	guest->reported = true;
+}
+
+/* --- Unwind ------------------------------------------------------------------------------------ */
+
+struct noting {
+	rip_report *report;
+	uint32_t place;
+};
+
+static void note_fate(void *context, uint64_t cfa, rip_frame_fate fate)
+{
+	struct noting *noting = context;
+
+	rip_report_fate(noting->report, &noting->place, cfa, fate);
+}
+
+/* Cleanups need stack too: where little is left of it, they get the reserve. True if this opened it. */
+static bool make_room(rip_guest *guest)
+{
+	uint64_t low = (uintptr_t)guest->stop.stack.low;
+
+	if (guest->stop.stack.reserve_open || guest->stop.at.reg[RIP_REG_RSP] >= low + RIP_RESERVE_MIN)
+		return false;
+	return rip_stack_open_reserve(&guest->stop.stack) == RIP_OK;
+}
+
+static void report_unwound(rip_report *report, const struct rip_stop_result *result)
+{
+	report->cleanups_run = result->cleanups_run;
+	report->cleanups_failed = result->cleanups_failed;
+	report->abandoned = result->abandoned;
+	report->abandon_reason = result->reason;
+	if (result->rest)
+		rip_report_abandoned(report, result->rest);
+}
+
+static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report *report)
+{
+	struct noting noting = { .report = report };
+	struct rip_stop_result result;
+
+	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
+	bool opened = make_room(guest);
+	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
+	if (opened)
+		rip_stack_close_reserve(&guest->stop.stack);
+	if (result.has_mask && result.rest == 0) /* a damaged stack may say anything */
+		rip_port_unblock_to(result.mask);
+	if (report)
+		report_unwound(report, &result);
+}
+
+void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until)
+{
+	unwind(guest, until, &guest->report);
+}
+
+/* --- rip_call ---------------------------------------------------------------------------------- */
+
+static bool is_catchable(rip_cause cause)
+{
+	return cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW || cause == RIP_CAUSE_ABORTED;
+}
+
+/* In a cleanup of a guest that is being unwound, the report is the unwinding's. */
+const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event)
+{
+	rip_guest *guest = (rip_guest *)(void *)stop;
+	rip_state state = guest->state;
+	bool nested = state == RIP_STATE_UNWINDING;
+	rip_outcome outcome = outcome_of(guest, event);
+
+	struct rip_domain *segment = is_catchable(outcome.cause) ? rip_stop_find_segment(stop) : NULL;
+	if (!segment)
+		return NULL;
+	if (!nested)
+		rip_guest_look(guest, event);
+	guest->state = RIP_STATE_UNWINDING;
+	unwind(guest, segment, nested ? NULL : &guest->report);
+	guest->state = state;
+	guest->leaving = outcome;
+	guest->masks = segment->masks;
+	return rip_stop_segment(stop, segment, event);
+}
