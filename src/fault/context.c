@@ -61,7 +61,7 @@ void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *fro
 	rip_port_context(from, &fault_ret->context);
 }
 
-void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit)
+static void redirect(ucontext_t *context, const struct rip_fault_exit *exit)
 {
 	greg_t *reg = context->uc_mcontext.gregs;
 
@@ -69,4 +69,16 @@ void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit)
 	reg[REG_RSP] = (greg_t)exit->sp;
 	reg[REG_RAX] = (greg_t)exit->rax;
 	reg[REG_EFL] &= ~(greg_t)(EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC);
+}
+
+void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit)
+{
+	greg_t *flags = &context->uc_mcontext.gregs[REG_EFL];
+
+	if (answer == RIP_FAULT_LEAVE)
+		redirect(context, exit);
+	else if (answer == RIP_FAULT_STEP)
+		*flags |= EFLAGS_TF;
+	else
+		*flags &= ~(greg_t)EFLAGS_TF;
 }

@@ -20,7 +20,7 @@ bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *
 void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
 			struct rip_fault *fault_ret);
 
-/* Makes the return from the signal handler go on at `exit`. */
-void rip_fault_redirect(ucontext_t *context, const struct rip_fault_exit *exit);
+/* Makes the return from the signal handler do what `answer` says; PASS is left to the caller. */
+void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit);
 
 #endif

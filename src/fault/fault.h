@@ -26,8 +26,16 @@ struct rip_fault_exit {
 	uint64_t pc, sp, rax;
 };
 
-/* Called in the signal handler. True: taken, go on at *exit_ret. Must be async-signal-safe. */
-typedef bool (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+/* What to do when the signal handler returns. */
+enum rip_fault_answer {
+	RIP_FAULT_PASS,  /* nobody's here: to the handler that was there before */
+	RIP_FAULT_LEAVE, /* go on at the exit */
+	RIP_FAULT_GO_ON, /* go on where the code stood */
+	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP */
+};
+
+/* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set. */
+typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
  * pass the same taker. SYSTEM. Any thread. */

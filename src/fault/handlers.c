@@ -94,8 +94,9 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	rip_fault_clear_flags();
 	if (may_be_fault(signal, info, context)) {
 		rip_fault_describe(signal, info, context, &fault);
-		if (the_taker(&fault, &exit)) {
-			rip_fault_redirect(context, &exit);
+		enum rip_fault_answer answer = the_taker(&fault, &exit);
+		if (answer != RIP_FAULT_PASS) {
+			rip_fault_answer(context, answer, &exit);
 			errno = saved_errno;
 			return;
 		}

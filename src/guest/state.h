@@ -75,7 +75,7 @@ void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until);
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);
 
 /* The rip_fault_taker of guests. */
-bool rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* --- data.c --- */
 

@@ -25,12 +25,12 @@ static bool is_hosts(const rip_guest *guest, const struct rip_fault *fault)
 }
 
 /* What is kept of the fault is looked at on the host's stack. */
-bool rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret)
+enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret)
 {
 	rip_guest *guest = rip_current;
 
 	if (!is_inside(guest) || is_hosts(guest, fault))
-		return false;
+		return RIP_FAULT_PASS;
 	guest->stop.inside = false;
 	guest->stop.at = fault->context;
 	guest->stop.exact = fault->exact;
@@ -38,7 +38,7 @@ bool rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *
 	exit_ret->pc = (uintptr_t)rip_arch_host_return;
 	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
 	exit_ret->rax = RIP_EVENT_FAULT;
-	return true;
+	return RIP_FAULT_LEAVE;
 }
 
 /* --- Look -------------------------------------------------------------------------------------- */
