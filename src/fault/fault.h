@@ -57,4 +57,20 @@ void rip_fault_forget_mask(void);
  * signals were blocked before. mask_ret may be NULL. */
 void rip_fault_unblock(sigset_t *mask_ret);
 
+/* --- Nudges --- */
+
+/* Called in the signal handler of the nudged thread: must be async-signal-safe. As a rip_fault_taker. */
+typedef enum rip_fault_answer (*rip_nudge_taker)(const struct rip_context *at, struct rip_fault_exit *exit_ret);
+
+/* Installs the handler with the first call, and puts the earlier one back with the last. All callers pass the same
+ * taker. SYSTEM. Any thread. */
+rip_status rip_nudge_acquire(rip_nudge_taker taker);
+void rip_nudge_release(void);
+
+/* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread, async-signal-safe. */
+void rip_nudge(int tid);
+
+/* Lets nudges through on the calling thread. */
+void rip_nudge_unblock(void);
+
 #endif

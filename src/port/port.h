@@ -98,4 +98,25 @@ bool rip_port_exports(uint64_t address, const char *name);
 /* True if the address lies in the C library. */
 bool rip_port_in_libc(uint64_t address);
 
+/* --- Time and threads --- */
+
+/* Nanoseconds of a clock that only goes forward. Signal-safe. */
+uint64_t rip_port_now(void);
+
+/* The number of the calling thread. Signal-safe. */
+int rip_port_tid(void);
+
+/* In a forked child, whose one thread has a new number. */
+void rip_port_forget_tid(void);
+
+/* Nanoseconds of processor time that a thread of this process has used. False: there is no such thread. Signal-safe. */
+bool rip_port_cpu_time(int tid, uint64_t *time_ret);
+
+/* Sleeps until somebody wakes the word, or rip_port_now() is `until` (0: for ever); not at all if it is not `seen` any
+ * more. May return early. */
+void rip_port_wait(const uint32_t *word, uint32_t seen, uint64_t until);
+
+/* Wakes one sleeper. Signal-safe. */
+void rip_port_wake(const uint32_t *word);
+
 #endif

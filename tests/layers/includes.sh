@@ -10,10 +10,11 @@ port: arch
 unwind: cfi lsda arch port
 eh: unwind lsda
 stack: arch port
+timer: port
 fault: arch port
 stop: unwind lsda stack fault
 report: unwind
-guest: stop report
+guest: stop report timer
 program: guest
 symbolize:
 '

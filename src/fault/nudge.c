@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * fault: a signal that one thread sends another, so that it looks whether it should stop.
+ *
+ * The signal is SIGURG: it is ignored by default, so one that comes late does no harm; and few programs use it. A
+ * handler of the host's still gets those that Ripcord did not send. */
+#include "fault/context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "port/port.h"
+
+enum { SIGNAL = SIGURG };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned users;            /* under lock */
+static struct sigaction earlier;  /* written before the handler can run */
+static rip_nudge_taker the_taker;
+static const char cookie;         /* its address marks our signals */
+
+static bool is_ours(const siginfo_t *info)
+{
+	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &cookie;
+}
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	if (earlier.sa_flags & SA_SIGINFO)
+		earlier.sa_sigaction(signal, info, context);
+	else if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN)
+		earlier.sa_handler(signal);
+}
+
+static void on_nudge(int signal, siginfo_t *info, void *context)
+{
+	struct rip_fault_exit exit;
+	struct rip_context at;
+	int saved_errno = errno;
+
+	rip_fault_clear_flags();
+	if (is_ours(info)) {
+		rip_port_context(context, &at);
+		enum rip_fault_answer answer = the_taker(&at, &exit);
+		if (answer != RIP_FAULT_PASS)
+			rip_fault_answer(context, answer, &exit);
+	} else {
+		pass_on(signal, info, context);
+	}
+	errno = saved_errno;
+}
+
+/* Without SA_RESTART: a system call that blocks comes back with EINTR. */
+static rip_status install(rip_nudge_taker taker)
+{
+	struct sigaction action = { .sa_sigaction = on_nudge, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	sigemptyset(&action.sa_mask);
+	the_taker = taker;
+	if (sigaction(SIGNAL, NULL, &earlier) != 0 || sigaction(SIGNAL, &action, NULL) != 0)
+		return RIP_E_SYSTEM;
+	return RIP_OK;
+}
+
+rip_status rip_nudge_acquire(rip_nudge_taker taker)
+{
+	rip_status status = RIP_OK;
+
+	pthread_mutex_lock(&lock);
+	if (users == 0)
+		status = install(taker);
+	if (status == RIP_OK)
+		users++;
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+void rip_nudge_release(void)
+{
+	struct sigaction now;
+
+	pthread_mutex_lock(&lock);
+	if (--users == 0 && sigaction(SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+	    now.sa_sigaction == on_nudge)
+		sigaction(SIGNAL, &earlier, NULL);
+	pthread_mutex_unlock(&lock);
+}
+
+void rip_nudge(int tid)
+{
+	siginfo_t info;
+	int pid = getpid();
+
+	memset(&info, 0, sizeof info);
+	info.si_signo = SIGNAL;
+	info.si_code = SI_QUEUE;
+	info.si_pid = pid;
+	info.si_value.sival_ptr = (void *)(uintptr_t)&cookie;
+	int saved_errno = errno;
+	syscall(SYS_rt_tgsigqueueinfo, pid, tid, SIGNAL, &info);
+	errno = saved_errno;
+}
+
+void rip_nudge_unblock(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * timer: a binary heap. */
+#include "timer/heap.h"
+
+#include <stdlib.h>
+
+static void place(struct rip_heap *heap, uint32_t at, struct rip_timer *timer)
+{
+	heap->timers[at] = timer;
+	timer->place = at + 1;
+}
+
+static void move_up(struct rip_heap *heap, uint32_t at)
+{
+	struct rip_timer *timer = heap->timers[at];
+
+	for (; at > 0 && heap->timers[(at - 1) / 2]->due > timer->due; at = (at - 1) / 2)
+		place(heap, at, heap->timers[(at - 1) / 2]);
+	place(heap, at, timer);
+}
+
+static void move_down(struct rip_heap *heap, uint32_t at)
+{
+	struct rip_timer *timer = heap->timers[at];
+
+	for (uint32_t child; (child = 2 * at + 1) < heap->count; at = child) {
+		if (child + 1 < heap->count && heap->timers[child + 1]->due < heap->timers[child]->due)
+			child++;
+		if (heap->timers[child]->due >= timer->due)
+			break;
+		place(heap, at, heap->timers[child]);
+	}
+	place(heap, at, timer);
+}
+
+static rip_status grow(struct rip_heap *heap)
+{
+	uint32_t room = heap->room ? 2 * heap->room : 64;
+	struct rip_timer **timers = reallocarray(heap->timers, room, sizeof *timers);
+
+	if (!timers)
+		return RIP_E_NOMEM;
+	heap->timers = timers;
+	heap->room = room;
+	return RIP_OK;
+}
+
+rip_status rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
+{
+	if (timer->place == 0) {
+		rip_status status = heap->count < heap->room ? RIP_OK : grow(heap);
+		if (status != RIP_OK)
+			return status;
+		place(heap, heap->count++, timer);
+	}
+	timer->due = due;
+	move_up(heap, timer->place - 1);
+	move_down(heap, timer->place - 1);
+	return RIP_OK;
+}
+
+void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer)
+{
+	if (timer->place == 0)
+		return;
+	uint32_t at = timer->place - 1;
+	struct rip_timer *last = heap->timers[--heap->count];
+	timer->place = 0;
+	if (last == timer)
+		return;
+	place(heap, at, last);
+	move_up(heap, at);
+	move_down(heap, last->place - 1);
+}
+
+struct rip_timer *rip_heap_take(struct rip_heap *heap, uint64_t now)
+{
+	if (heap->count == 0 || heap->timers[0]->due > now)
+		return NULL;
+	struct rip_timer *first = heap->timers[0];
+	rip_heap_remove(heap, first);
+	return first;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * timer: the timers that are set, the earliest first. A binary heap; each timer knows its place. */
+#ifndef RIPCORD_TIMER_HEAP_H
+#define RIPCORD_TIMER_HEAP_H
+
+#include "timer/timer.h"
+
+struct rip_heap {
+	struct rip_timer **timers;
+	uint32_t count, room;
+};
+
+/* Sets the timer to `due`, whether or not it is in the heap. NOMEM. */
+rip_status rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due);
+
+/* Takes the earliest out; NULL if none is due at `now`. */
+struct rip_timer *rip_heap_take(struct rip_heap *heap, uint64_t now);
+
+/* Takes a timer out, if it is in. */
+void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer);
+
+#endif

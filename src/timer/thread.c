@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ * timer: the thread. Whoever wants something of it changes `news` and wakes it. */
+#include <pthread.h>
+#include <signal.h>
+
+#include "port/port.h"
+#include "timer/heap.h"
+
+enum { THREAD_STACK = 64 * 1024 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool started;                /* under lock */
+static bool watches_forks;          /* under lock */
+static struct rip_heap heap;        /* under lock */
+static struct rip_timer *posted;    /* atomic: a list that only grows at its head, and is taken whole */
+static uint32_t news;               /* atomic: what the thread sleeps on */
+
+static void wake(void)
+{
+	__atomic_add_fetch(&news, 1, __ATOMIC_SEQ_CST);
+	rip_port_wake(&news);
+}
+
+/* Under the lock. A timer that cannot be set again for want of memory has a place already: it was just taken out. */
+static void fire(struct rip_timer *timer, uint64_t now)
+{
+	uint64_t again = timer->fire(timer, now);
+
+	if (again)
+		rip_heap_put(&heap, timer, again);
+	else
+		rip_heap_remove(&heap, timer);
+}
+
+static void fire_posted(uint64_t now)
+{
+	struct rip_timer *timer = __atomic_exchange_n(&posted, NULL, __ATOMIC_ACQUIRE), *next;
+
+	for (; timer; timer = next) {
+		next = timer->next;
+		/* From here on it may be posted again. */
+		__atomic_store_n(&timer->posted, false, __ATOMIC_RELEASE);
+		fire(timer, now);
+	}
+}
+
+static uint64_t fire_due(void)
+{
+	uint64_t now = rip_timer_now();
+	struct rip_timer *timer;
+
+	fire_posted(now);
+	while ((timer = rip_heap_take(&heap, now)) != NULL)
+		fire(timer, now);
+	return heap.count ? heap.timers[0]->due : 0;
+}
+
+static void *run(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&news, __ATOMIC_SEQ_CST);
+		pthread_mutex_lock(&lock);
+		uint64_t next = fire_due();
+		pthread_mutex_unlock(&lock);
+		rip_port_wait(&news, seen, next);
+	}
+	return NULL;
+}
+
+/* --- Forks: the child has this thread's memory, and not this thread --- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void in_child(void)
+{
+	rip_port_forget_tid();
+	started = false;
+	for (struct rip_timer *timer = posted; timer; timer = timer->next)
+		timer->posted = false;
+	posted = NULL;
+	while (heap.count)
+		rip_heap_remove(&heap, heap.timers[0]);
+	pthread_mutex_unlock(&lock);
+}
+
+static rip_status watch_forks(void)
+{
+	if (!watches_forks && pthread_atfork(before_fork, after_fork, in_child) != 0)
+		return RIP_E_NOMEM;
+	watches_forks = true;
+	return RIP_OK;
+}
+
+/* --- What others call --- */
+
+static rip_status create_thread(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return RIP_E_NOMEM;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(&thread, &attributes, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return error ? RIP_E_SYSTEM : RIP_OK;
+}
+
+rip_status rip_timer_start(void)
+{
+	rip_status status = RIP_OK;
+
+	pthread_mutex_lock(&lock);
+	if (!started) {
+		status = watch_forks();
+		if (status == RIP_OK)
+			status = create_thread();
+		started = status == RIP_OK;
+	}
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+rip_status rip_timer_set(struct rip_timer *timer, uint64_t due)
+{
+	rip_status status = RIP_OK;
+
+	pthread_mutex_lock(&lock);
+	if (timer->place == 0 || due < timer->due)
+		status = rip_heap_put(&heap, timer, due);
+	bool first = heap.count && heap.timers[0] == timer;
+	pthread_mutex_unlock(&lock);
+	if (first)
+		wake();
+	return status;
+}
+
+void rip_timer_post(struct rip_timer *timer)
+{
+	if (__atomic_exchange_n(&timer->posted, true, __ATOMIC_ACQ_REL))
+		return;
+	timer->next = __atomic_load_n(&posted, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&posted, &timer->next, timer, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	wake();
+}
+
+uint64_t rip_timer_now(void)
+{
+	return rip_port_now();
+}
