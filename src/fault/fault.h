@@ -46,18 +46,20 @@ void rip_fault_release(void);
  * the thread ends. NOMEM, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
 
-/* The signals that faults come as. */
+/* The signals that faults and nudges come as. */
 void rip_fault_signals(sigset_t *set_ret);
 
 /* True if the calling thread blocked none of them when this was asked first, or since rip_fault_forget_mask. */
 bool rip_fault_thread_is_open(void);
 void rip_fault_forget_mask(void);
 
-/* Unblocks the fault signals on this thread (a fault whose signal is blocked kills the process), and says which
+/* Unblocks these signals on this thread (a fault whose signal is blocked kills the process), and says which
  * signals were blocked before. mask_ret may be NULL. */
 void rip_fault_unblock(sigset_t *mask_ret);
 
 /* --- Nudges --- */
+
+enum { RIP_NUDGE_SIGNAL = SIGURG };
 
 /* Called in the signal handler of the nudged thread: must be async-signal-safe. As a rip_fault_taker. */
 typedef enum rip_fault_answer (*rip_nudge_taker)(const struct rip_context *at, struct rip_fault_exit *exit_ret);
@@ -69,8 +71,5 @@ void rip_nudge_release(void);
 
 /* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread, async-signal-safe. */
 void rip_nudge(int tid);
-
-/* Lets nudges through on the calling thread. */
-void rip_nudge_unblock(void);
 
 #endif

@@ -108,6 +108,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 void rip_fault_signals(sigset_t *set_ret)
 {
 	sigemptyset(set_ret);
+	sigaddset(set_ret, RIP_NUDGE_SIGNAL);
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 		sigaddset(set_ret, signals[i]);
 }

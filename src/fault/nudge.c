@@ -13,8 +13,6 @@
 
 #include "port/port.h"
 
-enum { SIGNAL = SIGURG };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;            /* under lock */
 static struct sigaction earlier;  /* written before the handler can run */
@@ -59,7 +57,7 @@ static rip_status install(rip_nudge_taker taker)
 
 	sigemptyset(&action.sa_mask);
 	the_taker = taker;
-	if (sigaction(SIGNAL, NULL, &earlier) != 0 || sigaction(SIGNAL, &action, NULL) != 0)
+	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 || sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
 	return RIP_OK;
 }
@@ -82,9 +80,9 @@ void rip_nudge_release(void)
 	struct sigaction now;
 
 	pthread_mutex_lock(&lock);
-	if (--users == 0 && sigaction(SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+	if (--users == 0 && sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 	    now.sa_sigaction == on_nudge)
-		sigaction(SIGNAL, &earlier, NULL);
+		sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -94,20 +92,11 @@ void rip_nudge(int tid)
 	int pid = getpid();
 
 	memset(&info, 0, sizeof info);
-	info.si_signo = SIGNAL;
+	info.si_signo = RIP_NUDGE_SIGNAL;
 	info.si_code = SI_QUEUE;
 	info.si_pid = pid;
 	info.si_value.sival_ptr = (void *)(uintptr_t)&cookie;
 	int saved_errno = errno;
-	syscall(SYS_rt_tgsigqueueinfo, pid, tid, SIGNAL, &info);
+	syscall(SYS_rt_tgsigqueueinfo, pid, tid, RIP_NUDGE_SIGNAL, &info);
 	errno = saved_errno;
-}
-
-void rip_nudge_unblock(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
