@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ripcord/pool.h"
 #include "ripcord/status.h"
 
 #pragma GCC visibility push(default)
@@ -61,6 +62,7 @@ typedef struct rip_options {
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
 	                          left, the guest is stopped by an overflow before the hostcall begins. */
 	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
+	rip_pool *pool;      /* where the stack comes from, with its sizes; NULL: a process-wide pool */
 } rip_options;
 
 /* Stack for a hostcall, if nothing else is asked for, in bytes. */
@@ -69,7 +71,7 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, stack_size below RIP_STACK_MIN or too large to add up), NOMEM, SYSTEM. */
+ * ARGUMENT (guest_ret is NULL, stack_size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
 /* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the

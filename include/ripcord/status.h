@@ -14,12 +14,13 @@ typedef enum rip_status {
 	/* The caller */
 	RIP_E_ARGUMENT = -1, /* an argument is NULL, out of range or not a choice */
 	RIP_E_STATE = -2,    /* not allowed in the guest's present state */
-	RIP_E_NOMEM = -3,    /* no memory, address space or mapping left */
+	RIP_E_NOMEM = -3,    /* no memory or address space left */
 	RIP_E_SYSTEM = -4,   /* the system refused: a call failed that should not */
 	RIP_E_TYPE = -5,     /* a value of another type than is wanted */
 	RIP_E_GONE = -6,     /* the guest that the handle named has ended or was destroyed */
 	RIP_E_FULL = -7,     /* a table or pool of fixed size is full */
 	RIP_E_NOTFOUND = -8, /* there is no such thing */
+	RIP_E_MAPS = -9,     /* the process has as many mappings as it may have (vm.max_map_count) */
 
 	/* A guest program */
 	RIP_E_NOFILE = -10,   /* the file is not there or cannot be read */

@@ -24,12 +24,14 @@ __attribute__((noinline)) static void touch_stack(size_t size)
 
 static rip_status create_stack(const rip_options *options, struct rip_stack *stack_ret)
 {
+	if (options->pool)
+		return rip_stack_pool_take(rip_pool_stacks(options->pool), stack_ret);
 	size_t size = options->stack_size ? options->stack_size : RIP_STACK_DEFAULT;
 	size_t reserve = options->reserve_size ? options->reserve_size : RIP_RESERVE_DEFAULT;
 
 	if (size < RIP_STACK_MIN)
 		return RIP_E_ARGUMENT;
-	return rip_stack_create(size, reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve, stack_ret);
+	return rip_stack_take(size, reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve, stack_ret);
 }
 
 static void init(rip_guest *guest, const rip_options *options, const struct rip_stack *stack)

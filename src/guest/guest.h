@@ -8,6 +8,10 @@
 #define RIPCORD_GUEST_H
 
 #include "ripcord/ripcord.h"
+#include "stack/stack.h"
+
+/* The stacks of a public pool. */
+struct rip_stack_pool *rip_pool_stacks(rip_pool *pool);
 
 /* Runs another function on a guest that has ended, below what it left on its stack, so that objects of
  * the frames that are gone can still be addressed (C lets atexit handlers use a stream whose buffer is

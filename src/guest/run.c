@@ -77,6 +77,7 @@ static void finish(rip_guest *guest)
 static void take_stop(rip_guest *guest, enum rip_event event)
 {
 	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
+	rip_stack_reached(&guest->stop.stack, guest->stopped_sp);
 	rip_guest_look(guest, event);
 	show(guest);
 	if (guest->options.hold)

@@ -58,13 +58,21 @@ bool rip_port_readable(uint64_t address, size_t size);
 
 size_t rip_port_page_size(void);
 
-/* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible. NOMEM. */
+/* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible, for small pages only. NOMEM,
+ * MAPS. */
 rip_status rip_port_reserve(size_t size, uint8_t **map_ret);
 void rip_port_unmap(uint8_t *map, size_t size);
-/* Makes pages readable and writable, or inaccessible again; then their content is given back. NOMEM.
+/* Makes pages readable and writable, or inaccessible again; then their content is given back. NOMEM, MAPS.
  * Signal-safe. */
 rip_status rip_port_open(uint8_t *map, size_t size);
 rip_status rip_port_close(uint8_t *map, size_t size);
+/* Gives the pages' content back: they read as zero. False if the system will not (locked memory). Signal-safe. */
+bool rip_port_drop(uint8_t *map, size_t size);
+
+/* Guard markers: inaccessible pages inside a mapping, which do not divide it. Marking gives the content back.
+ * SYSTEM: the system has none, or not for this memory. NOMEM. Signal-safe. */
+rip_status rip_port_mark(uint8_t *map, size_t size);
+rip_status rip_port_unmark(uint8_t *map, size_t size);
 
 /* --- Signals --- */
 

@@ -14,7 +14,7 @@ is "look-up, tables, rows, steps" "$(foreign $objects)" ""
 is "registered tables: their writers' lock" "$(foreign "$build/obj/unwind/registry.c.o")" "pthread_mutex_lock
 pthread_mutex_unlock"
 is "modules: names are for reports" "$(foreign "$build/obj/port/linux/modules.c.o")" "dladdr"
-is "memory: mappings are not made on look-up" "$(foreign "$build/obj/port/linux/memory.c.o" | tr '\n' ' ')" "mmap munmap "
+is "memory: system calls without errno" "$(foreign "$build/obj/port/linux/memory.c.o")" ""
 
 # The functions that lock, by what the code of the drop-in calls.
 callers() { # SYMBOL: the functions of the drop-in that call it

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * guest: the public pools: stacks, and the fault handlers for as long as the pool is there. */
+#include <stdlib.h>
+
+#include "guest/state.h"
+
+struct rip_pool {
+	struct rip_stack_pool *stacks;
+};
+
+struct rip_stack_pool *rip_pool_stacks(rip_pool *pool)
+{
+	return pool->stacks;
+}
+
+static rip_status configure(const rip_pool_options *options, struct rip_stack_pool_config *config_ret)
+{
+	static const rip_pool_options defaults;
+	const rip_pool_options *o = options ? options : &defaults;
+	size_t reserve = o->reserve_size ? o->reserve_size : RIP_RESERVE_DEFAULT;
+
+	if (o->stack_size != 0 && o->stack_size < RIP_STACK_MIN)
+		return RIP_E_ARGUMENT;
+	*config_ret = (struct rip_stack_pool_config){
+		.stack_size = o->stack_size ? o->stack_size : RIP_STACK_DEFAULT,
+		.reserve_size = reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve,
+		.capacity = o->capacity,
+		.keep_resident = o->keep_resident,
+		.keep_idle = o->keep_idle,
+		.zero = o->zero,
+	};
+	return RIP_OK;
+}
+
+rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret)
+{
+	struct rip_stack_pool_config config;
+
+	if (!pool_ret)
+		return RIP_E_ARGUMENT;
+	rip_status status = configure(options, &config);
+	if (status != RIP_OK)
+		return status;
+	rip_pool *pool = malloc(sizeof *pool);
+	if (!pool)
+		return RIP_E_NOMEM;
+	status = rip_stack_pool_create(&config, &pool->stacks);
+	if (status == RIP_OK) {
+		status = rip_fault_acquire(rip_guest_take_fault);
+		if (status != RIP_OK)
+			rip_stack_pool_destroy(pool->stacks);
+	}
+	if (status != RIP_OK)
+		free(pool);
+	else
+		*pool_ret = pool;
+	return status;
+}
+
+rip_status rip_pool_destroy(rip_pool *pool)
+{
+	if (!pool)
+		return RIP_OK;
+	rip_status status = rip_stack_pool_destroy(pool->stacks);
+	if (status != RIP_OK)
+		return status;
+	rip_fault_release();
+	free(pool);
+	return RIP_OK;
+}
+
+void rip_pool_trim(rip_pool *pool)
+{
+	rip_stack_pool_trim(pool ? pool->stacks : NULL, 0);
+}
+
+rip_status rip_pool_get_stats(rip_pool *pool, rip_pool_stats *stats_ret)
+{
+	if (!stats_ret)
+		return RIP_E_ARGUMENT;
+	rip_stack_pool_stats(pool ? pool->stacks : NULL, stats_ret);
+	return RIP_OK;
+}

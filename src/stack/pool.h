@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * stack: the inside of a pool. Internal to stack/.
+ *
+ * Invariants: an idle slot is in exactly one list; one that is out is in none, and belongs to its taker; chunks come
+ * and go under the lock; a list's links lie in memory that stays as long as the pool, so that a pop may read
+ * them late. */
+#ifndef RIPCORD_STACK_POOL_H
+#define RIPCORD_STACK_POOL_H
+
+#include <pthread.h>
+
+#include "stack/chunk.h"
+
+/* Lists, so that threads seldom meet; and how many stacks lie in a mapping, at most. */
+enum { RIP_POOL_SHARDS = 8, RIP_CHUNK_SLOTS_LOG2 = 6 };
+
+/* A slot's number, from 1; 0: none. */
+struct rip_slot {
+	uint32_t next;  /* in its list; atomic */
+	uint32_t depth; /* how many there are in the list from here on; atomic */
+	uint8_t uses;   /* counts on */
+	bool dropped;   /* its memory was given back since it was used last */
+	bool left_open; /* its reserve could not be closed */
+};
+
+/* A stack (the data structure) without locks: slot number and, above it, a count that grows with each change. The
+ * count is what tells a head from an earlier one with the same slot: it would have to go round, 2^32 changes,
+ * between two instructions of a thread. */
+struct rip_shard {
+	uint64_t head;
+} __attribute__((aligned(64)));
+
+struct rip_stack_pool {
+	struct rip_shard shard[RIP_POOL_SHARDS];
+	struct rip_layout layout;
+	uint32_t capacity;      /* slots */
+	uint32_t chunk_log2;    /* log2 of slots in a chunk */
+	uint32_t chunk_count;
+	size_t keep_resident, keep_idle;
+	bool zero;
+	uint32_t trim_at;       /* a list as long as this is looked at; atomic */
+	uint32_t made;          /* stacks there are, out or idle; atomic, changed under the lock */
+	struct rip_slot *slots; /* by number */
+	struct rip_chunk *chunks;
+	pthread_mutex_t lock;
+	uint32_t first_open;    /* no chunk before this has room; under the lock, as all below */
+	uint32_t chunk_end;     /* no chunk from here on has been used */
+};
+
+/* Takes a stack back. */
+void rip_stack_give(struct rip_stack *stack);
+
+/* Gives back what lies below the part that is kept. */
+void rip_stack_drop_lower(const struct rip_stack *stack);
+
+/* Under the lock. */
+void rip_stack_pool_trim_locked(struct rip_stack_pool *pool, size_t keep);
+
+void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats);
+
+/* --- Lists --- */
+
+/* The calling thread's. */
+uint32_t rip_shard_mine(void);
+
+uint32_t rip_shard_pop(struct rip_stack_pool *pool, uint32_t shard);
+/* Returns how long the list is now. */
+uint32_t rip_shard_push(struct rip_stack_pool *pool, uint32_t shard, uint32_t slot);
+/* Empties the list and returns its first slot, to be followed by rip_slot.next. */
+uint32_t rip_shard_drain(struct rip_stack_pool *pool, uint32_t shard);
+uint32_t rip_shard_length(struct rip_stack_pool *pool, uint32_t shard);
+
+#endif
