@@ -60,11 +60,22 @@ TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
                $(BUILD)/lib/ripcord/include/sys/cdefs.h
+# The plugin is for the GCC that compiles guests, whatever compiles the rest. ripcord-plugin.so is what GCC
+# loads; it finds the one for its version.
+GUEST_CXX    := g++
+PLUGIN_GCC   := $(shell $(GUEST_CXX) -dumpfullversion 2>/dev/null)
+PLUGIN_HEADERS := $(wildcard $(shell $(GUEST_CXX) -print-file-name=plugin 2>/dev/null)/include)
+ifneq ($(PLUGIN_HEADERS),)
+PLUGIN := $(BUILD)/lib/ripcord/ripcord-plugin.so $(BUILD)/lib/ripcord/ripcord-plugin-$(PLUGIN_GCC).so
+endif
 # The build tree looks like an installed one, so that the command finds its parts in both.
 PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 
 .PHONY: all run test test-all install clean setup setup-all
-all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC)
+all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
+ifeq ($(PLUGIN),)
+	@echo 'plugin: left out, GCC $(PLUGIN_GCC) has no plugin headers here: guests get no polls'
+endif
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
@@ -136,6 +147,16 @@ $(BUILD)/include/%: include/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
+# GCC's headers are C++, and not written for our warnings.
+PLUGIN_COMPILE = $(GUEST_CXX) -std=gnu++17 -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(PLUGIN_HEADERS) \
+                 -Iinclude -O2 -fno-rtti -fno-exceptions -fPIC -fvisibility=hidden -shared
+$(BUILD)/lib/ripcord/ripcord-plugin.so: plugin/load/load.cc
+	@mkdir -p $(@D)
+	$(Q)$(PLUGIN_COMPILE) $< -o $@ -ldl
+$(BUILD)/lib/ripcord/ripcord-plugin-%.so: $(wildcard plugin/*.cc plugin/*.h) include/ripcord/killable.h
+	@mkdir -p $(@D)
+	$(Q)$(PLUGIN_COMPILE) $(filter %.cc,$^) -o $@
+
 # --- Install -----------------------------------------------------------------------------------
 
 INSTALL  ?= install
@@ -150,6 +171,7 @@ install: all
 	$(INSTALL) -m 755 $(filter %.so,$(LIBS)) '$(DEST)/lib'
 	$(INSTALL) -m 755 $(BUILD)/lib/ripcord/libgcc_s.so.1 '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
+	$(if $(PLUGIN),$(INSTALL) -m 755 $(PLUGIN) '$(DEST)/lib/ripcord')
 	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'
 	$(INSTALL) -m 644 $(HEADERS) '$(DEST)/include/ripcord'
 	$(INSTALL) -m 644 $(wildcard man/*.1) '$(DEST)/share/man/man1'

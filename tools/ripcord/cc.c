@@ -17,6 +17,7 @@
 /* Where the parts are: relative to the command, so that a build tree and an installed one are alike. */
 struct parts {
 	char *include, *guest_include, *start, *archive;
+	char *plugin; /* NULL where it was not built */
 };
 
 /* What a command line asks for. */
@@ -209,7 +210,7 @@ static void add_user_words(struct words *command, const struct words *given, con
 	}
 }
 
-/* Everything that makes GCC's output a guest's code. An option that loads a GCC plugin belongs here. */
+/* Everything that makes GCC's output a guest's code. */
 static void add_compile_options(struct words *command, const struct parts *parts)
 {
 	words_add_list(command, compile_options);
@@ -217,6 +218,8 @@ static void add_compile_options(struct words *command, const struct parts *parts
 	words_add(command, parts->guest_include);
 	words_add(command, "-idirafter");
 	words_add(command, parts->include);
+	if (parts->plugin)
+		words_add(command, words_format("-fplugin=%s", parts->plugin));
 }
 
 /* A program's undefined symbols are errors, as they are where a program is linked: configure scripts
@@ -284,6 +287,9 @@ static bool find_parts(struct parts *parts)
 	parts->guest_include = words_format("%s/lib/ripcord/include", prefix);
 	parts->start = words_format("%s/lib/ripcord/guest_start.o", prefix);
 	parts->archive = words_format("%s/lib/ripcord/libripcord-guest.a", prefix);
+	parts->plugin = words_format("%s/lib/ripcord/ripcord-plugin.so", prefix);
+	if (access(parts->plugin, R_OK) != 0)
+		parts->plugin = NULL;
 	if (access(parts->start, R_OK) == 0 && access(parts->archive, R_OK) == 0)
 		return true;
 	tool_complain("%s/lib/ripcord: parts are missing", prefix);

@@ -107,4 +107,12 @@ enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);
 
+/* Of `size` bytes of killable code (ripcord/killable.h). Whether a poll stands at `code`: a load of one byte
+ * from %fs:0 into any register, MOV (64 [REX] 8A /r) or MOVZX (64 [REX] 0F B6 /r). RIP_ARCH_POLL_MAX bytes suffice. */
+enum { RIP_ARCH_POLL_MAX = 10 };
+bool rip_arch_is_poll(const uint8_t *code, size_t size);
+
+/* Whether a call in a masked region returns to `code`. RIP_KILLABLE_MASK_SIZE bytes suffice. */
+bool rip_arch_is_mask(const uint8_t *code, size_t size);
+
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * plugin: makes GCC's code killable: polls where a kill may land, and marks where none may.
+ *
+ * Four passes. `polls` runs on each function as it was written, before GCC knows its landing pads;
+ * `masks` after inlining; `strips` before the loops are optimized; `marks` on the finished instructions. The
+ * first two speak through the code itself (a masked region's pad begins with an empty asm), so that what they say
+ * survives inlining, cloning and the way through LTO's files.
+ * Invariants: no pass changes what the program does when it is not killed; nothing here is global but what
+ * the comment beside it says. */
+#ifndef RIPCORD_PLUGIN_H
+#define RIPCORD_PLUGIN_H
+
+#include "gcc-plugin.h"
+
+#include "tree.h"
+#include "gimple.h"
+#include "gimple-iterator.h"
+#include "rtl.h"
+#include "cfg.h"
+#include "basic-block.h"
+#include "function.h"
+#include "tree-pass.h"
+#include "context.h"
+#include "except.h"
+#include "tree-eh.h"
+
+namespace ripcord {
+
+/* How a function takes part. The first that fits. */
+enum role {
+	ROLE_LEFT_OUT, /* ripcord_no_poll, pragma: not killable code at all, foreign to the runtime */
+	ROLE_MASKED,   /* a cleanup function, ripcord_masked: its body is a masked region */
+	ROLE_NOEXCEPT, /* C++ noexcept: the front end's must-not-throw region masks it */
+	ROLE_QUIET,    /* C++ in a system header: unwinds as it is, but gets no polls of its own */
+	ROLE_PLAIN,
+};
+role role_of(tree function);
+
+/* attributes.cc */
+void register_attributes(void *, void *);
+void register_pragmas(void *, void *);
+void note_generic_body(void *function, void *);
+void write_note(void *, void *); /* marks.cc */
+
+/* code.cc: what the passes recognise each other by. */
+gimple *build_poll(location_t where);
+bool is_poll(const gimple *statement);
+gtry *build_masked_region(gimple_seq body);
+/* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
+bool is_masked(eh_region region);
+
+opt_pass *make_polls_pass(gcc::context *);
+opt_pass *make_masks_pass(gcc::context *);
+opt_pass *make_pads_pass(gcc::context *);
+opt_pass *make_marks_pass(gcc::context *);
+
+/* masks.cc: of the function that is being compiled. */
+bool landing_pad_is_masked(int number);
+
+} // namespace ripcord
+
+#endif
