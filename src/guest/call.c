@@ -41,7 +41,7 @@ static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *
 	if (outcome->cause != RIP_CAUSE_OUTER) {
 		guest->leaving = *outcome;
 		guest->fault = own->fault;
-		guest->leaving_by_fault = outcome->cause == RIP_CAUSE_FAULT || own->report.signal != 0;
+		guest->leaving_by_fault = outcome->cause == RIP_CAUSE_FAULT || own->report->signal != 0;
 	}
 }
 

@@ -2,7 +2,6 @@
  * guest: create, reset, destroy; questions. */
 #include "guest/state.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "ripcord/unwind.h"
@@ -36,10 +35,12 @@ static rip_status create_stack(const rip_options *options, struct rip_stack *sta
 
 static void init(rip_guest *guest, const rip_options *options, const struct rip_stack *stack)
 {
+	memset(guest, 0, sizeof *guest);
 	guest->options = *options;
 	if (guest->options.hostcall_room == 0)
 		guest->options.hostcall_room = RIP_HOSTCALL_ROOM;
 	guest->face = guest;
+	guest->report = stack->cold;
 	rip_stop_init(&guest->stop, stack);
 	guest->stop.catcher = rip_guest_catch;
 }
@@ -54,21 +55,16 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 	if (!options)
 		options = &defaults;
 	touch_stack(CREATE_STACK);
-	rip_guest *guest = calloc(1, sizeof *guest);
-	if (!guest)
-		return RIP_E_NOMEM;
 	rip_status status = create_stack(options, &stack);
-	if (status == RIP_OK) {
-		init(guest, options, &stack);
-		status = rip_fault_acquire(rip_guest_take_fault);
-		if (status != RIP_OK)
-			rip_stack_destroy(&stack);
-	}
+	if (status != RIP_OK)
+		return status;
+	status = rip_fault_acquire(rip_guest_take_fault);
 	if (status != RIP_OK) {
-		free(guest);
+		rip_stack_destroy(&stack);
 		return status;
 	}
-	*guest_ret = guest;
+	init(stack.block, options, &stack);
+	*guest_ret = stack.block;
 	return RIP_OK;
 }
 
@@ -91,7 +87,6 @@ rip_status rip_destroy(rip_guest *guest)
 	rip_guest_destroy_data(guest);
 	rip_stack_destroy(&guest->stop.stack);
 	rip_fault_release();
-	free(guest);
 	return RIP_OK;
 }
 
@@ -103,6 +98,7 @@ rip_status rip_reset(rip_guest *guest)
 	if (status != RIP_OK)
 		return status;
 	guest->state = RIP_STATE_NEW;
+	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
 	guest->reported = false;
 	guest->stopped_sp = 0;
 	return RIP_OK;
@@ -120,9 +116,23 @@ rip_state rip_get_state(const rip_guest *guest)
 	return guest->state;
 }
 
+/* The report of a guest that returned is made when somebody asks: its memory is mostly not touched at all. */
+static void report_return(const rip_guest *guest)
+{
+	memset(guest->report, 0, sizeof *guest->report);
+	guest->report->cause = guest->outcome.cause;
+	guest->report->value = guest->outcome.value;
+}
+
 const rip_report *rip_get_report(const rip_guest *guest)
 {
-	return guest && guest->reported && guest->state != RIP_STATE_UNWINDING ? &guest->report : NULL;
+	if (!guest || guest->state == RIP_STATE_UNWINDING)
+		return NULL;
+	if (guest->state == RIP_STATE_ENDED && guest->outcome.cause == RIP_CAUSE_RETURNED && !guest->reported)
+		report_return(guest);
+	else if (!guest->reported)
+		return NULL;
+	return guest->report;
 }
 
 rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)

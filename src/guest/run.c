@@ -89,9 +89,7 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 static void take_return(rip_guest *guest)
 {
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = guest->stop.way.value };
-	guest->report.cause = RIP_CAUSE_RETURNED;
-	guest->report.value = guest->stop.way.value;
-	guest->reported = true;
+	guest->reported = false;
 	guest->masks = 0;
 	leave(guest, RIP_STATE_ENDED);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * guest: what the files of this layer share: the control block, and how a thread and a guest find each other.
  *
- * Invariants: a guest is current on at most one thread; those that it was run from, on that thread, follow by
+ * Invariants: the control block comes with the stack; a guest is current on at most one thread; those that it was run from, on that thread, follow by
  * `outer`. `state` changes only on the thread that runs the guest. What is read in signal handlers (current, stop,
  * masks, the domains) is written so that it is right after each instruction. */
 #ifndef RIPCORD_GUEST_STATE_H
@@ -37,8 +37,11 @@ struct rip_guest {
 	} data[DATA_TYPES];
 	rip_outcome outcome;
 	bool reported;          /* `report` speaks of the last stop */
-	rip_report report;      /* last: most of its memory is never touched */
+	rip_report *report;     /* in the stack's cold block */
 };
+
+_Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block fits");
+_Static_assert(sizeof(rip_report) <= RIP_STACK_COLD, "and the report");
 
 /* Initial-exec: signal handlers read it, and may not allocate. */
 extern __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));

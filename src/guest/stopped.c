@@ -69,7 +69,7 @@ static void report_fault(rip_report *report, const struct rip_fault *fault)
 void rip_guest_look(rip_guest *guest, enum rip_event event)
 {
 	struct rip_memory memory = rip_stop_memory(&guest->stop);
-	rip_report *report = &guest->report;
+	rip_report *report = guest->report;
 
 	memset(report, 0, sizeof *report);
 	guest->outcome = outcome_of(guest, event);
@@ -136,7 +136,7 @@ static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report 
 
 void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until)
 {
-	unwind(guest, until, &guest->report);
+	unwind(guest, until, guest->report);
 }
 
 /* --- rip_call ---------------------------------------------------------------------------------- */
@@ -160,7 +160,7 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	if (!nested)
 		rip_guest_look(guest, event);
 	guest->state = RIP_STATE_UNWINDING;
-	unwind(guest, segment, nested ? NULL : &guest->report);
+	unwind(guest, segment, nested ? NULL : guest->report);
 	guest->state = state;
 	guest->leaving = outcome;
 	guest->masks = segment->masks;
