@@ -49,6 +49,11 @@ $(BUILD)/tests/eh/in_use.so: tests/eh/in_use_lib.c
 	@mkdir -p $(@D)
 	$(Q)gcc -shared -fPIC -O1 -D_GNU_SOURCE $< -o $@
 
+# What is killed is killable.
+$(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
 $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 

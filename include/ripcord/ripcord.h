@@ -62,8 +62,17 @@ typedef struct rip_options {
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
 	                          left, the guest is stopped by an overflow before the hostcall begins. */
 	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
+
+	/* Times in nanoseconds; see kill.h for what they start. */
+	uint64_t deadline;      /* from rip_run on, also while it has yielded; 0: none */
+	uint64_t cpu_time;      /* processor time of the threads that run it; 0: no limit */
+	uint64_t grace;         /* from soft to firm; 0: RIP_GRACE, RIP_NEVER: it stays soft */
+	uint64_t abandon_grace; /* from firm to abandon; likewise */
 	rip_pool *pool;      /* where the stack comes from, with its sizes; NULL: a process-wide pool */
 } rip_options;
+
+#define RIP_GRACE ((uint64_t)1000 * 1000 * 1000)
+#define RIP_NEVER UINT64_MAX
 
 /* Stack for a hostcall, if nothing else is asked for, in bytes. */
 #define RIP_HOSTCALL_ROOM ((size_t)16 * 1024)
@@ -194,6 +203,14 @@ typedef enum rip_access {
 	RIP_ACCESS_UNKNOWN = 0, RIP_ACCESS_READ, RIP_ACCESS_WRITE, RIP_ACCESS_EXECUTE,
 } rip_access;
 
+/* How a kill went; see kill.h. */
+typedef enum rip_rung {
+	RIP_RUNG_NONE = 0, /* it was no kill */
+	RIP_SOFT = 1,      /* exact: every cleanup ran at a place that was made for it */
+	RIP_FIRM = 2,      /* wherever the guest stood: cleanups may have been cut in two or missed */
+	RIP_ABANDON = 3,   /* no cleanup ran */
+} rip_rung;
+
 /* What became of a frame when its guest was unwound. */
 typedef enum rip_frame_fate {
 	RIP_FRAME_PLAIN = 0,  /* it had nothing to clean up */
@@ -221,6 +238,7 @@ typedef struct rip_report {
 	uintptr_t address;        /* the address that could not be accessed; 0 if not known */
 	bool has_address;
 	rip_access access;
+	rip_rung rung;            /* KILLED, DEADLINE, CPU, OUTER: how */
 	uintptr_t pc;             /* the instruction that was stopped */
 	uint8_t code[RIP_REPORT_CODE]; /* the bytes at pc */
 	uint32_t code_size;       /* how many of them could be read */

@@ -50,6 +50,7 @@ typedef enum rip_status {
 	RIP_E_CFA = -45,       /* the CFA did not grow, or left the stack */
 	RIP_E_RETURN = -46,    /* the return address points to no known code */
 	RIP_E_LOOP = -47,      /* landing pads went round in circles */
+	RIP_E_TIME = -49,      /* it took longer than a kill waits */
 	RIP_E_END = -48,       /* the outermost frame: there is no caller */
 } rip_status;
 

@@ -43,6 +43,7 @@ static const struct status_words all_words[] = {
 	{ RIP_E_CFA, "CFA", "the CFA did not grow, or left the stack" },
 	{ RIP_E_RETURN, "RETURN", "the return address points to no known code" },
 	{ RIP_E_LOOP, "LOOP", "landing pads went round in circles" },
+	{ RIP_E_TIME, "TIME", "it took longer than a kill waits" },
 	{ RIP_E_END, "END", "the outermost frame: there is no caller" },
 };
 

@@ -73,12 +73,16 @@ static void redirect(ucontext_t *context, const struct rip_fault_exit *exit)
 
 void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit)
 {
-	greg_t *flags = &context->uc_mcontext.gregs[REG_EFL];
+	greg_t *reg = context->uc_mcontext.gregs;
 
-	if (answer == RIP_FAULT_LEAVE)
+	if (answer == RIP_FAULT_LEAVE) {
 		redirect(context, exit);
-	else if (answer == RIP_FAULT_STEP)
-		*flags |= EFLAGS_TF;
+		return;
+	}
+	if (exit->pc)
+		reg[REG_RIP] = (greg_t)exit->pc;
+	if (answer == RIP_FAULT_STEP)
+		reg[REG_EFL] |= EFLAGS_TF;
 	else
-		*flags &= ~(greg_t)EFLAGS_TF;
+		reg[REG_EFL] &= ~(greg_t)EFLAGS_TF;
 }

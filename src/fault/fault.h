@@ -30,11 +30,12 @@ struct rip_fault_exit {
 enum rip_fault_answer {
 	RIP_FAULT_PASS,  /* nobody's here: to the handler that was there before */
 	RIP_FAULT_LEAVE, /* go on at the exit */
-	RIP_FAULT_GO_ON, /* go on where the code stood */
+	RIP_FAULT_GO_ON, /* go on where the code stood, or with all its registers at exit.pc */
 	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP */
 };
 
-/* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set. */
+/* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two, its pc may be
+ * (it is 0 before). */
 typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers

@@ -88,7 +88,7 @@ static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *co
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
 	struct rip_fault fault;
-	struct rip_fault_exit exit;
+	struct rip_fault_exit exit = { 0 };
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
@@ -132,7 +132,9 @@ static rip_status install(rip_fault_taker taker)
 {
 	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
+	/* A nudge would find the handler, and not the guest that a step or fault has stopped. */
 	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
 	the_taker = taker;
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
 		/* Read first: the handler may be called before sigaction returns. */

@@ -34,7 +34,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 static void on_nudge(int signal, siginfo_t *info, void *context)
 {
-	struct rip_fault_exit exit;
+	struct rip_fault_exit exit = { 0 };
 	struct rip_context at;
 	int saved_errno = errno;
 

@@ -90,7 +90,9 @@ rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_
 		return RIP_E_ARGUMENT;
 	if (!is_inside(guest))
 		return RIP_E_STATE;
-	struct rip_domain domain = { .masks = guest->masks };
+	/* The return address lies above the frame pointer. */
+	struct rip_domain domain = { .masks = guest->masks,
+				     .caller_sp = (uintptr_t)__builtin_frame_address(0) + 16 };
 	enum rip_event event = rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_GUEST, function, argument);
 	if (event == RIP_EVENT_RETURNED)
 		*outcome_ret = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = domain.segment.value };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: create, reset, destroy; questions. */
-#include "guest/state.h"
+#include "guest/kill.h"
 
 #include <string.h>
 
@@ -45,16 +45,10 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->stop.catcher = rip_guest_catch;
 }
 
-rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
+static rip_status create(const rip_options *options, rip_guest **guest_ret)
 {
-	static const rip_options defaults;
 	struct rip_stack stack;
 
-	if (!guest_ret)
-		return RIP_E_ARGUMENT;
-	if (!options)
-		options = &defaults;
-	touch_stack(CREATE_STACK);
 	rip_status status = create_stack(options, &stack);
 	if (status != RIP_OK)
 		return status;
@@ -66,6 +60,34 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 	init(stack.block, options, &stack);
 	*guest_ret = stack.block;
 	return RIP_OK;
+}
+
+static void destroy(rip_guest *guest)
+{
+	rip_guest_unwatch(guest);
+	rip_stack_destroy(&guest->stop.stack);
+	rip_fault_release();
+}
+
+rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
+{
+	static const rip_options defaults;
+	rip_guest *guest;
+
+	if (!guest_ret)
+		return RIP_E_ARGUMENT;
+	touch_stack(CREATE_STACK);
+	rip_guest *caller = begin_busy();
+	rip_status status = create(options ? options : &defaults, &guest);
+	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time)) {
+		status = rip_guest_watch(guest);
+		if (status != RIP_OK)
+			destroy(guest);
+	}
+	end_busy(caller);
+	if (status == RIP_OK)
+		*guest_ret = guest;
+	return status;
 }
 
 /* After this, nothing of the guest is on its stack. */
@@ -85,8 +107,11 @@ rip_status rip_destroy(rip_guest *guest)
 	if (status != RIP_OK)
 		return status;
 	rip_guest_destroy_data(guest);
-	rip_stack_destroy(&guest->stop.stack);
-	rip_fault_release();
+	rip_guest *caller = begin_busy();
+	if (guest->slot && guest->state == RIP_STATE_NEW)
+		rip_guest_end_life(guest);
+	destroy(guest);
+	end_busy(caller);
 	return RIP_OK;
 }
 
@@ -97,6 +122,8 @@ rip_status rip_reset(rip_guest *guest)
 	rip_status status = make_idle(guest);
 	if (status != RIP_OK)
 		return status;
+	if (guest->slot && guest->state == RIP_STATE_NEW)
+		rip_guest_end_life(guest);
 	guest->state = RIP_STATE_NEW;
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
 	guest->reported = false;
@@ -149,6 +176,12 @@ rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)
 void rip_guest_set_program(rip_guest *guest, void *program)
 {
 	guest->program = program;
+}
+
+void rip_guest_set_glue(rip_guest *guest, rip_function first, rip_function second)
+{
+	guest->stop.glue[0] = (const void *)first;
+	guest->stop.glue[1] = (const void *)second;
 }
 
 void *rip_guest_program(const rip_guest *guest)

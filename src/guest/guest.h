@@ -22,6 +22,10 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 
 /* A pointer that the layer above keeps with the guest. Any thread that uses the guest. */
 void rip_guest_set_program(rip_guest *guest, void *program);
+
+/* Functions that run on the guest's stack, below its code, and hold nothing: kills pass their frames. */
+void rip_guest_set_glue(rip_guest *guest, rip_function first, rip_function second);
+
 void *rip_guest_program(const rip_guest *guest);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: onto a guest's stack and back: run, yield, resume, exit. */
-#include "guest/state.h"
+#include "guest/kill.h"
 
 #include <pthread.h>
 
@@ -24,16 +24,25 @@ static rip_status prepare(void)
 	return room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
 }
 
-/* The guest becomes this thread's. */
-static void enter(rip_guest *guest)
+/* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of. */
+static bool enter(rip_guest *guest)
 {
 	guest->outer = rip_current;
 	guest->state = RIP_STATE_RUNNING;
 	rip_current = guest;
+	if (guest->slot)
+		rip_guest_begin_turn(guest);
+	return !guest->slot && !guest->outer ? true : !rip_guest_is_asked(guest);
 }
 
 static void leave(rip_guest *guest, rip_state state)
 {
+	if (guest->slot)
+		rip_guest_end_turn(guest);
+	if (guest->hook && state == RIP_STATE_ENDED)
+		rip_guest_unhook(guest);
+	if (guest->slot && state == RIP_STATE_ENDED)
+		rip_guest_end_life(guest);
 	rip_current = guest->outer;
 	guest->state = state;
 }
@@ -69,7 +78,10 @@ static void show(rip_guest *guest)
 static void finish(rip_guest *guest)
 {
 	guest->state = RIP_STATE_UNWINDING;
+	if (!guest->stop.abandon)
+		rip_guest_restart_ladder(guest);
 	rip_guest_unwind(guest, NULL);
+	guest->stop.abandon = false;
 	guest->masks = 0;
 	leave(guest, RIP_STATE_ENDED);
 }
@@ -98,6 +110,13 @@ static void take_yield(rip_guest *guest)
 {
 	guest->outcome = guest->leaving;
 	leave(guest, RIP_STATE_YIELDED);
+}
+
+/* It ends before anything of it ran. */
+static void take_refusal(rip_guest *guest)
+{
+	rip_guest_report_refusal(guest);
+	leave(guest, RIP_STATE_ENDED);
 }
 
 static void take(rip_guest *guest, enum rip_event event)
@@ -134,8 +153,14 @@ rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument
 	if (status != RIP_OK)
 		return status;
 	bool opened = open_mask(guest, &mask);
-	enter(guest);
-	take(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top));
+	rip_guest *caller = begin_busy();
+	if (guest->slot)
+		rip_guest_begin_life(guest);
+	if (enter(guest))
+		take(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top));
+	else
+		take_refusal(guest);
+	end_busy(caller);
 	close_mask(opened, &mask);
 	*outcome_ret = guest->outcome;
 	return RIP_OK;
@@ -168,12 +193,20 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	if (status != RIP_OK)
 		return status;
 	bool opened = open_mask(guest, &mask);
-	enter(guest);
+	rip_guest *caller = begin_busy();
+	if (!enter(guest)) {
+		take_refusal(guest);
+		end_busy(caller);
+		close_mask(opened, &mask);
+		*outcome_ret = guest->outcome;
+		return RIP_OK;
+	}
 	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, (void *)top);
 	if (event == RIP_EVENT_RETURNED)
 		leave(guest, RIP_STATE_ENDED);
 	else
 		take(guest, event);
+	end_busy(caller);
 	close_mask(opened, &mask);
 	*outcome_ret = guest->outcome;
 	rip_guest_end_outer(guest);
@@ -210,9 +243,13 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 	if (status != RIP_OK)
 		return status;
 	bool opened = open_mask(guest, &mask);
-	enter(guest);
+	rip_guest *caller = begin_busy();
 	guest->sent = value;
-	take(guest, rip_stop_land(&guest->stop, &guest->stop.at));
+	if (enter(guest))
+		take(guest, rip_stop_land(&guest->stop, &guest->stop.at));
+	else
+		take_stop(guest, RIP_EVENT_LEFT);
+	end_busy(caller);
 	close_mask(opened, &mask);
 	*outcome_ret = guest->outcome;
 	rip_guest_end_outer(guest);
@@ -224,7 +261,10 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 /* What a guest that yielded is stopped as. */
 static void look_at_yielded(rip_guest *guest)
 {
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
+	if (!rip_guest_is_asked(guest)) {
+		guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
+		guest->rung = RIP_SOFT;
+	}
 	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
 	rip_guest_look(guest, RIP_EVENT_LEFT);
 }
@@ -240,10 +280,12 @@ rip_status rip_guest_finish(rip_guest *guest)
 		return status;
 	bool yielded = guest->state == RIP_STATE_YIELDED;
 	bool opened = open_mask(guest, &mask);
+	rip_guest *caller = begin_busy();
 	enter(guest);
 	if (yielded)
 		look_at_yielded(guest);
 	finish(guest);
+	end_busy(caller);
 	close_mask(opened, &mask);
 	return RIP_OK;
 }

@@ -25,6 +25,13 @@ struct rip_guest {
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
 	bool end_outer;         /* when this one has ended, the outer one goes on ending */
 	uint32_t masks;         /* rip_mask depth */
+	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
+	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
+	rip_rung rung;          /* of the kill that `leaving` is */
+	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
+	uint32_t steps;
+	int hook;               /* the return hook in a stack of this guest's, plus 1; 0: none */
+	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
 	struct rip_fault fault; /* the last one; written in the signal handler */
@@ -52,6 +59,23 @@ static inline bool is_inside(const rip_guest *guest)
 	return guest && guest->stop.inside;
 }
 
+/* Around what a runtime function does on the stack of the guest that calls it: even a firm kill waits for it. Returns that
+ * guest. */
+static inline rip_guest *begin_busy(void)
+{
+	rip_guest *guest = rip_current;
+
+	if (guest)
+		guest->busy++;
+	return guest;
+}
+
+static inline void end_busy(rip_guest *guest)
+{
+	if (guest)
+		guest->busy--;
+}
+
 /* --- run.c --- */
 
 /* As rip_run, but a guest that must end its outer one too is left to the caller. */
@@ -70,6 +94,9 @@ rip_status rip_guest_finish(rip_guest *guest);
 
 /* What a stop was, into outcome and report: the guest is plain data. */
 void rip_guest_look(rip_guest *guest, enum rip_event event);
+
+/* The same of one that was killed before it ran. */
+void rip_guest_report_refusal(rip_guest *guest);
 
 /* Unwinds to the end of `until`, or all (NULL), and completes the report. */
 void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until);

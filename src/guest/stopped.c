@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: what happens to a guest that was stopped: it is looked at, and unwound. */
-#include "guest/state.h"
+#include "guest/kill.h"
 
 #include <string.h>
 
@@ -29,6 +29,10 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 {
 	rip_guest *guest = rip_current;
 
+	if (guest && rip_guest_is_hooked(guest, fault))
+		return rip_guest_take_hook(guest, fault, exit_ret);
+	if (guest && guest->stepping && fault->signal == SIGTRAP && fault->exact)
+		return rip_guest_take_step(guest, fault, exit_ret);
 	if (!is_inside(guest) || is_hosts(guest, fault))
 		return RIP_FAULT_PASS;
 	guest->stop.inside = false;
@@ -66,6 +70,11 @@ static void report_fault(rip_report *report, const struct rip_fault *fault)
 	report->access = fault->access;
 }
 
+static bool is_kill(rip_cause cause)
+{
+	return cause == RIP_CAUSE_KILLED || cause == RIP_CAUSE_DEADLINE || cause == RIP_CAUSE_CPU;
+}
+
 void rip_guest_look(rip_guest *guest, enum rip_event event)
 {
 	struct rip_memory memory = rip_stop_memory(&guest->stop);
@@ -78,9 +87,21 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 	guest->leaving_by_fault = false;
 	report->cause = guest->outcome.cause;
 	report->value = guest->outcome.value;
+	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ? guest->rung : RIP_RUNG_NONE;
 	report->pc = guest->stop.at.reg[RIP_REG_RIP];
 	rip_report_code(report, &memory);
 	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
+	guest->reported = true;
+}
+
+void rip_guest_report_refusal(rip_guest *guest)
+{
+	rip_report *report = guest->report;
+
+	memset(report, 0, sizeof *report);
+	guest->outcome = guest->leaving;
+	report->cause = guest->outcome.cause;
+	report->rung = guest->rung;
 	guest->reported = true;
 }
 
@@ -123,6 +144,7 @@ static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report 
 	struct noting noting = { .report = report };
 	struct rip_stop_result result;
 
+	guest->busy = 0;
 	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
 	bool opened = make_room(guest);
 	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
@@ -152,6 +174,9 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	rip_guest *guest = (rip_guest *)(void *)stop;
 	rip_state state = guest->state;
 	bool nested = state == RIP_STATE_UNWINDING;
+	guest->busy = 0; /* what it stood in is left */
+	if (event == RIP_EVENT_KILLED && nested)
+		rip_guest_restart_ladder(guest);
 	rip_outcome outcome = outcome_of(guest, event);
 
 	struct rip_domain *segment = is_catchable(outcome.cause) ? rip_stop_find_segment(stop) : NULL;

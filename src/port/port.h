@@ -45,6 +45,9 @@ bool rip_port_module_unchanged(const struct rip_module_identity *identity);
 /* The module's bytes from `address` to the end of its segment; size 0 if it has none there. */
 struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t address);
 
+/* The descriptor of the module's first note of that name and type; size 0 if it has none. Signal-safe. */
+struct rip_bytes rip_port_module_note(const struct rip_module *module, const char *name, uint32_t type);
+
 /* The module's .eh_frame sections as they lie in memory, for modules whose headers do not say where those are.
  * Returns how many; 0 if it cannot be known. Asks the module's file: slow. Signal-safe. */
 enum { RIP_MODULE_TABLES = 4 };

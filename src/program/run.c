@@ -61,6 +61,7 @@ rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, cha
 	rip_modules_claim(program);
 	void *earlier = rip_guest_program(guest);
 	rip_guest_set_program(guest, &run);
+	rip_guest_set_glue(guest, call_entry, finish);
 	rip_status status = rip_run(guest, call_entry, &run, &outcome);
 	if (status == RIP_OK && has_to_finish(&run, &outcome))
 		status = finish_program(&run, guest, &outcome);

@@ -43,6 +43,7 @@ struct rip_domain {
 	struct rip_domain *outer;
 	enum rip_domain_kind kind;
 	uint32_t masks;              /* kept for the guest layer: the masks that were held outside */
+	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned to who asked for the segment */
 };
 
 /* Asked after each stop, on the host's stack: a context to go on at (by rip_stop_segment), or NULL. */
@@ -57,6 +58,8 @@ struct rip_stop {
 	struct rip_domain *domain; /* innermost; NULL: the guest's first code */
 	struct rip_domain *base;   /* while a landing pad runs: the domain that it began in */
 	rip_stop_catcher catcher;  /* may be NULL */
+	volatile bool abandon;     /* no cleanup of this guest's is to run any more */
+	const void *glue[2];       /* functions of the runtime's that hold nothing: kills pass their frames */
 	struct rip_context catch;  /* what the catcher returns */
 	struct rip_stack stack;
 	struct rip_exception exception;

@@ -166,6 +166,8 @@ static rip_status pass_frame(struct unwind *u)
 
 	if (at_end(u))
 		return RIP_E_END;
+	if (u->stop->abandon)
+		return RIP_E_TIME;
 	u->cursor.cfa = 0;
 	rip_status status = rip_cursor_load(&u->cursor);
 	if (status != RIP_OK)

@@ -81,6 +81,19 @@ struct rip_segment {
  * registers and control words as before. */
 enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
+/* --- Return hooks --- */
+
+/* A hook that stands for a return address; -1: all are taken. Async-signal-safe, as the others. */
+int rip_arch_hook_take(uint64_t return_address);
+void rip_arch_hook_give(int hook);
+
+/* What to write in the return address's place: a breakpoint, which traps with the pc one byte further on. Unwinders walk
+ * on to the true return address, while the hook is not given back. */
+uint64_t rip_arch_hook_address(int hook);
+
+/* The true one. */
+uint64_t rip_arch_hook_return(int hook);
+
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
 
@@ -95,6 +108,13 @@ __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
  * rip_arch_host_return ends the guest's turn. A frame whose return address is rip_arch_backstop is the
  * outermost one of a guest. */
 extern const char rip_arch_host_return[], rip_arch_backstop[];
+
+/* True if the pc lies in one of the switches: the stack pointer and the rest may belong to different sides there. */
+extern const char rip_arch_switch_begin[], rip_arch_switch_end[];
+static inline bool rip_arch_is_switch(uint64_t pc)
+{
+	return pc >= (uintptr_t)rip_arch_switch_begin && pc < (uintptr_t)rip_arch_switch_end;
+}
 
 /* Not a function: the return address of the function that rip_arch_call called. */
 extern const char rip_arch_segment_end[];

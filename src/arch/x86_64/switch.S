@@ -9,6 +9,10 @@
 
 	.text
 
+	.globl	rip_arch_switch_begin
+	.hidden	rip_arch_switch_begin
+rip_arch_switch_begin:
+
 /* Saves the host's callee-saved state; rsp is host_sp afterwards. */
 .macro SAVE_HOST
 	pushq	%rbp
@@ -372,5 +376,9 @@ rip_arch_resume:
 	jmp	*%rcx
 	.cfi_endproc
 	.size	rip_arch_resume, . - rip_arch_resume
+
+	.globl	rip_arch_switch_end
+	.hidden	rip_arch_switch_end
+rip_arch_switch_end:
 
 	.section .note.GNU-stack, "", @progbits

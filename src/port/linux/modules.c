@@ -70,28 +70,36 @@ static size_t align4(size_t size)
 	return (size + 3) & ~(size_t)3;
 }
 
-/* Looks for the build id among the notes of one segment (gABI, note section; name "GNU", type 3). */
-static void find_build_id(struct rip_module_identity *identity, const uint8_t *notes, size_t size)
+/* A note's descriptor among the notes of one segment (gABI, note section); size 0 if it is not there. */
+static struct rip_bytes find_note(const uint8_t *notes, size_t size, const char *wanted, uint32_t type)
 {
+	size_t wanted_size = __builtin_strlen(wanted) + 1;
 	ElfW(Nhdr) note;
 
 	while (size >= sizeof note) {
 		__builtin_memcpy(&note, notes, sizeof note);
 		size_t name = align4(note.n_namesz), content = align4(note.n_descsz);
 		if (name > size - sizeof note || content > size - sizeof note - name)
-			return;
-		const uint8_t *id = notes + sizeof note + name;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-		    __builtin_memcmp(notes + sizeof note, "GNU", 4) == 0 && note.n_descsz > 0 &&
-		    note.n_descsz <= RIP_MODULE_ID_MAX) {
-			identity->note = id;
-			identity->id_size = (uint8_t)note.n_descsz;
-			rip_copy(identity->id, id, note.n_descsz);
-			return;
-		}
+			break;
+		const uint8_t *descriptor = notes + sizeof note + name;
+		if (note.n_type == type && note.n_namesz == wanted_size &&
+		    __builtin_memcmp(notes + sizeof note, wanted, wanted_size) == 0)
+			return (struct rip_bytes){ descriptor, note.n_descsz, (uintptr_t)descriptor };
 		size -= sizeof note + name + content;
-		notes = id + content;
+		notes = descriptor + content;
 	}
+	return (struct rip_bytes){ NULL, 0, 0 };
+}
+
+static void find_build_id(struct rip_module_identity *identity, const uint8_t *notes, size_t size)
+{
+	struct rip_bytes id = find_note(notes, size, "GNU", NT_GNU_BUILD_ID);
+
+	if (id.size == 0 || id.size > RIP_MODULE_ID_MAX)
+		return;
+	identity->note = id.data;
+	identity->id_size = (uint8_t)id.size;
+	rip_copy(identity->id, id.data, id.size);
 }
 
 /* The loader never lets go of the program, of itself, of libc and of the kernel's vDSO; and if this library
@@ -186,6 +194,27 @@ rip_status rip_port_module_at(uint64_t pc, struct rip_module *module_ret)
 	add_segments(module_ret, &object);
 	module_ret->header = rip_port_module_bytes(module_ret, (uintptr_t)object.dlfo_eh_frame);
 	return RIP_OK;
+}
+
+struct rip_bytes rip_port_module_note(const struct rip_module *module, const char *name, uint32_t type)
+{
+	struct rip_bytes none = { NULL, 0, 0 };
+	struct dl_find_object object;
+	struct headers headers;
+
+	if (_dl_find_object((void *)(uintptr_t)module->begin, &object) != 0 ||
+	    (!headers_of_mapping(&object, &headers) && !headers_of_program(&object, &headers)))
+		return none;
+	uint64_t base = object.dlfo_link_map ? object.dlfo_link_map->l_addr : 0;
+	for (const ElfW(Phdr) *segment = headers.first; segment < headers.first + headers.count; segment++) {
+		struct rip_bytes notes = rip_port_module_bytes(module, base + segment->p_vaddr);
+		if (segment->p_type != PT_NOTE || notes.size < segment->p_memsz)
+			continue;
+		struct rip_bytes descriptor = find_note(notes.data, segment->p_memsz, name, type);
+		if (descriptor.size != 0)
+			return descriptor;
+	}
+	return none;
 }
 
 struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t address)

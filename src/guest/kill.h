@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * guest: kills, as the rest of the layer sees them. */
+#ifndef RIPCORD_GUEST_KILL_H
+#define RIPCORD_GUEST_KILL_H
+
+#include "guest/handle.h"
+#include "guest/state.h"
+
+/* Gives a guest whose options have a time limit its slot. As rip_get_handle. */
+rip_status rip_guest_watch(rip_guest *guest);
+
+/* A life begins, its turns begin and end, and it is over (GONE from then on); the slot is given back. */
+void rip_guest_begin_life(rip_guest *guest);
+void rip_guest_begin_turn(rip_guest *guest);
+void rip_guest_end_turn(rip_guest *guest);
+void rip_guest_end_life(rip_guest *guest);
+void rip_guest_unwatch(rip_guest *guest);
+
+/* Whether it was asked for the end of this guest, or of one that it runs inside of: then `leaving` and `rung` say how. */
+bool rip_guest_is_asked(rip_guest *guest);
+
+/* The ladder begins anew, and waits for the next cleanup. */
+void rip_guest_restart_ladder(rip_guest *guest);
+
+/* The rip_nudge_taker of guests. */
+enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret);
+
+/* A return address that was hooked is put back, if it still stands there. */
+void rip_guest_unhook(rip_guest *guest);
+
+/* True if the guest has returned to its hook. */
+bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault);
+
+/* What comes of that. */
+enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fault *fault,
+					  struct rip_fault_exit *exit_ret);
+
+/* What comes of a single step of a guest that is being stepped. */
+enum rip_fault_answer rip_guest_take_step(rip_guest *guest, const struct rip_fault *fault,
+					  struct rip_fault_exit *exit_ret);
+
+#endif
