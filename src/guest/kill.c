@@ -179,9 +179,14 @@ void rip_guest_begin_life(rip_guest *guest)
 {
 	uint64_t deadline = guest->options.deadline;
 
-	if (deadline)
-		__atomic_store_n(&guest->slot->deadline, later(rip_timer_now(), deadline), __ATOMIC_SEQ_CST);
+	guest->due = deadline ? later(rip_timer_now(), deadline) : 0;
 	__atomic_store_n(&guest->slot->cpu_used, 0, __ATOMIC_RELEASE);
+	rip_guest_go_on_with_life(guest);
+}
+
+void rip_guest_go_on_with_life(rip_guest *guest)
+{
+	__atomic_store_n(&guest->slot->deadline, guest->due, __ATOMIC_SEQ_CST);
 }
 
 static uint64_t thread_clock(void)
@@ -248,7 +253,7 @@ rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now)
 	rip_status status = rip_guest_watch(guest);
 	if (status != RIP_OK)
 		return status;
-	uint64_t due = from_now ? later(rip_timer_now(), from_now) : 0;
+	uint64_t due = guest->due = from_now ? later(rip_timer_now(), from_now) : 0;
 	__atomic_store_n(&guest->slot->deadline, due, __ATOMIC_SEQ_CST);
 	if (due)
 		arm(guest->slot, due);

@@ -11,6 +11,7 @@ rip_status rip_guest_watch(rip_guest *guest);
 
 /* A life begins, its turns begin and end, and it is over (GONE from then on); the slot is given back. */
 void rip_guest_begin_life(rip_guest *guest);
+void rip_guest_go_on_with_life(rip_guest *guest); /* of one that had ended: its times go on too */
 void rip_guest_begin_turn(rip_guest *guest);
 void rip_guest_end_turn(rip_guest *guest);
 void rip_guest_end_life(rip_guest *guest);

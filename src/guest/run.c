@@ -194,6 +194,8 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 		return status;
 	bool opened = open_mask(guest, &mask);
 	rip_guest *caller = begin_busy();
+	if (guest->slot)
+		rip_guest_go_on_with_life(guest);
 	if (!enter(guest)) {
 		take_refusal(guest);
 		end_busy(caller);

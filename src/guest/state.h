@@ -27,6 +27,7 @@ struct rip_guest {
 	uint32_t masks;         /* rip_mask depth */
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
 	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
+	uint64_t due;           /* its deadline, of rip_timer_now; 0: none */
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;

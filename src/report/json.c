@@ -72,6 +72,8 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 		return RIP_E_ARGUMENT;
 	rip_write(&writer, "{\"cause\":\"%s\",\"value\":%" PRIdPTR, rip_cause_name(report->cause),
 		  report->value);
+	rip_write(&writer, ",\"rung\":");
+	rip_write_json_string(&writer, rip_report_rung_name(report->rung));
 	write_signal(&writer, report);
 	write_code(&writer, report, symbolizer);
 	write_frames(&writer, report, symbolizer);

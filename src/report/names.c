@@ -79,6 +79,16 @@ const char *rip_report_fate_name(rip_frame_fate fate)
 	return "unknown";
 }
 
+const char *rip_report_rung_name(rip_rung rung)
+{
+	switch (rung) {
+	case RIP_SOFT: return "soft";
+	case RIP_FIRM: return "firm";
+	case RIP_ABANDON: return "abandon";
+	default: return NULL;
+	}
+}
+
 static void dynamic_symbol(uintptr_t pc, rip_symbol *symbol_ret)
 {
 	struct rip_port_symbol found;

@@ -5,13 +5,32 @@
 #include <inttypes.h>
 #include <string.h>
 
+static const char *cause_text(rip_cause cause)
+{
+	switch (cause) {
+	case RIP_CAUSE_FAULT: return "stopped by a fault";
+	case RIP_CAUSE_OVERFLOW: return "stopped by a stack overflow";
+	case RIP_CAUSE_DEADLINE: return "stopped by its deadline";
+	case RIP_CAUSE_CPU: return "stopped: its processor time is used up";
+	case RIP_CAUSE_OUTER: return "stopped with the guest that it ran inside of";
+	default: return rip_cause_name(cause);
+	}
+}
+
+static void write_rung(struct rip_writer *w, rip_rung rung)
+{
+	if (rung == RIP_FIRM)
+		rip_write(w, ", firmly: not at a place that was made for it");
+	else if (rung == RIP_ABANDON)
+		rip_write(w, ", abandoned");
+}
+
 static void write_cause(struct rip_writer *w, const rip_report *report)
 {
 	const char *code = rip_report_code_text(report->signal, report->signal_code);
 
-	rip_write(w, "ripcord: guest %s", report->cause == RIP_CAUSE_FAULT ? "stopped by a fault" :
-		  report->cause == RIP_CAUSE_OVERFLOW ? "stopped by a stack overflow" :
-		  rip_cause_name(report->cause));
+	rip_write(w, "ripcord: guest %s", cause_text(report->cause));
+	write_rung(w, report->rung);
 	if (report->cause == RIP_CAUSE_RETURNED || report->cause == RIP_CAUSE_EXITED)
 		rip_write(w, ", value %" PRIdPTR, report->value);
 	if (report->signal)
@@ -30,7 +49,7 @@ static void write_instruction(struct rip_writer *w, const rip_report *report,
 {
 	char text[128];
 
-	if (!report->signal)
+	if (!report->signal && !report->rung)
 		return;
 	rip_write(w, "  at pc 0x%" PRIxPTR, report->pc);
 	if (rip_report_instruction(symbolizer, report, text, sizeof text)) {

@@ -36,5 +36,7 @@ const char *rip_report_signal_name(int signal);
 const char *rip_report_code_text(int signal, int code);
 const char *rip_report_access_name(rip_access access);
 const char *rip_report_fate_name(rip_frame_fate fate);
+/* NULL for RIP_RUNG_NONE. */
+const char *rip_report_rung_name(rip_rung rung);
 
 #endif

@@ -20,12 +20,17 @@ static const struct subcommand subcommands[] = {
 	 "run a program as a guest",
 	 "  --stack SIZE         usable stack: bytes, or with K, M or G (default 256K)\n"
 	 "  --entry NAME         the function to run instead of main\n"
+	 "  --deadline TIME      stop it after that time: a number with ns, us, ms, s, m or h\n"
+	 "  --cpu TIME           stop it after that much processor time\n"
+	 "  --grace TIME         how long to wait for a place to stop that loses nothing,\n"
+	 "                       then for one that may, before it is abandoned (default 1s)\n"
+	 "  --kill-on SIG,...    signals that stop the guest instead of this command\n"
 	 "  --report FORMAT      text, json or none: printed on standard error unless the\n"
 	 "                       guest returned or exited (default text)\n"
 	 "  --report-file FILE   write the report there instead, however the guest ended\n"
 	 "\n"
 	 "Exit status: the guest's own; 128 + signal after a fault, a stack overflow or\n"
-	 "abort(); 2 for bad options or a guest that cannot be loaded; 125 where the host\n"
+	 "abort(), or when killed; 124 when its time was up; 2 for bad options or a guest that cannot be loaded; 125 where the host\n"
 	 "failed.\n"},
 	{"cc", tool_cc,
 	 "ripcord cc ARGUMENT...",

@@ -44,6 +44,83 @@ static bool set_stack(struct run_options *options, const char *value)
 	return false;
 }
 
+/* A number, maybe with a fraction, and a unit of time, as nanoseconds. False if it is none, or 0. */
+static bool read_time(const char *value, uint64_t *time_ret)
+{
+	static const struct { const char *name; double ns; } units[] = {
+		{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
+	};
+	char *unit;
+	double number = strtod(value, &unit);
+	if (!isdigit((unsigned char)*value))
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		double time = number * units[i].ns;
+		if (strcmp(unit, units[i].name) != 0)
+			continue;
+		if (!(time >= 1 && time < 1e18))
+			return false;
+		*time_ret = (uint64_t)time;
+		return true;
+	}
+	return false;
+}
+
+static bool set_time(const char *name, const char *value, uint64_t *time_ret)
+{
+	if (read_time(value, time_ret))
+		return true;
+	tool_complain("%s: \"%s\" is not a time (a number with ns, us, ms, s, m or h)", name, value);
+	return false;
+}
+
+static bool set_deadline(struct run_options *options, const char *value)
+{
+	return set_time("--deadline", value, &options->deadline);
+}
+
+static bool set_cpu(struct run_options *options, const char *value)
+{
+	return set_time("--cpu", value, &options->cpu_time);
+}
+
+static bool set_grace(struct run_options *options, const char *value)
+{
+	return set_time("--grace", value, &options->grace);
+}
+
+/* With or without "SIG", or a number; 0: there is no such signal, or it cannot be caught or is a fault's. */
+static int read_signal(const char *name, size_t length)
+{
+	char text[16] = "";
+	if (length >= sizeof text)
+		return 0;
+	memcpy(text, name, length);
+	const char *bare = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
+	for (int signal = 1; signal < 32; signal++) {
+		const char *known = sigabbrev_np(signal);
+		if (known && strcmp(known, bare) == 0)
+			return strstr(" KILL STOP SEGV BUS FPE ILL TRAP ABRT URG ", known) ? 0 : signal;
+	}
+	return 0;
+}
+
+static bool set_kill_on(struct run_options *options, const char *value)
+{
+	for (const char *name = value;; name++) {
+		size_t length = strcspn(name, ",");
+		int signal = read_signal(name, length);
+		if (!signal) {
+			tool_complain("--kill-on: \"%.*s\" is not a signal to kill by", (int)length, name);
+			return false;
+		}
+		options->kill_on |= (uint64_t)1 << (signal - 1);
+		name += length;
+		if (!*name)
+			return true;
+	}
+}
+
 static bool set_entry(struct run_options *options, const char *value)
 {
 	options->entry = value;
@@ -76,7 +153,8 @@ static const struct option {
 	bool (*set)(struct run_options *options, const char *value);
 } table[] = {
 	{"--stack", set_stack}, {"--entry", set_entry},
-	{"--report", set_format}, {"--report-file", set_file},
+	{"--deadline", set_deadline}, {"--cpu", set_cpu}, {"--grace", set_grace},
+	{"--kill-on", set_kill_on}, {"--report", set_format}, {"--report-file", set_file},
 };
 
 /* --- Words ------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ripcord/kill.h"
 #include "ripcord/ripcord.h"
 #include "ripcord/symbolize.h"
 #include "run.h"
@@ -50,6 +51,35 @@ static int report(const struct run_options *options, const rip_report *report, F
 	return TOOL_HOST;
 }
 
+/* --- Signals that kill the guest --- */
+
+static rip_guest *running[2];       /* set before the handlers are */
+static volatile sig_atomic_t killed_by;
+
+/* The guests have handles: asking for one takes no lock. */
+static void kill_guests(int signal)
+{
+	rip_handle handle;
+	killed_by = signal;
+	for (int i = 0; i < 2; i++)
+		if (rip_get_handle(running[i], &handle) == RIP_OK)
+			rip_kill(handle, RIP_SOFT);
+}
+
+static rip_status kill_on(uint64_t signals)
+{
+	struct sigaction action = { .sa_handler = kill_guests, .sa_flags = SA_RESTART };
+	rip_handle handle;
+	rip_status status = RIP_OK;
+	for (int i = 0; i < 2 && signals && status == RIP_OK; i++)
+		status = rip_get_handle(running[i], &handle);
+	sigemptyset(&action.sa_mask);
+	for (int signal = 1; signal <= 64 && status == RIP_OK; signal++)
+		if (signals & (uint64_t)1 << (signal - 1))
+			status = sigaction(signal, &action, NULL) == 0 ? RIP_OK : RIP_E_SYSTEM;
+	return status;
+}
+
 /* --- Exit statuses ----------------------------------------------------------------------------- */
 
 /* As a shell says it: 128 + the signal that would have ended a process. */
@@ -61,6 +91,11 @@ static int exit_status(const rip_outcome *outcome, const rip_report *report)
 		return (int)(outcome->value & 0xff);
 	case RIP_CAUSE_ABORTED:
 		return 128 + SIGABRT;
+	case RIP_CAUSE_DEADLINE:
+	case RIP_CAUSE_CPU:
+		return TOOL_TIME;
+	case RIP_CAUSE_KILLED:
+		return 128 + killed_by;
 	default:
 		return 128 + (report->signal ? report->signal : SIGSEGV);
 	}
@@ -134,11 +169,21 @@ static int run_in(rip_guest *guest, rip_guest *last, rip_program *program,
 
 static int create_and_run(rip_program *program, const struct run_options *options, FILE *file)
 {
-	rip_options guest_options = { .stack_size = options->stack_size };
+	rip_options guest_options = {
+		.stack_size = options->stack_size,
+		.deadline = options->deadline,
+		.cpu_time = options->cpu_time,
+		.grace = options->grace,
+		.abandon_grace = options->grace,
+	};
 	rip_guest *guest = NULL, *last = NULL;
 	rip_status status = rip_create(&guest_options, &guest);
 	if (status == RIP_OK)
 		status = rip_create(&guest_options, &last);
+	running[0] = guest;
+	running[1] = last;
+	if (status == RIP_OK)
+		status = kill_on(options->kill_on);
 	if (status == RIP_OK)
 		return run_in(guest, last, program, options, file);
 	if (status != RIP_E_ARGUMENT && (status != RIP_E_NOMEM || !options->stack_size))

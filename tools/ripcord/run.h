@@ -7,12 +7,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_NONE };
 
 struct run_options {
 	size_t stack_size;       /* bytes; 0: the library's choice */
 	const char *entry;       /* NULL: main */
+	uint64_t deadline, cpu_time; /* ns; 0: none */
+	uint64_t grace;          /* ns; 0: the library's choice */
+	uint64_t kill_on;        /* signals that kill the guest, a bit for each (number - 1) */
 	enum report_format format;
 	const char *report_file; /* NULL: standard error */
 	bool help;

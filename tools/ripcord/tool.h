@@ -10,6 +10,7 @@
 /* Besides a guest's own status and 128 + signal. */
 enum {
 	TOOL_MISUSE = 2,    /* bad options, or a guest that cannot be loaded */
+	TOOL_TIME = 124,    /* run: the guest's time was up */
 	TOOL_HOST = 125,    /* the host failed: no memory, a report that cannot be written, parts missing */
 	TOOL_NOT_RUN = 126, /* cc: the compiler is there but cannot be executed */
 	TOOL_MISSING = 127, /* cc: no such compiler */
