@@ -10,7 +10,7 @@ cat >endless.c <<'EOF'
 #include <string.h>
 #include <unistd.h>
 static void bye(int *p) { dprintf(1, "released %d\n", *p); }
-static volatile int go = 1;
+static volatile int go = 1, *volatile where = &go;
 __attribute__((noinline)) static void loops(volatile int **p) { while (**p) ; }
 static volatile double sum;
 static int by(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 	if (!strcmp(how, "memset")) { static char big[1 << 20]; for (;;) memset(big, argc, sizeof big); }
 	if (!strcmp(how, "printf")) { FILE *null = fopen("/dev/null", "w"); for (;;) fprintf(null, "%f %d\n", sum, argc); }
 	if (!strcmp(how, "qsort")) { static int n[50000]; for (;;) { for (int i = 0; i < 50000; i++) n[i] = i * 7919 % 50021; qsort(n, 50000, sizeof *n, by); } }
-	if (!strcmp(how, "cleanup")) { __attribute__((cleanup(loops))) volatile int *stuck = &go; for (;;) ; }
+	if (!strcmp(how, "cleanup")) { __attribute__((cleanup(loops))) volatile int *stuck = where; for (;;) ; }
 	if (!strcmp(how, "atexit")) { atexit(handler); return 0; }
 	if (!strcmp(how, "ready")) { dprintf(1, "ready\n"); for (;;) ; }
 	return 3;
