@@ -102,6 +102,14 @@ void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, u
 /* Stack that libc's functions take, measured with room to spare (tests/ledger/depth.c). */
 enum { LITTLE_STACK = 1024, MUCH_STACK = 8 * 1024 };
 
+static bool may_open(const struct rip_ledger *ledger)
+{
+	if (ledger->descriptors < ledger->descriptor_limit)
+		return true;
+	errno = EMFILE;
+	return false;
+}
+
 static bool begin(enum rip_need need)
 {
 	struct rip_ledger *ledger = rip_ledger_current;
@@ -113,11 +121,7 @@ static bool begin(enum rip_need need)
 		errno = ENOMEM;
 		return false;
 	}
-	if ((need & RIP_NEED_DESCRIPTOR) && ledger->descriptors >= ledger->descriptor_limit) {
-		errno = EMFILE;
-		return false;
-	}
-	return true;
+	return !(need & RIP_NEED_DESCRIPTOR) || may_open(ledger);
 }
 
 static void own(rip_kind kind, uintptr_t value, uint64_t data)
@@ -191,6 +195,8 @@ static bool replace(int fd)
 	if (kept >= 0)
 		rip_ledger_put(ledger, RIP_KIND_REPLACED, (uintptr_t)fd, (uint64_t)kept);
 	if (kept < 0 && errno == EBADF) { /* nothing stands there: what comes is the guest's */
+		if (!may_open(ledger))
+			return false;
 		rip_ledger_put(ledger, RIP_KIND_DESCRIPTOR, (uintptr_t)fd, 0);
 		kept = 0;
 	}
