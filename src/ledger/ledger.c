@@ -99,9 +99,6 @@ void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, u
 
 /* --- Hooks ------------------------------------------------------------------------------------- */
 
-/* Stack that libc's functions take, measured with room to spare (tests/ledger/depth.c). */
-enum { LITTLE_STACK = 1024, MUCH_STACK = 8 * 1024 };
-
 static bool may_open(const struct rip_ledger *ledger)
 {
 	if (ledger->descriptors < ledger->descriptor_limit)
@@ -116,7 +113,7 @@ static bool begin(enum rip_need need)
 
 	if (!ledger)
 		return true;
-	rip_ledger_touch(need & RIP_NEED_MUCH ? MUCH_STACK : LITTLE_STACK);
+	rip_ledger_touch(need & RIP_NEED_MUCH ? RIP_LEDGER_MUCH : RIP_LEDGER_LITTLE);
 	if (rip_table_reserve(&ledger->table, 2) != RIP_OK || rip_ranges_reserve(&ledger->ranges, 0) != RIP_OK) {
 		errno = ENOMEM;
 		return false;
@@ -273,8 +270,6 @@ const struct rip_ledger_hooks rip_ledger_hooks = {
 
 /* --- Handing over ------------------------------------------------------------------------------ */
 
-enum { GIVE_STACK = 4 * 1024 /* libc's malloc */ };
-
 void *rip_give(void *memory)
 {
 	uint64_t data;
@@ -287,7 +282,7 @@ void *rip_give(void *memory)
 	size_t size = owner ? (size_t)(data & ~RIP_MEMORY_MAPPED) : rip_heap_usable(memory);
 	if (size == 0)
 		return memory;
-	rip_ledger_touch(GIVE_STACK);
+	rip_ledger_touch(RIP_LEDGER_GIVE);
 	void *copy = malloc(size);
 	if (copy) {
 		memcpy(copy, memory, size);

@@ -62,6 +62,10 @@ struct rip_ledger *rip_ledger_find(rip_kind kind, uintptr_t value, uint64_t *dat
 void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, uint64_t data);
 void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value);
 
+/* Stack that libc's functions may take, bytes; tests/ledger/depth.c holds them to it: what makes a system call or takes a
+ * lock; streams, directories and paths; malloc. */
+enum { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RIP_LEDGER_GIVE = 4 * 1024 };
+
 /* Touches the stack that a function below may need: if it overflows, then here, before anything is half done. */
 void rip_ledger_touch(size_t size);
 

@@ -224,10 +224,10 @@ static void add_compile_options(struct words *command, const struct parts *parts
 
 /* A program's undefined symbols are errors, as they are where a program is linked: configure scripts
  * find out by that what the libraries have. -Bsymbolic: the guest's own functions come before
- * those of the same name in the host. */
+ * those of the same name in the host. -z now: finding a symbol late takes stack and the loader's locks. */
 static void add_link_options(struct words *command, const struct request *request)
 {
-	words_add(command, "-Wl,-Bsymbolic");
+	words_add(command, "-Wl,-Bsymbolic,-z,now");
 	if (request->shared)
 		return;
 	words_add(command, "-shared");
