@@ -59,7 +59,7 @@ struct rip_heap_segment {
 	uint8_t *base;
 	uint16_t free;             /* spans */
 	uint16_t dirty;            /* spans that were written to since they were given to the system */
-	bool warm;                 /* it was released with dirty spans */
+	size_t warm;               /* bytes that it kept when it was released */
 };
 
 /* Zeroed at first, but for the limit. */

@@ -45,12 +45,27 @@ void rip_ledger_leave(struct rip_ledger *outer)
 	rip_ledger_current = outer;
 }
 
-__attribute__((noinline)) void rip_ledger_touch(size_t size)
-{
-	volatile uint8_t room[size];
+/* The compiler must not drop them, or make them part of their callers' frames. */
+#define TOUCH(name, size) \
+	__attribute__((noinline)) static void name(void) \
+	{ \
+		uint8_t room[size]; \
+		__asm__ volatile("" : : "r"(room) : "memory"); \
+		room[0] = 0; \
+		__asm__ volatile("" : : "r"(room) : "memory"); \
+	}
+TOUCH(touch_little, RIP_LEDGER_LITTLE)
+TOUCH(touch_some, RIP_LEDGER_GIVE)
+TOUCH(touch_much, RIP_LEDGER_MUCH)
 
-	room[0] = 0;
-	(void)room[0];
+void rip_ledger_touch(enum rip_ledger_stack how)
+{
+	if (how == RIP_LEDGER_LITTLE)
+		touch_little();
+	else if (how == RIP_LEDGER_GIVE)
+		touch_some();
+	else
+		touch_much();
 }
 
 /* --- Records ----------------------------------------------------------------------------------- */
@@ -114,7 +129,7 @@ static bool begin(enum rip_need need)
 	if (!ledger)
 		return true;
 	rip_ledger_touch(need & RIP_NEED_MUCH ? RIP_LEDGER_MUCH : RIP_LEDGER_LITTLE);
-	if (rip_table_reserve(&ledger->table, 2) != RIP_OK || rip_ranges_reserve(&ledger->ranges, 0) != RIP_OK) {
+	if (rip_table_reserve(&ledger->table, 2) != RIP_OK) {
 		errno = ENOMEM;
 		return false;
 	}

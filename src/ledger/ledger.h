@@ -64,10 +64,10 @@ void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value
 
 /* Stack that libc's functions may take, bytes; tests/ledger/depth.c holds them to it: what makes a system call or takes a
  * lock; streams, directories and paths; malloc. */
-enum { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RIP_LEDGER_GIVE = 4 * 1024 };
+enum rip_ledger_stack { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RIP_LEDGER_GIVE = 4 * 1024 };
 
 /* Touches the stack that a function below may need: if it overflows, then here, before anything is half done. */
-void rip_ledger_touch(size_t size);
+void rip_ledger_touch(enum rip_ledger_stack how);
 
 /* --- memory.c --- */
 

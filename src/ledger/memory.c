@@ -10,8 +10,6 @@
 
 #include "port/port.h"
 
-enum { SLOW_STACK = 1024 };
-
 static void *no_memory(void)
 {
 	errno = ENOMEM;
@@ -86,7 +84,7 @@ static __attribute__((noinline)) void *alloc_slowly(struct rip_ledger *ledger, s
 {
 	void *block = NULL;
 
-	rip_ledger_touch(SLOW_STACK);
+	rip_ledger_touch(RIP_LEDGER_LITTLE);
 	if (size <= RIP_HEAP_MAX)
 		block = rip_heap_alloc(&ledger->heap, size, zero);
 	else
@@ -123,7 +121,7 @@ void *rip_ledger_memalign(size_t alignment, size_t size)
 
 	if (!ledger)
 		return memalign(alignment, size);
-	rip_ledger_touch(SLOW_STACK);
+	rip_ledger_touch(RIP_LEDGER_LITTLE);
 	if (alignment > RIP_HEAP_ALIGN_MAX || size > RIP_HEAP_MAX - alignment)
 		block = map_block(ledger, alignment, size);
 	else
@@ -148,7 +146,7 @@ static __attribute__((noinline)) bool free_slowly(void *memory)
 	struct rip_heap *heap = rip_heap_owner(memory);
 	int error = errno;
 
-	rip_ledger_touch(SLOW_STACK);
+	rip_ledger_touch(RIP_LEDGER_LITTLE);
 	if (heap)
 		return free_of(heap, memory);
 	if (rip_segment_span(memory))
@@ -167,7 +165,10 @@ bool rip_ledger_free(void *memory)
 		return true;
 	if (ledger && rip_heap_free(&ledger->heap, memory))
 		return true;
-	return free_slowly(memory);
+	if (ledger || rip_segment_span(memory))
+		return free_slowly(memory);
+	free(memory);
+	return true;
 }
 
 size_t rip_ledger_usable_size(void *memory)
@@ -245,7 +246,7 @@ void *rip_ledger_realloc(void *memory, size_t size)
 
 	if (!memory)
 		return rip_ledger_malloc(size);
-	rip_ledger_touch(SLOW_STACK);
+	rip_ledger_touch(RIP_LEDGER_LITTLE);
 	if (rip_segment_span(memory)) {
 		usable = rip_heap_usable(memory);
 		if (usable == 0)

@@ -9,8 +9,7 @@
 
 enum {
 	OPEN_AT_ONCE = 16,     /* segments */
-	WARM_SEGMENTS = 16,    /* how many may keep their memory when they are released, */
-	WARM_SPANS = 4,        /* if no more spans than these were used */
+	WARM = 2 * 1024 * 1024 /* bytes that free segments may keep, all together: the system's pages are slow to get */
 };
 static const size_t region_max = (size_t)256 << 30, region_min = (size_t)64 << 20;
 
@@ -18,9 +17,9 @@ struct region {
 	uint8_t *base;
 	size_t size, count;           /* bytes, segments */
 	struct rip_heap_segment *segments;
-	atomic_size_t opened;         /* segments from here on are not accessible */
+	atomic_size_t opened_bytes;   /* from here on nothing is accessible */
 	atomic_size_t hint;           /* words before are probably all ones */
-	atomic_int warm;
+	atomic_size_t warm;           /* bytes that free segments keep */
 	_Atomic uint64_t claimed[];   /* a bit for each segment */
 };
 
@@ -78,14 +77,14 @@ static bool open_to(struct region *region, size_t index)
 	const size_t page = rip_port_page_size(), each = sizeof(struct rip_heap_segment);
 	size_t from;
 
-	while ((from = atomic_load(&region->opened)) <= index) {
+	for (size_t bytes; (from = (bytes = atomic_load(&region->opened_bytes)) / RIP_SEGMENT_SIZE) <= index;) {
 		size_t to = from + OPEN_AT_ONCE < region->count ? from + OPEN_AT_ONCE : region->count;
 		size_t begin = from * each & ~(page - 1), end = pages(to * each);
 
 		if (rip_port_open((uint8_t *)region->segments + begin, end - begin) != RIP_OK ||
 		    rip_port_open(region->base + from * RIP_SEGMENT_SIZE, (to - from) * RIP_SEGMENT_SIZE) != RIP_OK)
 			return false;
-		atomic_compare_exchange_strong(&region->opened, &from, to);
+		atomic_compare_exchange_strong(&region->opened_bytes, &bytes, to * RIP_SEGMENT_SIZE);
 	}
 	return true;
 }
@@ -132,10 +131,8 @@ struct rip_heap_segment *rip_segment_claim(void)
 	struct rip_heap_segment *segment = &region->segments[index];
 	segment->base = region->base + index * RIP_SEGMENT_SIZE;
 	segment->free = (uint16_t)~0u;
-	if (segment->warm) {
-		segment->warm = false;
-		atomic_fetch_sub(&region->warm, 1);
-	}
+	atomic_fetch_sub(&region->warm, segment->warm);
+	segment->warm = 0;
 	return segment;
 }
 
@@ -151,21 +148,40 @@ static void clean(struct rip_heap_segment *segment)
 	segment->dirty = 0;
 }
 
+/* Of what was written to, at most. A span that was freed before may have been, all of it. */
+static size_t dirty_bytes(const struct rip_heap_segment *segment)
+{
+	size_t bytes = 0;
+
+	for (unsigned dirty = segment->dirty; dirty; dirty &= dirty - 1) {
+		const struct rip_span *span = &segment->spans[__builtin_ctz(dirty)];
+		bytes += span->kind == RIP_SPAN_BLOCKS ? pages(span->touched * span->stride + RIP_HEAP_ALIGN) : RIP_SPAN_SIZE;
+	}
+	return bytes;
+}
+
+static bool keep_warm(struct region *region, size_t bytes)
+{
+	if (bytes <= WARM && atomic_fetch_add(&region->warm, bytes) + bytes <= WARM)
+		return true;
+	if (bytes <= WARM)
+		atomic_fetch_sub(&region->warm, bytes);
+	return false;
+}
+
 void rip_segment_release(struct rip_heap_segment *segment)
 {
 	struct region *region = atomic_load(&the_region);
+	size_t bytes = dirty_bytes(segment);
 
 	for (unsigned busy = (uint16_t)~segment->free; busy; busy &= busy - 1) {
 		struct rip_span *span = &segment->spans[__builtin_ctz(busy)];
 		span->kind = RIP_SPAN_FREE;
 		span->heap = NULL;
 	}
-	segment->warm = segment->dirty && __builtin_popcount(segment->dirty) <= WARM_SPANS;
-	if (segment->warm && atomic_fetch_add(&region->warm, 1) >= WARM_SEGMENTS) {
-		atomic_fetch_sub(&region->warm, 1);
-		segment->warm = false;
-	}
-	if (!segment->warm)
+	if (keep_warm(region, bytes))
+		segment->warm = bytes;
+	else
 		clean(segment);
 	unclaim(region, (size_t)(segment - region->segments));
 }
@@ -173,10 +189,9 @@ void rip_segment_release(struct rip_heap_segment *segment)
 struct rip_span *rip_segment_span(const void *address)
 {
 	const struct region *region = atomic_load_explicit(&the_region, memory_order_acquire);
-	size_t offset = region ? (size_t)((uintptr_t)address - (uintptr_t)region->base) : 0;
+	size_t offset = region ? (size_t)((uintptr_t)address - (uintptr_t)region->base) : SIZE_MAX;
 
-	if (!region || offset >= region->size ||
-	    offset / RIP_SEGMENT_SIZE >= atomic_load_explicit(&region->opened, memory_order_relaxed))
+	if (!region || offset >= atomic_load_explicit(&region->opened_bytes, memory_order_relaxed))
 		return NULL;
 	return &region->segments[offset / RIP_SEGMENT_SIZE].spans[offset / RIP_SPAN_SIZE % RIP_SEGMENT_SPANS];
 }

@@ -50,7 +50,7 @@ static rip_status grow(struct rip_table *table)
 
 rip_status rip_table_reserve(struct rip_table *table, uint32_t more)
 {
-	while (table->count + more > table->size / 4 * 3)
+	while (__builtin_expect(table->count + more > table->size / 4 * 3, 0))
 		if (grow(table) != RIP_OK)
 			return RIP_E_NOMEM;
 	return RIP_OK;

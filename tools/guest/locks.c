@@ -13,6 +13,8 @@
 	int libc_##name parameters; \
 	STUB int name parameters \
 	{ \
+		if (!rip_active()) \
+			return libc_##name arguments; \
 		if (!rip_begin(RIP_NEED_LITTLE)) \
 			return failed; \
 		return held(kind, lock, libc_##name arguments); \

@@ -189,7 +189,9 @@ static void add_archive_early(struct words *command, const char *archive)
 	static const char *const names[] = {
 		"exit", "_exit", "_Exit", "quick_exit", "abort", "pthread_exit", "thrd_exit", "atexit",
 		"at_quick_exit", "__cxa_atexit", "dlopen", "err", "errx", "verr", "verrx", "error",
-		"error_at_line", NULL,
+		"error_at_line", "vfork",
+		/* Each brings the other functions of its file. */
+		"malloc", "strdup", "open", "fopen", "mmap", "pthread_mutex_lock", NULL,
 	};
 	for (const char *const *name = names; *name; name++)
 		words_add(command, words_format("-Wl,-u,%s", *name));
