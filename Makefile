@@ -43,14 +43,14 @@ LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 
 # --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
 
-LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop report guest program
+LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest program
 UNWINDER := base cfi lsda arch/x86_64 port/linux unwind eh
 sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
 LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
 UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
 TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c))
-STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c) tools/guest/resume.S)
+STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c) tools/guest/resume.S tools/guest/vfork.S)
 HEADERS  := $(wildcard include/ripcord/*.h)
 
 LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \

@@ -1,7 +1,8 @@
 # Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(if $(shell command -v rustc),$(BENCH)/panic)
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/ledger $(BENCH)/ledger-guest $(BENCH)/ledger-plain \
+                  $(if $(shell command -v rustc),$(BENCH)/panic)
 
 .PHONY: bench
 bench: all $(BENCH_PROGRAMS)
@@ -18,3 +19,13 @@ $(BENCH)/stop: bench/stop.c $(BUILD)/lib/libripcord.a $(BUILD)/lib/ripcord/libri
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 -flto $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions $< -o $@ \
 	    $(BUILD)/lib/ripcord/libripcord-guest.a $(BUILD)/lib/libripcord.a -pthread -ldl
+# The library's own heap, beside what else could be one; and the same loops as a guest and as a plain program.
+$(BENCH)/ledger: bench/ledger.c $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 -flto $(WARN) $(CPPFLAGS) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+$(BENCH)/ledger-guest: bench/ledger_guest.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(TOOL) cc -O2 -DRIPCORD_GUEST $< -o $@ -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../lib'
+$(BENCH)/ledger-plain: bench/ledger_guest.c
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -fno-builtin-malloc -fno-builtin-free $< -o $@

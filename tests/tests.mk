@@ -39,6 +39,13 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -Itests \
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+# Host and guest in one, built as a user would.
+OWNING := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
+$(OWNING): $(BUILD)/tests/%: tests/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(BUILD)/lib/libripcord.so
+	@mkdir -p $(@D)
+	$(Q)$(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ -L$(BUILD)/lib -lripcord \
+	    -Wl,-rpath,'$$ORIGIN/../../lib'
+
 # Linked with the drop-in instead.
 $(BUILD)/tests/eh/%: tests/eh/%.cc $(BUILD)/lib/libripcord-unwind.so
 	@mkdir -p $(@D)

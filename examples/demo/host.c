@@ -135,8 +135,9 @@ int main(void)
 	print_counts("at start", at_start, "");
 	for (int i = 0; i < demo_guest_count; i++)
 		failed += serve(i + 1, &demo_guests[i]);
-	printf("\nOnly the last one left something: its stack no longer tells what it held.\n"
-	       "This host knows what it lent out, takes that back itself, and is well:\n");
+	printf("\nThe last one's stack no longer tells what it held. Its file and its lock the\n"
+	       "ledger took back. Its memory came from this host's own counting malloc: the\n"
+	       "host knows what it lent out, takes that back itself, and is well:\n");
 	print_counts("at end", demo_count(), "");
 	if (failed || !equal(at_start, demo_count()))
 		printf("\nNOT all of this went as it should: %d guests did not.\n", failed);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ripcord/ledger.h"
 #include "ripcord/pool.h"
 #include "ripcord/status.h"
 
@@ -61,6 +62,10 @@ typedef struct rip_options {
 	bool contain_hostcalls;
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
 	                          left, the guest is stopped by an overflow before the hostcall begins. */
+	/* What the guest may own (see ledger.h); 0: no limit. Beyond, malloc and its like fail with ENOMEM, what opens a
+	 * descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before each block. */
+	size_t heap_limit;         /* bytes */
+	uint32_t descriptor_limit;
 	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
 
 	/* Times in nanoseconds; see kill.h for what they start. */
@@ -253,6 +258,7 @@ typedef struct rip_report {
 	uint64_t cleanups_failed; /* landing pads that were stopped themselves */
 	bool abandoned;           /* frames were left that could not be unwound */
 	rip_status abandon_reason;/* why, if abandoned */
+	rip_reclaimed reclaimed;  /* what the guest still owned when it had ended */
 } rip_report;
 
 /* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call caught a stop;

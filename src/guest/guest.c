@@ -43,6 +43,7 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->report = stack->cold;
 	rip_stop_init(&guest->stop, stack);
 	guest->stop.catcher = rip_guest_catch;
+	rip_ledger_init(&guest->ledger, options->heap_limit, options->descriptor_limit);
 }
 
 static rip_status create(const rip_options *options, rip_guest **guest_ret)
@@ -65,6 +66,7 @@ static rip_status create(const rip_options *options, rip_guest **guest_ret)
 static void destroy(rip_guest *guest)
 {
 	rip_guest_unwatch(guest);
+	rip_ledger_deinit(&guest->ledger);
 	rip_stack_destroy(&guest->stop.stack);
 	rip_fault_release();
 }
@@ -144,7 +146,7 @@ rip_state rip_get_state(const rip_guest *guest)
 }
 
 /* The report of a guest that returned is made when somebody asks: its memory is mostly not touched at all. */
-static void report_return(const rip_guest *guest)
+void rip_guest_report_return(const rip_guest *guest)
 {
 	memset(guest->report, 0, sizeof *guest->report);
 	guest->report->cause = guest->outcome.cause;
@@ -156,7 +158,7 @@ const rip_report *rip_get_report(const rip_guest *guest)
 	if (!guest || guest->state == RIP_STATE_UNWINDING)
 		return NULL;
 	if (guest->state == RIP_STATE_ENDED && guest->outcome.cause == RIP_CAUSE_RETURNED && !guest->reported)
-		report_return(guest);
+		rip_guest_report_return(guest);
 	else if (!guest->reported)
 		return NULL;
 	return guest->report;

@@ -20,6 +20,10 @@ struct rip_stack_pool *rip_pool_stacks(rip_pool *pool);
 rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
 			   rip_outcome *outcome_ret);
 
+/* Takes back what the guest owned, as rip_run does at its end unless a program is set. `flush` as exit() does it with
+ * streams. STATE unless the guest has ended. */
+rip_status rip_guest_reclaim(rip_guest *guest, bool flush);
+
 /* A pointer that the layer above keeps with the guest. Any thread that uses the guest. */
 void rip_guest_set_program(rip_guest *guest, void *program);
 

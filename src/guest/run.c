@@ -30,6 +30,7 @@ static bool enter(rip_guest *guest)
 	guest->outer = rip_current;
 	guest->state = RIP_STATE_RUNNING;
 	rip_current = guest;
+	rip_guest_enter_ledger(guest);
 	if (guest->slot)
 		rip_guest_begin_turn(guest);
 	return !guest->slot && !guest->outer ? true : !rip_guest_is_asked(guest);
@@ -44,7 +45,18 @@ static void leave(rip_guest *guest, rip_state state)
 	if (guest->slot && state == RIP_STATE_ENDED)
 		rip_guest_end_life(guest);
 	rip_current = guest->outer;
+	rip_guest_leave_ledger(guest);
 	guest->state = state;
+}
+
+/* A program's handlers run when its main has ended: it reclaims itself (program/run.c). */
+static void reclaim(rip_guest *guest)
+{
+	rip_cause cause = guest->outcome.cause;
+
+	rip_guest_leave_ledger(guest);
+	if (!guest->program)
+		rip_guest_reclaim_inside(guest, cause == RIP_CAUSE_RETURNED || cause == RIP_CAUSE_EXITED);
 }
 
 /* A fault whose signal is blocked kills the process. */
@@ -71,7 +83,9 @@ static void show(rip_guest *guest)
 		return;
 	guest->state = RIP_STATE_STOPPED;
 	guest->shown = true;
+	rip_guest_leave_ledger(guest);
 	guest->options.on_stop(guest, guest->options.on_stop_context);
+	rip_guest_enter_ledger(guest);
 	guest->shown = false;
 }
 
@@ -83,6 +97,7 @@ static void finish(rip_guest *guest)
 	rip_guest_unwind(guest, NULL);
 	guest->stop.abandon = false;
 	guest->masks = 0;
+	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
 
@@ -103,6 +118,7 @@ static void take_return(rip_guest *guest)
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = guest->stop.way.value };
 	guest->reported = false;
 	guest->masks = 0;
+	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
 

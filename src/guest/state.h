@@ -11,6 +11,7 @@
 
 #include "fault/fault.h"
 #include "guest/guest.h"
+#include "ledger/ledger.h"
 #include "stop/stop.h"
 
 enum { DATA_TYPES = 8 };
@@ -44,6 +45,7 @@ struct rip_guest {
 		void *data;
 	} data[DATA_TYPES];
 	rip_outcome outcome;
+	struct rip_ledger ledger;
 	bool reported;          /* `report` speaks of the last stop */
 	rip_report *report;     /* in the stack's cold block */
 };
@@ -107,6 +109,20 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 
 /* The rip_fault_taker of guests. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+
+/* --- guest.c --- */
+
+void rip_guest_report_return(const rip_guest *guest);
+
+/* --- owned.c --- */
+
+/* While guest code runs on this thread, what it acquires is its own. A hostcall's own stack has the ledger of the guest
+ * that made the call. */
+void rip_guest_enter_ledger(rip_guest *guest);
+void rip_guest_leave_ledger(rip_guest *guest);
+
+/* What a guest that has ended owns still is taken back and reported. With it current. */
+void rip_guest_reclaim_inside(rip_guest *guest, bool flush);
 
 /* --- data.c --- */
 

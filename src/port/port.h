@@ -76,6 +76,14 @@ bool rip_port_drop(uint8_t *map, size_t size);
  * SYSTEM: the system has none, or not for this memory. NOMEM. Signal-safe. */
 rip_status rip_port_mark(uint8_t *map, size_t size);
 rip_status rip_port_unmark(uint8_t *map, size_t size);
+/* Readable and writable pages of zeros at once; rip_port_unmap gives them back. NOMEM. Signal-safe. */
+rip_status rip_port_map(size_t size, uint8_t **map_ret);
+/* Changes the size of such a mapping; it may move. NOMEM: it stays as it is. Signal-safe. */
+rip_status rip_port_remap(uint8_t **map, size_t old_size, size_t size);
+/* Gives the content of pages back: they read as zeros again. Signal-safe. */
+void rip_port_discard(uint8_t *map, size_t size);
+/* The most address space that the process may have, in bytes. */
+size_t rip_port_address_space(void);
 
 /* --- Signals --- */
 

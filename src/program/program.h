@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 #include "guest/guest.h"
-#include "program/link.h"
+#include "ledger/link.h"
 
 struct rip_program {
 	void *handle;            /* dlopen's */

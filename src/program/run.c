@@ -70,6 +70,7 @@ rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, cha
 		return status;
 	program->finished = run.done;
 	rip_modules_drop_handlers(program);
+	rip_guest_reclaim(guest, false); /* flushed, if it is to be */
 	*outcome_ret = outcome;
 	return RIP_OK;
 }

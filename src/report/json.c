@@ -81,6 +81,7 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 		  report->cleanups_run, report->cleanups_failed);
 	rip_write(&writer, ",\"abandoned\":%s,\"abandon_reason\":", report->abandoned ? "true" : "false");
 	rip_write_json_string(&writer, report->abandoned ? rip_status_name(report->abandon_reason) : NULL);
+	rip_write_reclaimed_json(&writer, &report->reclaimed);
 	rip_write(&writer, "}\n");
 	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
 }

@@ -132,5 +132,6 @@ rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbo
 	write_instruction(&writer, report, symbolizer);
 	write_frames(&writer, report, symbolizer);
 	write_cleanups(&writer, report);
+	rip_write_reclaimed(&writer, &report->reclaimed);
 	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
 }

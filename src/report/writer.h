@@ -22,6 +22,10 @@ void rip_write_string(struct rip_writer *writer, const char *string);
  * written as null. */
 void rip_write_json_string(struct rip_writer *writer, const char *string);
 
+/* What the ledger took back: lines of text, or a member of an object. */
+void rip_write_reclaimed(struct rip_writer *w, const rip_reclaimed *reclaimed);
+void rip_write_reclaimed_json(struct rip_writer *w, const rip_reclaimed *reclaimed);
+
 /* The symbol of pc, from the symbolizer or, without one, from the dynamic symbols. All fields are NULL or 0
  * if nothing is known. `exact` as in rip_frame: a return address is looked up inside its call. */
 void rip_report_symbol(const rip_symbolizer *symbolizer, uintptr_t pc, bool exact, rip_symbol *symbol_ret);

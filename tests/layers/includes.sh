@@ -13,8 +13,9 @@ stack: arch port
 timer: port
 fault: arch port
 stop: unwind lsda stack fault
+ledger: port
 report: unwind
-guest: stop report timer
+guest: stop ledger report timer
 program: guest
 symbolize:
 '

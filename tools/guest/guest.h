@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * guest: the parts that `ripcord cc` links into every guest, in front of libc's functions that end a
- * process.
+ * guest: the parts that `ripcord cc` links into every guest, in front of libc's functions that end a process, and of
+ * those that acquire and release what the ledger knows.
  *
  * Invariants: every function here is hidden (no other module sees it) and weak (the user's own function
  * of that name wins); with no guest on this thread it does exactly what libc's does. */
 #ifndef RIPCORD_TOOLS_GUEST_H
 #define RIPCORD_TOOLS_GUEST_H
 
-#include "program/link.h"
+#include "ledger/link.h"
 
 #define STUB __attribute__((weak, visibility("hidden")))
 
@@ -18,6 +18,24 @@ extern struct rip_link rip_link __attribute__((visibility("hidden")));
 
 /* Ends this thread's guest; returns where there is none. */
 void rip_end_guest(enum rip_end how, int status) __attribute__((visibility("hidden")));
+
+/* The ledger; NULL where the module runs as an ordinary program. */
+static inline const struct rip_ledger_hooks *rip_ledger(void)
+{
+	return __atomic_load_n(&rip_link.ledger, __ATOMIC_ACQUIRE);
+}
+
+/* True if a guest runs on this thread. */
+bool rip_active(void) __attribute__((visibility("hidden")));
+/* See struct rip_ledger_hooks. Without a ledger begin is true, and the others do nothing. */
+bool rip_begin(enum rip_need need) __attribute__((visibility("hidden")));
+void rip_own(rip_kind kind, const void *object, uint64_t data) __attribute__((visibility("hidden")));
+bool rip_disown(rip_kind kind, const void *object, uint64_t *data_ret) __attribute__((visibility("hidden")));
+/* Owns it unless it is negative, and returns it. */
+int rip_own_fd(int fd) __attribute__((visibility("hidden")));
+bool rip_disown_fd(int fd) __attribute__((visibility("hidden")));
+/* Owns what libc allocated, unless it is NULL, and returns it. */
+void *rip_own_memory(void *memory) __attribute__((visibility("hidden")));
 
 /* What link.c calls of handlers.c; weak there, since a guest without handlers has no handlers.o. */
 uint64_t rip_youngest_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));

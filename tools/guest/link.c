@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * link: this module's struct rip_link, and the note by which it is found. */
+#include <malloc.h>
 #include <stddef.h>
 
 #include "guest.h"
@@ -45,4 +46,48 @@ void rip_end_guest(enum rip_end how, int status)
 	const struct rip_hooks *hooks = __atomic_load_n(&rip_link.hooks, __ATOMIC_ACQUIRE);
 	if (hooks)
 		hooks->end(how, status);
+}
+
+bool rip_active(void)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	return ledger && ledger->active();
+}
+
+bool rip_begin(enum rip_need need)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	return !ledger || ledger->begin(need);
+}
+
+void rip_own(rip_kind kind, const void *object, uint64_t data)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	if (ledger)
+		ledger->own(kind, (uintptr_t)object, data);
+}
+
+bool rip_disown(rip_kind kind, const void *object, uint64_t *data_ret)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	return ledger && ledger->disown(kind, (uintptr_t)object, data_ret);
+}
+
+int rip_own_fd(int fd)
+{
+	if (fd >= 0)
+		rip_own(RIP_KIND_DESCRIPTOR, (const void *)(intptr_t)fd, 0);
+	return fd;
+}
+
+bool rip_disown_fd(int fd)
+{
+	return fd >= 0 && rip_disown(RIP_KIND_DESCRIPTOR, (const void *)(intptr_t)fd, NULL);
+}
+
+void *rip_own_memory(void *memory)
+{
+	if (memory)
+		rip_own(RIP_KIND_MEMORY, memory, malloc_usable_size(memory));
+	return memory;
 }

@@ -189,7 +189,9 @@ static void add_archive_early(struct words *command, const char *archive)
 	static const char *const names[] = {
 		"exit", "_exit", "_Exit", "quick_exit", "abort", "pthread_exit", "thrd_exit", "atexit",
 		"at_quick_exit", "__cxa_atexit", "dlopen", "err", "errx", "verr", "verrx", "error",
-		"error_at_line", NULL,
+		"error_at_line", "vfork",
+		/* Each brings the other functions of its file. */
+		"malloc", "strdup", "open", "fopen", "mmap", "pthread_mutex_lock", NULL,
 	};
 	for (const char *const *name = names; *name; name++)
 		words_add(command, words_format("-Wl,-u,%s", *name));
@@ -224,10 +226,10 @@ static void add_compile_options(struct words *command, const struct parts *parts
 
 /* A program's undefined symbols are errors, as they are where a program is linked: configure scripts
  * find out by that what the libraries have. -Bsymbolic: the guest's own functions come before
- * those of the same name in the host. */
+ * those of the same name in the host. -z now: finding a symbol late takes stack and the loader's locks. */
 static void add_link_options(struct words *command, const struct request *request)
 {
-	words_add(command, "-Wl,-Bsymbolic");
+	words_add(command, "-Wl,-Bsymbolic,-z,now");
 	if (request->shared)
 		return;
 	words_add(command, "-shared");

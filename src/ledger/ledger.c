@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT
+ * ledger: the current one, its records, and the hooks for what is not memory. */
+#include "ledger/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "port/port.h"
+
+__thread struct rip_ledger *rip_ledger_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static atomic_uint live;
+
+void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit)
+{
+	ledger->heap.limit = heap_limit ? heap_limit : SIZE_MAX;
+	ledger->descriptor_limit = descriptor_limit ? descriptor_limit : UINT32_MAX;
+	if (atomic_fetch_add(&live, 1) == 0)
+		rip_ledger_attach();
+}
+
+void rip_ledger_deinit(struct rip_ledger *ledger)
+{
+	rip_heap_release(&ledger->heap);
+	rip_table_deinit(&ledger->table);
+	rip_ranges_deinit(&ledger->ranges);
+	atomic_fetch_sub(&live, 1);
+}
+
+void rip_ledger_enter(struct rip_ledger *ledger)
+{
+	if (ledger && ledger != rip_ledger_current)
+		ledger->outer = rip_ledger_current;
+	rip_ledger_current = ledger;
+}
+
+void rip_ledger_leave(struct rip_ledger *outer)
+{
+	rip_ledger_current = outer;
+}
+
+/* The compiler must not drop them, or make them part of their callers' frames. */
+#define TOUCH(name, size) \
+	__attribute__((noinline)) static void name(void) \
+	{ \
+		uint8_t room[size]; \
+		__asm__ volatile("" : : "r"(room) : "memory"); \
+		room[0] = 0; \
+		__asm__ volatile("" : : "r"(room) : "memory"); \
+	}
+TOUCH(touch_little, RIP_LEDGER_LITTLE)
+TOUCH(touch_some, RIP_LEDGER_GIVE)
+TOUCH(touch_much, RIP_LEDGER_MUCH)
+
+void rip_ledger_touch(enum rip_ledger_stack how)
+{
+	if (how == RIP_LEDGER_LITTLE)
+		touch_little();
+	else if (how == RIP_LEDGER_GIVE)
+		touch_some();
+	else
+		touch_much();
+}
+
+/* --- Records ----------------------------------------------------------------------------------- */
+
+struct rip_ledger *rip_ledger_find(rip_kind kind, uintptr_t value, uint64_t *data_ret)
+{
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer) {
+		uint64_t *data = rip_table_find(&ledger->table, kind, value);
+		if (data && data_ret)
+			*data_ret = *data;
+		if (data)
+			return ledger;
+	}
+	return NULL;
+}
+
+/* A stream or directory whose descriptor was closed under it has data 0. */
+static uint32_t descriptors_of(rip_kind kind, uint64_t data)
+{
+	return kind == RIP_KIND_DESCRIPTOR ||
+	       ((kind == RIP_KIND_STREAM || kind == RIP_KIND_DIRECTORY) && data != 0);
+}
+
+static size_t bytes_of(rip_kind kind, uint64_t data)
+{
+	return kind == RIP_KIND_MEMORY ? (size_t)(data & ~RIP_MEMORY_MAPPED) : 0;
+}
+
+void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value)
+{
+	uint64_t data;
+
+	if (!rip_table_remove(&ledger->table, kind, value, &data))
+		return;
+	ledger->descriptors -= descriptors_of(kind, data);
+	ledger->heap.bytes -= bytes_of(kind, data);
+}
+
+void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, uint64_t data)
+{
+	rip_ledger_remove(ledger, kind, value);
+	rip_table_put(&ledger->table, kind, value, data);
+	ledger->descriptors += descriptors_of(kind, data);
+	ledger->heap.bytes += bytes_of(kind, data);
+}
+
+/* --- Hooks ------------------------------------------------------------------------------------- */
+
+static bool may_open(const struct rip_ledger *ledger)
+{
+	if (ledger->descriptors < ledger->descriptor_limit)
+		return true;
+	errno = EMFILE;
+	return false;
+}
+
+static bool begin(enum rip_need need)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return true;
+	rip_ledger_touch(need & RIP_NEED_MUCH ? RIP_LEDGER_MUCH : RIP_LEDGER_LITTLE);
+	if (rip_table_reserve(&ledger->table, 2) != RIP_OK) {
+		errno = ENOMEM;
+		return false;
+	}
+	return !(need & RIP_NEED_DESCRIPTOR) || may_open(ledger);
+}
+
+static void own(rip_kind kind, uintptr_t value, uint64_t data)
+{
+	if (rip_ledger_current)
+		rip_ledger_put(rip_ledger_current, kind, value, data);
+}
+
+static bool disown(rip_kind kind, uintptr_t value, uint64_t *data_ret)
+{
+	struct rip_ledger *owner = rip_ledger_find(kind, value, data_ret);
+
+	if (owner)
+		rip_ledger_remove(owner, kind, value);
+	return owner != NULL;
+}
+
+/* The stream or directory that the descriptor belongs to no longer has one. */
+static bool take_from_stream(struct rip_ledger *ledger, rip_kind kind, int fd)
+{
+	uintptr_t value;
+	uint64_t data;
+
+	for (uint32_t i = 0; rip_table_next(&ledger->table, kind, &i, &value, &data); i++) {
+		if (data != (uint64_t)fd + 1)
+			continue;
+		rip_ledger_put(ledger, kind, value, 0);
+		return true;
+	}
+	return false;
+}
+
+static void drop_descriptor(int fd)
+{
+	if (fd < 0 || disown(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, NULL))
+		return;
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
+		if (take_from_stream(ledger, RIP_KIND_STREAM, fd) || take_from_stream(ledger, RIP_KIND_DIRECTORY, fd))
+			return;
+}
+
+static bool owns_descriptor(int fd)
+{
+	uintptr_t value;
+	uint64_t data;
+
+	if (rip_ledger_find(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, NULL) ||
+	    rip_ledger_find(RIP_KIND_REPLACED, (uintptr_t)fd, NULL))
+		return true;
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
+		for (rip_kind kind = RIP_KIND_STREAM; kind <= RIP_KIND_DIRECTORY; kind++)
+			for (uint32_t i = 0; rip_table_next(&ledger->table, kind, &i, &value, &data); i++)
+				if (data == (uint64_t)fd + 1)
+					return true;
+	return false;
+}
+
+/* Kept out of the way of those that a program counts on to get. */
+enum { KEPT_FROM = 512 };
+
+static bool replace(int fd)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+	int error = errno;
+
+	if (!ledger || fd < 0 || owns_descriptor(fd))
+		return true;
+	int kept = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FROM);
+	if (kept < 0 && errno == EINVAL) /* a low limit */
+		kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (kept >= 0)
+		rip_ledger_put(ledger, RIP_KIND_REPLACED, (uintptr_t)fd, (uint64_t)kept);
+	if (kept < 0 && errno == EBADF) { /* nothing stands there: what comes is the guest's */
+		if (!may_open(ledger))
+			return false;
+		rip_ledger_put(ledger, RIP_KIND_DESCRIPTOR, (uintptr_t)fd, 0);
+		kept = 0;
+	}
+	if (kept >= 0)
+		errno = error;
+	return kept >= 0;
+}
+
+/* Locks: how often it was locked, and by which thread. */
+static void lock(rip_kind kind, void *address, uint32_t thread)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+	uint64_t *data = ledger ? rip_table_find(&ledger->table, kind, (uintptr_t)address) : NULL;
+
+	if (data)
+		*data += 1ull << 32;
+	else if (ledger)
+		rip_table_put(&ledger->table, kind, (uintptr_t)address, 1ull << 32 | thread);
+}
+
+static void unlock(rip_kind kind, void *address)
+{
+	uint64_t data;
+	struct rip_ledger *owner = rip_ledger_find(kind, (uintptr_t)address, &data);
+
+	if (owner && data >> 32 > 1)
+		*rip_table_find(&owner->table, kind, (uintptr_t)address) -= 1ull << 32;
+	else if (owner)
+		rip_table_remove(&owner->table, kind, (uintptr_t)address, NULL);
+}
+
+static uintptr_t whole_pages(const void *address, size_t size)
+{
+	size_t page = rip_port_page_size();
+
+	return ((uintptr_t)address + size + page - 1) & ~(page - 1);
+}
+
+static bool begin_map(void)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger || rip_ranges_reserve(&ledger->ranges, 2) == RIP_OK)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+static void unmap(void *address, size_t size)
+{
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
+		if (ledger->ranges.count && rip_ranges_reserve(&ledger->ranges, 2) == RIP_OK)
+			rip_ranges_remove(&ledger->ranges, (uintptr_t)address, whole_pages(address, size));
+}
+
+static void map(void *address, size_t size)
+{
+	unmap(address, size);
+	if (rip_ledger_current)
+		rip_ranges_add(&rip_ledger_current->ranges, (uintptr_t)address, whole_pages(address, size));
+}
+
+static bool active(void)
+{
+	return rip_ledger_current != NULL;
+}
+
+const struct rip_ledger_hooks rip_ledger_hooks = {
+	.malloc = rip_ledger_malloc, .calloc = rip_ledger_calloc, .realloc = rip_ledger_realloc,
+	.free = rip_ledger_free, .memalign = rip_ledger_memalign, .usable_size = rip_ledger_usable_size,
+	.begin = begin, .own = own, .disown = disown, .drop_descriptor = drop_descriptor, .replace = replace,
+	.lock = lock, .unlock = unlock, .begin_map = begin_map, .map = map, .unmap = unmap, .active = active,
+};
+
+/* --- Handing over ------------------------------------------------------------------------------ */
+
+void *rip_give(void *memory)
+{
+	uint64_t data;
+	struct rip_ledger *owner = rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, &data);
+
+	if (owner && !(data & RIP_MEMORY_MAPPED)) {
+		rip_ledger_remove(owner, RIP_KIND_MEMORY, (uintptr_t)memory);
+		return memory;
+	}
+	size_t size = owner ? (size_t)(data & ~RIP_MEMORY_MAPPED) : rip_heap_usable(memory);
+	if (size == 0)
+		return memory;
+	rip_ledger_touch(RIP_LEDGER_GIVE);
+	void *copy = malloc(size);
+	if (copy) {
+		memcpy(copy, memory, size);
+		rip_ledger_free(memory);
+	}
+	return copy;
+}
+
+rip_status rip_take(void *memory)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return RIP_E_STATE;
+	if (!memory || rip_segment_span(memory) || rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, NULL))
+		return RIP_E_ARGUMENT;
+	if (rip_table_reserve(&ledger->table, 2) != RIP_OK)
+		return RIP_E_NOMEM;
+	rip_ledger_put(ledger, RIP_KIND_MEMORY, (uintptr_t)memory, malloc_usable_size(memory));
+	return RIP_OK;
+}
+
+static bool is_transferable(rip_kind kind)
+{
+	return kind >= RIP_KIND_STREAM && kind <= RIP_KIND_MAPPING && kind != RIP_KIND_PROCESS &&
+	       kind != RIP_KIND_REPLACED;
+}
+
+static bool give_mapping(uintptr_t address, size_t size)
+{
+	bool any = false;
+
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
+		if (rip_ranges_reserve(&ledger->ranges, 2) == RIP_OK)
+			any |= rip_ranges_remove(&ledger->ranges, address, whole_pages((void *)address, size));
+	return any;
+}
+
+rip_status rip_give_object(rip_kind kind, uintptr_t value, size_t size)
+{
+	if (!rip_ledger_current)
+		return RIP_E_STATE;
+	if (!is_transferable(kind))
+		return RIP_E_ARGUMENT;
+	bool known = kind == RIP_KIND_MAPPING ? give_mapping(value, size) : disown(kind, value, NULL);
+	return known ? RIP_OK : RIP_E_ARGUMENT;
+}
+
+rip_status rip_give_fd(int fd)
+{
+	return rip_give_object(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, 0);
+}
+
+rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return RIP_E_STATE;
+	if (!is_transferable(kind) || (kind == RIP_KIND_MAPPING && size == 0))
+		return RIP_E_ARGUMENT;
+	if (rip_table_reserve(&ledger->table, 2) != RIP_OK || rip_ranges_reserve(&ledger->ranges, 2) != RIP_OK)
+		return RIP_E_NOMEM;
+	if (kind == RIP_KIND_MAPPING)
+		map((void *)value, size);
+	else if (kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK)
+		lock(kind, (void *)value, rip_ledger_lock_owner(kind, (void *)value));
+	else
+		rip_ledger_put(ledger, kind, value, rip_ledger_descriptor_of(kind, value));
+	return RIP_OK;
+}

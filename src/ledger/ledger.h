@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ * ledger: what a guest owns, and taking it back.
+ *
+ * The stubs that `ripcord cc` links into a guest (tools/guest) come here through struct rip_ledger_hooks. Memory comes
+ * from a heap of the guest's own (heap.h); everything else is recorded (table.h).
+ *
+ * Invariants: what releases an object forgets it first, what acquires one has room for its record first: a stop in
+ * between loses one object at worst, and never releases one twice. No function here holds a lock while it can be stopped.
+ * An object belongs to one ledger at most; it is looked for in those of the guests that this thread is in. */
+#ifndef RIPCORD_LEDGER_INTERNAL_H
+#define RIPCORD_LEDGER_INTERNAL_H
+
+#include "ledger/heap.h"
+#include "ledger/link.h"
+#include "ledger/table.h"
+
+struct rip_ledger {
+	struct rip_heap heap;
+	struct rip_table table;
+	struct rip_ranges ranges;
+	struct rip_ledger *outer;     /* of the guest that this one's guest was run from */
+	uint32_t descriptors, descriptor_limit; /* UINT32_MAX: none */
+};
+
+/* `ledger` is zeroed. The limits: bytes and descriptors; 0: none. */
+void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit);
+/* After rip_ledger_reclaim. */
+void rip_ledger_deinit(struct rip_ledger *ledger);
+
+/* Code that runs on this thread from now on has this ledger (NULL: none), and after that the earlier ones. */
+void rip_ledger_enter(struct rip_ledger *ledger);
+/* Back to `outer`. */
+void rip_ledger_leave(struct rip_ledger *outer);
+
+/* Whether there is nothing to take back. */
+static inline bool rip_ledger_is_empty(const struct rip_ledger *ledger)
+{
+	return !ledger->heap.segments && !ledger->table.records && !ledger->ranges.items;
+}
+
+/* Runs function(argument) so that no fault in it gets through. True: it returned. */
+typedef bool (*rip_ledger_contain)(void *context, intptr_t (*function)(void *), void *argument);
+
+/* Takes back everything; what it was, is added to *reclaimed. `flush`: streams are written out, as exit() does. `contain`
+ * serves for what looks into memory that the guest could write to. On the host's stack, with no ledger entered. */
+void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contain contain, void *context,
+			rip_reclaimed *reclaimed);
+
+/* --- Inside the layer --- */
+
+extern __thread struct rip_ledger *rip_ledger_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern const struct rip_ledger_hooks rip_ledger_hooks;
+
+/* What MEMORY's record holds: its bytes, and whether it is a mapping of its own and not libc's. */
+#define RIP_MEMORY_MAPPED (1ull << 63)
+enum { RIP_MAPPED_HEADER = 16 /* before a block of a mapping of its own */ };
+
+/* The innermost ledger of this thread that has the record; its data in *data_ret, which may be NULL. */
+struct rip_ledger *rip_ledger_find(rip_kind kind, uintptr_t value, uint64_t *data_ret);
+/* Records and forgets, and keeps the counts. The table has room. */
+void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, uint64_t data);
+void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value);
+
+/* Stack that libc's functions may take, bytes; tests/ledger/depth.c holds them to it: what makes a system call or takes a
+ * lock; streams, directories and paths; malloc. */
+enum rip_ledger_stack { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RIP_LEDGER_GIVE = 4 * 1024 };
+
+/* Touches the stack that a function below may need: if it overflows, then here, before anything is half done. */
+void rip_ledger_touch(enum rip_ledger_stack how);
+
+/* --- memory.c --- */
+
+void *rip_ledger_malloc(size_t size);
+void *rip_ledger_calloc(size_t count, size_t size);
+void *rip_ledger_realloc(void *memory, size_t size);
+bool rip_ledger_free(void *memory);
+void *rip_ledger_memalign(size_t alignment, size_t size);
+size_t rip_ledger_usable_size(void *memory);
+/* Where the mapping of such a block begins. */
+uint8_t *rip_ledger_mapping_of(void *block);
+
+/* --- reclaim.c --- */
+
+/* The thread that holds a mutex; 0 for other locks. */
+uint32_t rip_ledger_lock_owner(rip_kind kind, const void *lock);
+/* What a record of a stream or directory holds: its descriptor + 1. For other kinds 0. */
+uint64_t rip_ledger_descriptor_of(rip_kind kind, uintptr_t value);
+
+#endif
