@@ -1,0 +1,1 @@
+for (;;) new Array(1e7).join("x");
