@@ -393,7 +393,8 @@ static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 	uint64_t sp = at->reg[RIP_REG_RSP];
 
 	return sp >= (uintptr_t)rip_stack_floor(&guest->stop.stack) && sp < (uintptr_t)guest->stop.stack.top &&
-	       !rip_arch_is_switch(at->reg[RIP_REG_RIP]) && guest->busy == 0;
+	       !rip_arch_is_switch(at->reg[RIP_REG_RIP]) && guest->busy == 0 &&
+	       !guest->face->ledger.busy;
 }
 
 static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context *at,

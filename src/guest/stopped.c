@@ -145,6 +145,7 @@ static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report 
 	struct rip_stop_result result;
 
 	guest->busy = 0;
+	guest->face->ledger.busy = false;
 	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
 	bool opened = make_room(guest);
 	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
@@ -175,6 +176,7 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	rip_state state = guest->state;
 	bool nested = state == RIP_STATE_UNWINDING;
 	guest->busy = 0; /* what it stood in is left */
+	guest->face->ledger.busy = false;
 	if (event == RIP_EVENT_KILLED && nested)
 		rip_guest_restart_ladder(guest);
 	rip_outcome outcome = outcome_of(guest, event);

@@ -15,14 +15,16 @@
 __thread struct rip_ledger *rip_ledger_current
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-static atomic_uint live;
+static atomic_bool attached;
 
 void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit)
 {
 	ledger->heap.limit = heap_limit ? heap_limit : SIZE_MAX;
 	ledger->descriptor_limit = descriptor_limit ? descriptor_limit : UINT32_MAX;
-	if (atomic_fetch_add(&live, 1) == 0)
+	if (!atomic_load_explicit(&attached, memory_order_relaxed)) {
+		attached = true;
 		rip_ledger_attach();
+	}
 }
 
 void rip_ledger_deinit(struct rip_ledger *ledger)
@@ -30,13 +32,14 @@ void rip_ledger_deinit(struct rip_ledger *ledger)
 	rip_heap_release(&ledger->heap);
 	rip_table_deinit(&ledger->table);
 	rip_ranges_deinit(&ledger->ranges);
-	atomic_fetch_sub(&live, 1);
 }
 
 void rip_ledger_enter(struct rip_ledger *ledger)
 {
 	if (ledger && ledger != rip_ledger_current)
 		ledger->outer = rip_ledger_current;
+	if (ledger)
+		ledger->busy = false;
 	rip_ledger_current = ledger;
 }
 
@@ -276,11 +279,51 @@ static bool active(void)
 	return rip_ledger_current != NULL;
 }
 
+/* --- The table of hooks ------------------------------------------------------------------------ */
+
+/* Each holds off what could stop it half-way. */
+#define HOOK(type, name, parameters, call) \
+	static type hook_##name parameters \
+	{ \
+		struct rip_ledger *ledger = rip_ledger_current; \
+		if (!ledger) \
+			return call; \
+		ledger->busy = true; \
+		type result = call; \
+		ledger->busy = false; \
+		return result; \
+	}
+#define HOOK_VOID(name, parameters, call) \
+	static void hook_##name parameters \
+	{ \
+		struct rip_ledger *ledger = rip_ledger_current; \
+		if (!ledger) \
+			return; \
+		ledger->busy = true; \
+		call; \
+		ledger->busy = false; \
+	}
+HOOK(void *, malloc, (size_t size), rip_ledger_malloc(size))
+HOOK(void *, calloc, (size_t count, size_t size), rip_ledger_calloc(count, size))
+HOOK(void *, realloc, (void *memory, size_t size), rip_ledger_realloc(memory, size))
+HOOK(bool, free, (void *memory), rip_ledger_free(memory))
+HOOK(void *, memalign, (size_t alignment, size_t size), rip_ledger_memalign(alignment, size))
+HOOK(bool, begin, (enum rip_need need), begin(need))
+HOOK_VOID(own, (rip_kind kind, uintptr_t value, uint64_t data), own(kind, value, data))
+HOOK(bool, disown, (rip_kind kind, uintptr_t value, uint64_t *data_ret), disown(kind, value, data_ret))
+HOOK_VOID(drop_descriptor, (int fd), drop_descriptor(fd))
+HOOK(bool, replace, (int fd), replace(fd))
+HOOK_VOID(lock, (rip_kind kind, void *address, uint32_t thread), lock(kind, address, thread))
+HOOK_VOID(unlock, (rip_kind kind, void *address), unlock(kind, address))
+HOOK(bool, begin_map, (void), begin_map())
+HOOK_VOID(map, (void *address, size_t size), map(address, size))
+HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))
+
 const struct rip_ledger_hooks rip_ledger_hooks = {
-	.malloc = rip_ledger_malloc, .calloc = rip_ledger_calloc, .realloc = rip_ledger_realloc,
-	.free = rip_ledger_free, .memalign = rip_ledger_memalign, .usable_size = rip_ledger_usable_size,
-	.begin = begin, .own = own, .disown = disown, .drop_descriptor = drop_descriptor, .replace = replace,
-	.lock = lock, .unlock = unlock, .begin_map = begin_map, .map = map, .unmap = unmap, .active = active,
+	.malloc = hook_malloc, .calloc = hook_calloc, .realloc = hook_realloc, .free = hook_free,
+	.memalign = hook_memalign, .usable_size = rip_ledger_usable_size, .begin = hook_begin, .own = hook_own,
+	.disown = hook_disown, .drop_descriptor = hook_drop_descriptor, .replace = hook_replace, .lock = hook_lock,
+	.unlock = hook_unlock, .begin_map = hook_begin_map, .map = hook_map, .unmap = hook_unmap, .active = active,
 };
 
 /* --- Handing over ------------------------------------------------------------------------------ */

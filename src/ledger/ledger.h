@@ -20,6 +20,7 @@ struct rip_ledger {
 	struct rip_ranges ranges;
 	struct rip_ledger *outer;     /* of the guest that this one's guest was run from */
 	uint32_t descriptors, descriptor_limit; /* UINT32_MAX: none */
+	volatile bool busy;           /* a hook is at work: a kill that does not wait for polls waits for this */
 };
 
 /* `ledger` is zeroed. The limits: bytes and descriptors; 0: none. */

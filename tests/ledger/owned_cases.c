@@ -21,6 +21,7 @@
 static int *volatile null_pointer;
 static volatile int always = 1;
 static volatile int sink;
+static void *volatile keep;
 static rip_reclaimed last; /* of the last guest that run() ran */
 
 static rip_outcome run(const rip_options *options, rip_function function, void *argument)
@@ -368,7 +369,7 @@ static intptr_t damage(void *unused)
 static intptr_t bad_free(void *which)
 {
 	char *block = malloc(100), *large = malloc(100000);
-	int local;
+	static uint64_t no_block[8]; /* a size of 0 stands before it */
 
 	switch ((intptr_t)which) {
 	case 0: free(block); free(block); break;
@@ -376,7 +377,7 @@ static intptr_t bad_free(void *which)
 	case 2: free(large + 64); break;
 	case 3: sink = realloc(block + 1, 10) != NULL; break;
 	case 4: free(large); free(large); break;
-	case 5: free(&local); break; /* libc's own check */
+	case 5: keep = &no_block[2]; free(keep); break; /* libc's own check */
 	}
 	return 0;
 }

@@ -258,8 +258,11 @@ static void build_command(struct words *command, char **argv, const struct parts
 	add_compile_options(command, parts);
 	if (links)
 		add_link_options(command, &request);
-	if (archive)
+	if (archive) {
+		/* For what comes behind it: a static libstdc++'s new is then the guest's, too. */
+		words_add(command, "-Wl,-u,malloc");
 		add_link_input(command, archive);
+	}
 }
 
 /* The directory above the one of this command's file. */
