@@ -66,7 +66,8 @@ typedef struct rip_options {
 	 * descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before each block. */
 	size_t heap_limit;         /* bytes */
 	uint32_t descriptor_limit;
-	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
+	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes, at least RIP_STACK_MIN.
+	                          Each costs the making of a guest. */
 
 	/* Times in nanoseconds; see kill.h for what they start. */
 	uint64_t deadline;      /* from rip_run on, also while it has yielded; 0: none */
@@ -85,7 +86,7 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, stack_size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
+ * ARGUMENT (guest_ret is NULL, a stack size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
 /* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the
@@ -165,7 +166,9 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret);
 rip_status rip_exit(intptr_t value);
 
 /* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from inside it, at
- * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL. */
+ * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL.
+ * From a cleanup: the guest ends when that unwinding is through; one that is ending already keeps its cause. STATE: it
+ * is not one of these, or the thread is in an on_stop. */
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value);
 
 /* As rip_exit, but the cause is ABORTED, and rip_call catches it. */

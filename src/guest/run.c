@@ -94,9 +94,10 @@ static void finish(rip_guest *guest)
 	guest->state = RIP_STATE_UNWINDING;
 	if (!guest->stop.abandon)
 		rip_guest_restart_ladder(guest);
-	rip_guest_unwind(guest, NULL);
+	rip_guest_unwind(guest);
 	guest->stop.abandon = false;
 	guest->masks = 0;
+	guest->ends = false;
 	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
@@ -313,9 +314,11 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
 	if (!guest || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	rip_status status = rip_guest_finish(guest);
-	if (status == RIP_OK)
-		*outcome_ret = guest->outcome;
-	return status;
+	if (status != RIP_OK)
+		return status;
+	*outcome_ret = guest->outcome;
+	rip_guest_end_outer(guest);
+	return RIP_OK;
 }
 
 void rip_guest_leave(rip_guest *guest)
@@ -323,13 +326,24 @@ void rip_guest_leave(rip_guest *guest)
 	rip_stop_leave(&guest->stop, RIP_EVENT_LEFT);
 }
 
+/* Those in between must be where they can end, too: a guest whose on_stop runs another is not. */
 static bool runs_here(const rip_guest *guest)
 {
 	const rip_guest *inner = rip_current;
 
-	while (inner && inner != guest)
+	while (is_inside(inner) && inner != guest)
 		inner = inner->outer;
-	return inner != NULL;
+	return is_inside(inner);
+}
+
+/* In a cleanup, what is being unwound is unwound first. */
+static void ask_to_end(rip_guest *guest, rip_outcome end)
+{
+	guest->leaving = end;
+	if (guest->state == RIP_STATE_UNWINDING) {
+		guest->ends = true;
+		guest->end = end;
+	}
 }
 
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value)
@@ -338,13 +352,13 @@ rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value
 
 	if (!guest)
 		return RIP_E_ARGUMENT;
-	if (!is_inside(inner) || !runs_here(guest))
+	if (!runs_here(guest))
 		return RIP_E_STATE;
 	for (; inner != guest; inner = inner->outer) {
-		inner->leaving = (rip_outcome){ .cause = RIP_CAUSE_OUTER };
+		ask_to_end(inner, (rip_outcome){ .cause = RIP_CAUSE_OUTER });
 		inner->end_outer = true;
 	}
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type };
+	ask_to_end(guest, (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type });
 	rip_guest_leave(rip_current);
 }
 

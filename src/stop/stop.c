@@ -32,7 +32,8 @@ void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 	stop->exception.at = &stop->at;
 }
 
-/* A stop that a segment catches ends the segment's turn only. */
+/* A stop that a segment catches ends the segment's turn only. The guest was inside until here: the calls that lead back
+ * may be what overflows its stack. */
 static enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
 {
 	const struct rip_context *next;
@@ -63,14 +64,12 @@ enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *co
 
 void rip_stop_yield(struct rip_stop *stop)
 {
-	stop->inside = false;
 	stop->exact = false;
 	rip_arch_yield(&stop->way, &stop->at, RIP_EVENT_YIELDED);
 }
 
 void rip_stop_leave(struct rip_stop *stop, enum rip_event event)
 {
-	stop->inside = false;
 	stop->exact = false;
 	rip_arch_leave(&stop->way, &stop->at, event);
 }

@@ -81,6 +81,10 @@ struct rip_segment {
  * registers and control words as before. */
 enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
+/* Calls function(argument) on this stack, and returns its result: a frame that a walk knows again. segment->sp is
+ * RIP_SEGMENT_FRAME above the rsp that the function returns to, as with rip_arch_call. */
+intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
+
 /* --- Return hooks --- */
 
 /* A hook that stands for a return address; -1: all are taken. Async-signal-safe, as the others. */
@@ -116,8 +120,8 @@ static inline bool rip_arch_is_switch(uint64_t pc)
 	return pc >= (uintptr_t)rip_arch_switch_begin && pc < (uintptr_t)rip_arch_switch_end;
 }
 
-/* Not a function: the return address of the function that rip_arch_call called. */
-extern const char rip_arch_segment_end[];
+/* Not functions: the return addresses of what rip_arch_call and rip_arch_hostcall called. */
+extern const char rip_arch_segment_end[], rip_arch_hostcall_end[];
 
 /* What call instruction the bytes before `code_end` can be (Intel SDM, CALL: E8 rel32, FF /2). `size` bytes
  * before it may be read; 7 suffice. With DIRECT, *distance_ret is how far from code_end it leads. */

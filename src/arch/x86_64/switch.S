@@ -187,7 +187,7 @@ rip_arch_call:
 	/* CFA = rsp + 80, as an expression: no walk may take this frame for a plain one and pass it unseen.
 	 * DW_CFA_def_cfa_expression, 3 bytes: DW_OP_breg7 80 (SLEB128) */
 	.cfi_escape 0x0f, 0x03, 0x77, 0xd0, 0x00
-	call	*%rsi
+	call	jump
 	.globl	rip_arch_segment_end
 	.hidden	rip_arch_segment_end
 rip_arch_segment_end:
@@ -198,6 +198,37 @@ rip_arch_segment_end:
 	jmp	returned
 	.cfi_endproc
 	.size	rip_arch_call, . - rip_arch_call
+
+/* What is called by a jump has its return address on the stack even if the pointer is not one that a call takes. */
+	.type	jump, @function
+jump:
+	.cfi_startproc
+	jmp	*%rsi
+	.cfi_endproc
+	.size	jump, . - jump
+
+/* intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(void *), void *argument); */
+	.globl	rip_arch_hostcall
+	.hidden	rip_arch_hostcall
+	.type	rip_arch_hostcall, @function
+	.p2align 4
+rip_arch_hostcall:
+	.cfi_startproc
+	endbr64
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	leaq	RIP_SEGMENT_FRAME(%rsp), %rax
+	movq	%rax, RIP_SEGMENT_SP(%rdi)
+	movq	%rdx, %rdi
+	call	*%rsi
+	.globl	rip_arch_hostcall_end
+	.hidden	rip_arch_hostcall_end
+rip_arch_hostcall_end:
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+	.size	rip_arch_hostcall, . - rip_arch_hostcall
 
 /* enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *context); */
 	.globl	rip_arch_land
