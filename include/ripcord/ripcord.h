@@ -140,11 +140,16 @@ typedef struct rip_outcome {
  * been unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well.
  * A guest runs once, until rip_reset. A function that runs on a guest may itself create and run other guests.
  * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
- * until the thread ends.
+ * until the thread ends. A thread that has set another since, or blocked one of the signals above, must say so
+ * (rip_thread_changed).
  * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
  * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
  * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
+
+/* Says that this thread has changed its alternate signal stack or its signal mask: the next run looks at both again, which
+ * takes system calls. So does the first rip_create of a process, or the first after all guests were destroyed. */
+void rip_thread_changed(void);
 
 /* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value` and `type`
  * (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on another thread, with

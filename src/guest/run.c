@@ -14,14 +14,21 @@ static bool room_to_run(void)
 {
 	const uint8_t *sp = __builtin_frame_address(0);
 
-	if (!rip_current || sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
+	if (sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
 		return true;
 	return sp - rip_stack_floor(&rip_current->stop.stack) >= ENGINE_STACK;
 }
 
-static rip_status prepare(void)
+static inline rip_status prepare(void)
 {
-	return room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
+	if (__builtin_expect(rip_current != NULL, 0) && !room_to_run())
+		return RIP_E_NOMEM;
+	return __builtin_expect(rip_fault_thread.ready, 1) ? RIP_OK : rip_fault_prepare_thread();
+}
+
+void rip_thread_changed(void)
+{
+	rip_fault_forget_thread();
 }
 
 /* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of. */
@@ -62,7 +69,7 @@ static void reclaim(rip_guest *guest)
 /* A fault whose signal is blocked kills the process. */
 static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
 {
-	if (!guest->options.save_mask && rip_fault_thread_is_open())
+	if (__builtin_expect(!guest->options.save_mask && rip_fault_thread.open, 1))
 		return false;
 	rip_fault_unblock(mask_ret);
 	return true;

@@ -64,7 +64,7 @@ static void start(struct walk *walk, const struct rip_stop *stop, const struct r
 	uint64_t sp = at->reg[RIP_REG_RSP];
 
 	rip_cursor_init(&walk->cursor, at, exact, &memory);
-	walk->lost = sp < (uintptr_t)stop->stack.map || sp > (uintptr_t)stop->stack.top;
+	walk->lost = sp < (uintptr_t)stop->stack.guard || sp > (uintptr_t)stop->stack.top;
 }
 
 static bool frame_fits(const struct rip_stop *stop, const struct rip_domain *domain)
