@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Benchmark: a switch to a guest and back by rip_resume and rip_yield beside boost.context's jump_fcontext, one way; and
-// a whole run of a prepared guest (rip_reset, rip_run) beside a plain call. Measured in turns, in one run. Prints "name
-// value" lines, nanoseconds, medians.
+// a whole run of a prepared guest (rip_reset, rip_run) beside a plain call; each with guests that are trusted with the
+// control words (rip_options.trust_control_words), and with such that are not. Measured in turns, in one run. Prints
+// "name value" lines, nanoseconds, medians.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -25,7 +26,7 @@ static double now()
 	return double(t.tv_sec) * 1e9 + double(t.tv_nsec);
 }
 
-static rip_guest *guest;
+static rip_guest *yielders[2], *runners[2]; // [1]: trusted
 static rip_outcome outcome;
 
 static intptr_t yields_forever(void *)
@@ -36,8 +37,9 @@ static intptr_t yields_forever(void *)
 		rip_yield(nullptr, value + 1, nullptr, &value);
 }
 
-static double ripcord_switch()
+static double ripcord_switch(int trusted)
 {
+	rip_guest *guest = yielders[trusted];
 	double start = now();
 
 	for (int i = 0; i < SWITCHES; i++)
@@ -54,7 +56,7 @@ static void jumps_forever(boost_detail::transfer_t from)
 		from = boost_detail::jump_fcontext(from.fctx, (void *)((uintptr_t)from.data + 1));
 }
 
-static double boost_switch()
+static double boost_switch(int)
 {
 	double start = now();
 
@@ -67,16 +69,15 @@ static double boost_switch()
 	return (now() - start) / SWITCHES / 2;
 }
 
-static rip_guest *runner;
-
 __attribute__((noinline)) static intptr_t plain(void *value)
 {
 	__asm__ volatile("");
 	return (intptr_t)value + 1;
 }
 
-static double run_and_return()
+static double run_and_return(int trusted)
 {
+	rip_guest *runner = runners[trusted];
 	double start = now();
 
 	for (intptr_t i = 0; i < SWITCHES; i++)
@@ -86,7 +87,7 @@ static double run_and_return()
 	return (now() - start) / SWITCHES;
 }
 
-static double plain_call()
+static double plain_call(int)
 {
 	double start = now();
 
@@ -96,28 +97,41 @@ static double plain_call()
 	return (now() - start) / SWITCHES;
 }
 
+static bool prepare(int trusted)
+{
+	rip_options options = {};
+
+	options.trust_control_words = trusted;
+	return rip_create(&options, &yielders[trusted]) == RIP_OK && rip_create(&options, &runners[trusted]) == RIP_OK &&
+	       rip_run(yielders[trusted], yields_forever, nullptr, &outcome) == RIP_OK;
+}
+
 int main()
 {
 	static const struct {
 		const char *name;
-		double (*measure)();
+		double (*measure)(int);
+		int trusted;
 	} all[] = {
-		{ "switch", ripcord_switch }, { "switch_boost", boost_switch },
-		{ "run_and_return", run_and_return }, { "plain_call", plain_call },
+		{ "switch", ripcord_switch, 1 }, { "switch_boost", boost_switch, 0 }, { "switch_looking", ripcord_switch, 0 },
+		{ "run_and_return", run_and_return, 1 }, { "run_and_return_looking", run_and_return, 0 },
+		{ "plain_call", plain_call, 0 },
 	};
-	std::vector<double> times[4];
+	enum { ALL = sizeof all / sizeof all[0] };
+	std::vector<double> times[ALL];
 	static char stack[64 * 1024] __attribute__((aligned(64)));
 
-	if (rip_create(nullptr, &guest) != RIP_OK || rip_create(nullptr, &runner) != RIP_OK ||
-	    rip_run(guest, yields_forever, nullptr, &outcome) != RIP_OK)
+	if (!prepare(0) || !prepare(1))
 		return 1;
 	other = boost_detail::make_fcontext(stack + sizeof stack, sizeof stack, jumps_forever);
 	for (int round = 0; round < ROUNDS; round++)
-		for (int i = 0; i < 4; i++)
-			times[i].push_back(all[i].measure());
-	for (int i = 0; i < 4; i++) {
+		for (int i = 0; i < ALL; i++)
+			times[i].push_back(all[i].measure(all[i].trusted));
+	for (int i = 0; i < ALL; i++) {
 		std::sort(times[i].begin(), times[i].end());
 		printf("%s %.2f\n", all[i].name, times[i][ROUNDS / 2]);
 	}
-	return rip_destroy(guest) == RIP_OK && rip_destroy(runner) == RIP_OK ? 0 : 1;
+	for (int i = 0; i < 2; i++)
+		if (rip_destroy(yielders[i]) != RIP_OK || rip_destroy(runners[i]) != RIP_OK)
+			return 1;
 }

@@ -57,6 +57,11 @@ typedef struct rip_options {
 	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls. Without it, a
 	 * guest that calls pthread_sigmask itself leaves the mask as it made it, as any function would. */
 	bool save_mask;
+	/* The guest keeps to the ABI: where it yields and returns, the floating-point control words and flags are as it found
+	 * them. Then no switch need look at them, which takes longer than all the rest of it. They are the words that the
+	 * thread has at its first run (or at the first after rip_thread_changed). However the guest is stopped, the host
+	 * gets them back. */
+	bool trust_control_words;
 	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with this, it
 	 * stops the guest. */
 	bool contain_hostcalls;
@@ -147,8 +152,9 @@ typedef struct rip_outcome {
  * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Says that this thread has changed its alternate signal stack or its signal mask: the next run looks at both again, which
- * takes system calls. So does the first rip_create of a process, or the first after all guests were destroyed. */
+/* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control words: the
+ * next run looks at them again, which takes system calls. So does the first rip_create of a process, or the first after
+ * all guests were destroyed. */
 void rip_thread_changed(void);
 
 /* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value` and `type`

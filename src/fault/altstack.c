@@ -107,6 +107,7 @@ rip_status rip_fault_prepare_thread(void)
 	rip_status status = prepare_stack();
 
 	rip_fault_thread.open = rip_fault_is_open();
+	rip_fault_thread.words = rip_arch_words();
 	rip_fault_thread.ready = status == RIP_OK;
 	return status;
 }

@@ -47,6 +47,7 @@ void rip_fault_release(void);
 struct rip_fault_thread {
 	bool ready; /* it has an alternate stack that is large enough */
 	bool open;  /* and blocks none of the fault signals */
+	uint64_t words; /* its floating-point control words (rip_arch_words) */
 };
 extern __thread struct rip_fault_thread rip_fault_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));

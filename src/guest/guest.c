@@ -136,7 +136,8 @@ rip_status rip_reset(rip_guest *guest)
 	guest->state = RIP_STATE_NEW;
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
 	guest->reported = false;
-	guest->stopped_sp = 0;
+	if (guest->stopped_sp)
+		guest->stopped_sp = 0;
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }

@@ -46,7 +46,7 @@ struct rip_guest {
 		const rip_type *type;
 		void *data;
 	} data[DATA_TYPES];
-	rip_outcome outcome;
+	rip_outcome outcome;    /* of the last end */
 	struct rip_ledger ledger;
 	bool reported;          /* `report` speaks of the last stop */
 	rip_report *report;     /* in the stack's cold block */

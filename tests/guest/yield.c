@@ -10,9 +10,15 @@ static const rip_type number = { "number", NULL }, text = { "text", NULL };
 static rip_guest *guest;
 static rip_outcome outcome;
 
+static bool trust;
+
 static void make(const rip_options *options)
 {
+	rip_options trusting = { .trust_control_words = true };
+
 	resources_reset();
+	if (trust)
+		options = &trusting;
 	if (rip_create(options, &guest) != RIP_OK)
 		tap_ok(0, "create");
 }
@@ -187,28 +193,32 @@ NOINLINE static long deep(int depth)
 
 static const struct words odd = { 0x1f80 ^ 0x6000, 0x37f ^ 0xc00 };
 
+enum { HOSTS_WORDS, OWN_WORDS, TRUSTED };
+
 static intptr_t goes_deep(void *with_words)
 {
 	struct words before = words_now();
 
 	for (int round = 0; round < 5; round++) {
-		if (with_words)
+		if ((intptr_t)with_words == OWN_WORDS)
 			set_words(odd);
 		deep(0);
-		words_wrong += !same_words(words_now(), with_words ? odd : before);
+		words_wrong += !same_words(words_now(), (intptr_t)with_words == OWN_WORDS ? odd : before);
 	}
 	return 5;
 }
 
-static void deep_yields(void *with_words)
+static void deep_yields(intptr_t with_words)
 {
+	static const char *const names[] = { "with the host's control words", "with control words of its own", "trusted" };
+	rip_options options = { .trust_control_words = with_words == TRUSTED };
 	struct words host = { 0x1f80 | 0x2000, 0x37f ^ 0x400 }, plain = words_now();
 	int rounds = 0, host_wrong = 0;
 
-	make(NULL);
+	make(&options);
 	locals_wrong = words_wrong = 0;
 	set_words(host);
-	rip_run(guest, goes_deep, with_words, &outcome);
+	rip_run(guest, goes_deep, (void *)with_words, &outcome);
 	while (outcome.cause == RIP_CAUSE_YIELDED) {
 		rounds++;
 		host_wrong += !same_words(words_now(), host);
@@ -216,7 +226,7 @@ static void deep_yields(void *with_words)
 	}
 	host_wrong += !same_words(words_now(), host);
 	set_words(plain);
-	const char *name = with_words ? "with control words of its own" : "with the host's control words";
+	const char *name = names[with_words];
 	tap_ok(rounds == 5 && outcome.value == 5, "%s: five yields from 20 frames deep", name);
 	tap_equal(locals_wrong, 0, "twelve live locals of each frame");
 	tap_ok(words_wrong == 0 && host_wrong == 0, "%s: both sides keep theirs (%d, %d)", name, words_wrong, host_wrong);
@@ -469,12 +479,17 @@ int main(void)
 	two_ways();
 	any_type();
 	out_of_order();
-	deep_yields(NULL);
-	deep_yields((void *)1);
-	host_registers();
-	places();
-	for (int way = 0; way < WAYS; way++)
-		let_go(way);
+	deep_yields(HOSTS_WORDS);
+	deep_yields(OWN_WORDS);
+	deep_yields(TRUSTED);
+	for (int i = 0; i < 2; i++) {
+		trust = i;
+		host_registers();
+		places();
+		for (int way = 0; way < WAYS; way++)
+			let_go(way);
+	}
+	trust = false;
 	ends_on_another_thread(RIP_CAUSE_RETURNED);
 	ends_on_another_thread(RIP_CAUSE_FAULT);
 	ends_on_another_thread(RIP_CAUSE_EXITED);
