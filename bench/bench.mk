@@ -2,6 +2,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/ledger $(BENCH)/ledger-guest $(BENCH)/ledger-plain \
+                  $(if $(wildcard /usr/include/boost/context),$(BENCH)/switch) \
                   $(if $(shell command -v rustc),$(BENCH)/panic)
 
 .PHONY: bench
@@ -29,3 +30,8 @@ $(BENCH)/ledger-guest: bench/ledger_guest.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(L
 $(BENCH)/ledger-plain: bench/ledger_guest.c
 	@mkdir -p $(@D)
 	$(Q)gcc -O2 -fno-builtin-malloc -fno-builtin-free $< -o $@
+# Beside boost.context (libboost-context-dev). The library is linked as a host would that wants it fast.
+$(BENCH)/switch: bench/switch.cc $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++17 -O2 -flto -Wall -Wextra -Werror -Iinclude -fexceptions $< -o $@ $(BUILD)/lib/libripcord.a \
+	    -lboost_context -pthread -ldl

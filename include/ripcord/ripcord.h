@@ -57,6 +57,11 @@ typedef struct rip_options {
 	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls. Without it, a
 	 * guest that calls pthread_sigmask itself leaves the mask as it made it, as any function would. */
 	bool save_mask;
+	/* The guest keeps to the ABI: where it yields and returns, the floating-point control words and flags are as it found
+	 * them. Then no switch need look at them, which takes longer than all the rest of it. They are the words that the
+	 * thread has at its first run (or at the first after rip_thread_changed). However the guest is stopped, the host
+	 * gets them back. */
+	bool trust_control_words;
 	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with this, it
 	 * stops the guest. */
 	bool contain_hostcalls;
@@ -66,7 +71,8 @@ typedef struct rip_options {
 	 * descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before each block. */
 	size_t heap_limit;         /* bytes */
 	uint32_t descriptor_limit;
-	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes */
+	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes, at least RIP_STACK_MIN.
+	                          Each costs the making of a guest. */
 
 	/* Times in nanoseconds; see kill.h for what they start. */
 	uint64_t deadline;      /* from rip_run on, also while it has yielded; 0: none */
@@ -85,7 +91,7 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, stack_size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
+ * ARGUMENT (guest_ret is NULL, a stack size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
 /* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the
@@ -139,11 +145,17 @@ typedef struct rip_outcome {
  * been unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well.
  * A guest runs once, until rip_reset. A function that runs on a guest may itself create and run other guests.
  * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
- * until the thread ends.
+ * until the thread ends. A thread that has set another since, or blocked one of the signals above, must say so
+ * (rip_thread_changed).
  * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
  * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
  * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
+
+/* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control words: the
+ * next run looks at them again, which takes system calls. So does the first rip_create of a process, or the first after
+ * all guests were destroyed. */
+void rip_thread_changed(void);
 
 /* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value` and `type`
  * (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on another thread, with
@@ -165,7 +177,9 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret);
 rip_status rip_exit(intptr_t value);
 
 /* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from inside it, at
- * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL. */
+ * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL.
+ * From a cleanup: the guest ends when that unwinding is through; one that is ending already keeps its cause. STATE: it
+ * is not one of these, or the thread is in an on_stop. */
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value);
 
 /* As rip_exit, but the cause is ABORTED, and rip_call catches it. */

@@ -13,6 +13,8 @@
  * called from it and may want more, so a stack of our making is larger. */
 enum { OUR_HANDLER = 4 * 1024, ANY_HANDLER = 32 * 1024 };
 
+__thread struct rip_fault_thread rip_fault_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 struct altstack {
 	uint8_t *map;
 	size_t size;
@@ -30,6 +32,7 @@ static void release(void *value)
 
 	if (sigaltstack(NULL, &now) == 0 && now.ss_sp == alt->map + rip_port_page_size())
 		sigaltstack(&off, NULL);
+	rip_fault_forget_thread();
 	rip_port_unmap(alt->map, alt->size);
 	free(alt);
 }
@@ -77,9 +80,9 @@ static rip_status make(struct altstack **alt_ret)
 	return status;
 }
 
-/* Asked each time: the host may have taken an alternate stack away since. Ours is kept for the thread's
- * life, then, and only installed again. */
-rip_status rip_fault_prepare_thread(void)
+/* The host may have taken an alternate stack away since the last time. Ours is kept for the thread's life, then, and
+ * only installed again. */
+static rip_status prepare_stack(void)
 {
 	stack_t now;
 	rip_status status = RIP_OK;
@@ -97,4 +100,19 @@ rip_status rip_fault_prepare_thread(void)
 	size_t page = rip_port_page_size();
 	stack_t stack = { .ss_sp = alt->map + page, .ss_size = alt->size - page };
 	return sigaltstack(&stack, NULL) == 0 ? RIP_OK : RIP_E_SYSTEM;
+}
+
+rip_status rip_fault_prepare_thread(void)
+{
+	rip_status status = prepare_stack();
+
+	rip_fault_thread.open = rip_fault_is_open();
+	rip_fault_thread.words = rip_arch_words();
+	rip_fault_thread.ready = status == RIP_OK;
+	return status;
+}
+
+void rip_fault_forget_thread(void)
+{
+	rip_fault_thread.ready = false;
 }

@@ -43,16 +43,27 @@ typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, 
 rip_status rip_fault_acquire(rip_fault_taker taker);
 void rip_fault_release(void);
 
-/* Gives the calling thread an alternate signal stack, unless it has one that is large enough. Kept until
+/* What is known of the calling thread; asking the system takes a hundred times as long as a switch to a guest. */
+struct rip_fault_thread {
+	bool ready; /* it has an alternate stack that is large enough */
+	bool open;  /* and blocks none of the fault signals */
+	uint64_t words; /* its floating-point control words (rip_arch_words) */
+};
+extern __thread struct rip_fault_thread rip_fault_thread
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Finds it out, and gives the thread an alternate signal stack unless it has one that is large enough. Kept until
  * the thread ends. NOMEM, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
+
+/* The thread may have changed these since: they are asked for again. */
+void rip_fault_forget_thread(void);
 
 /* The signals that faults and nudges come as. */
 void rip_fault_signals(sigset_t *set_ret);
 
-/* True if the calling thread blocked none of them when this was asked first, or since rip_fault_forget_mask. */
-bool rip_fault_thread_is_open(void);
-void rip_fault_forget_mask(void);
+/* True if the calling thread blocks none of them. */
+bool rip_fault_is_open(void);
 
 /* Unblocks these signals on this thread (a fault whose signal is blocked kills the process), and says which
  * signals were blocked before. mask_ret may be NULL. */

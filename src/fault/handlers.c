@@ -153,8 +153,10 @@ rip_status rip_fault_acquire(rip_fault_taker taker)
 	rip_status status = RIP_OK;
 
 	pthread_mutex_lock(&lock);
-	if (users == 0)
+	if (users == 0) {
+		rip_fault_forget_thread();
 		status = install(taker);
+	}
 	if (status == RIP_OK)
 		users++;
 	pthread_mutex_unlock(&lock);

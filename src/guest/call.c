@@ -41,7 +41,7 @@ static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *
 	if (outcome->cause != RIP_CAUSE_OUTER) {
 		guest->leaving = *outcome;
 		guest->fault = own->fault;
-		guest->leaving_by_fault = outcome->cause == RIP_CAUSE_FAULT || own->report->signal != 0;
+		guest->leaving_by_fault = own->reported && own->report->signal != 0;
 	}
 }
 
@@ -56,14 +56,13 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	options.hostcall_stack = 0;
 	options.hostcall_room = 1;
 	options.hold = options.save_mask = false;
+	options.on_stop = NULL;
 	if (rip_create(&options, &own) != RIP_OK)
 		stop_without_room(guest);
 	own->face = guest;
-	if (rip_guest_run(own, as_host, &call, &outcome) == RIP_OK && outcome.cause != RIP_CAUSE_RETURNED)
+	if (rip_guest_run(own, as_host, &call, &outcome) != RIP_OK || outcome.cause != RIP_CAUSE_RETURNED)
 		end_with(guest, own, &outcome);
 	rip_destroy(own);
-	if (outcome.cause == RIP_CAUSE_OVERFLOW)
-		guest->leaving.cause = RIP_CAUSE_OVERFLOW;
 	if (outcome.cause != RIP_CAUSE_RETURNED)
 		rip_guest_leave(guest);
 	return outcome.value;
@@ -82,6 +81,16 @@ intptr_t rip_hostcall(rip_function function, void *argument)
 
 /* --- Guest code in a hostcall ------------------------------------------------------------------ */
 
+/* A cleanup of what was called wanted the guest to end. In a cleanup of the guest, it is ending anyway. */
+static void end_if_asked(rip_guest *guest)
+{
+	if (!guest->ends || guest->state == RIP_STATE_UNWINDING)
+		return;
+	guest->ends = false;
+	guest->leaving = guest->end;
+	rip_guest_leave(guest);
+}
+
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret)
 {
 	rip_guest *guest = rip_current;
@@ -94,10 +103,12 @@ rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_
 	struct rip_domain domain = { .masks = guest->masks,
 				     .caller_sp = (uintptr_t)__builtin_frame_address(0) + 16 };
 	enum rip_event event = rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_GUEST, function, argument);
-	if (event == RIP_EVENT_RETURNED)
+	if (event == RIP_EVENT_RETURNED) {
 		*outcome_ret = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = domain.segment.value };
-	else
-		*outcome_ret = guest->leaving;
+		return RIP_OK;
+	}
+	end_if_asked(guest);
+	*outcome_ret = guest->leaving;
 	return RIP_OK;
 }
 

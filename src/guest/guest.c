@@ -78,9 +78,13 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 
 	if (!guest_ret)
 		return RIP_E_ARGUMENT;
+	if (!options)
+		options = &defaults;
+	if (options->hostcall_stack && options->hostcall_stack < RIP_STACK_MIN)
+		return RIP_E_ARGUMENT;
 	touch_stack(CREATE_STACK);
 	rip_guest *caller = begin_busy();
-	rip_status status = create(options ? options : &defaults, &guest);
+	rip_status status = create(options, &guest);
 	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time)) {
 		status = rip_guest_watch(guest);
 		if (status != RIP_OK)
@@ -108,12 +112,15 @@ rip_status rip_destroy(rip_guest *guest)
 	rip_status status = make_idle(guest);
 	if (status != RIP_OK)
 		return status;
+	rip_guest *ended_too = guest->end_outer ? guest->outer : NULL;
 	rip_guest_destroy_data(guest);
 	rip_guest *caller = begin_busy();
 	if (guest->slot && guest->state == RIP_STATE_NEW)
 		rip_guest_end_life(guest);
 	destroy(guest);
 	end_busy(caller);
+	if (ended_too)
+		rip_guest_leave(ended_too);
 	return RIP_OK;
 }
 
@@ -129,7 +136,9 @@ rip_status rip_reset(rip_guest *guest)
 	guest->state = RIP_STATE_NEW;
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
 	guest->reported = false;
-	guest->stopped_sp = 0;
+	if (guest->stopped_sp)
+		guest->stopped_sp = 0;
+	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
 

@@ -4,6 +4,16 @@
 
 #include <pthread.h>
 
+/* A switch ends in a function that the other side's switch began: a ret would always be predicted wrong, see switch.S. */
+#if defined(__has_attribute) && !defined(__CET__)
+#if __has_attribute(function_return)
+#define RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
+#endif
+#endif
+#ifndef RETURNS_BY_JUMP
+#define RETURNS_BY_JUMP
+#endif
+
 /* --- Threads ----------------------------------------------------------------------------------- */
 
 /* What these functions need of the stack that they are called on, at most. */
@@ -14,20 +24,33 @@ static bool room_to_run(void)
 {
 	const uint8_t *sp = __builtin_frame_address(0);
 
-	if (!rip_current || sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
+	if (sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
 		return true;
 	return sp - rip_stack_floor(&rip_current->stop.stack) >= ENGINE_STACK;
 }
 
-static rip_status prepare(void)
+static inline rip_status prepare(void)
 {
-	return room_to_run() ? rip_fault_prepare_thread() : RIP_E_NOMEM;
+	if (__builtin_expect(rip_current != NULL, 0) && !room_to_run())
+		return RIP_E_NOMEM;
+	return __builtin_expect(rip_fault_thread.ready, 1) ? RIP_OK : rip_fault_prepare_thread();
 }
 
-/* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of. */
-static bool enter(rip_guest *guest)
+void rip_thread_changed(void)
 {
-	guest->outer = rip_current;
+	rip_fault_forget_thread();
+}
+
+/* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of.
+ * Stores are what a switch spends its time on: those that change nothing are left out, here and below. */
+static inline bool enter(rip_guest *guest)
+{
+	uint64_t words = guest->options.trust_control_words ? rip_fault_thread.words : 0;
+
+	if (guest->outer != rip_current)
+		guest->outer = rip_current;
+	if (guest->stop.way.words != words)
+		guest->stop.way.words = words;
 	guest->state = RIP_STATE_RUNNING;
 	rip_current = guest;
 	rip_guest_enter_ledger(guest);
@@ -62,7 +85,7 @@ static void reclaim(rip_guest *guest)
 /* A fault whose signal is blocked kills the process. */
 static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
 {
-	if (!guest->options.save_mask && rip_fault_thread_is_open())
+	if (__builtin_expect(!guest->options.save_mask && rip_fault_thread.open, 1))
 		return false;
 	rip_fault_unblock(mask_ret);
 	return true;
@@ -94,9 +117,10 @@ static void finish(rip_guest *guest)
 	guest->state = RIP_STATE_UNWINDING;
 	if (!guest->stop.abandon)
 		rip_guest_restart_ladder(guest);
-	rip_guest_unwind(guest, NULL);
+	rip_guest_unwind(guest);
 	guest->stop.abandon = false;
 	guest->masks = 0;
+	guest->ends = false;
 	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
@@ -115,34 +139,51 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 
 static void take_return(rip_guest *guest)
 {
-	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = guest->stop.way.value };
+	guest->outcome.cause = RIP_CAUSE_RETURNED;
+	guest->outcome.value = guest->stop.way.value;
+	guest->outcome.type = NULL;
 	guest->reported = false;
-	guest->masks = 0;
+	if (guest->masks)
+		guest->masks = 0;
 	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
 
-static void take_yield(rip_guest *guest)
+/* One by one: a load of two fields that were just stored one by one waits until they have reached the cache. */
+static inline void copy_outcome(rip_outcome *to, rip_cause cause, const rip_outcome *from)
 {
-	guest->outcome = guest->leaving;
-	leave(guest, RIP_STATE_YIELDED);
+	intptr_t value = from->value;
+	const rip_type *type = from->type;
+
+	__asm__("" : "+r"(value), "+r"(type));
+	to->cause = cause;
+	to->value = value;
+	to->type = type;
 }
 
 /* It ends before anything of it ran. */
-static void take_refusal(rip_guest *guest)
+static void take_refusal(rip_guest *guest, rip_outcome *outcome_ret)
 {
 	rip_guest_report_refusal(guest);
 	leave(guest, RIP_STATE_ENDED);
+	*outcome_ret = guest->outcome;
 }
 
-static void take(rip_guest *guest, enum rip_event event)
+/* Ends what enter and open_mask began. */
+static inline void take_turn(rip_guest *guest, enum rip_event event, rip_outcome *outcome_ret)
 {
-	if (event == RIP_EVENT_YIELDED)
-		take_yield(guest);
-	else if (event == RIP_EVENT_RETURNED)
+	if (event == RIP_EVENT_YIELDED) {
+		leave(guest, RIP_STATE_YIELDED);
+		copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
+	} else if (event == RIP_EVENT_RETURNED) {
 		take_return(guest);
-	else
+		outcome_ret->cause = RIP_CAUSE_RETURNED;
+		outcome_ret->value = guest->stop.way.value;
+		outcome_ret->type = NULL;
+	} else {
 		take_stop(guest, event);
+		copy_outcome(outcome_ret, guest->outcome.cause, &guest->outcome);
+	}
 }
 
 void rip_guest_end_outer(rip_guest *guest)
@@ -173,12 +214,11 @@ rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument
 	if (guest->slot)
 		rip_guest_begin_life(guest);
 	if (enter(guest))
-		take(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top));
+		take_turn(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top), outcome_ret);
 	else
-		take_refusal(guest);
+		take_refusal(guest, outcome_ret);
 	end_busy(caller);
 	close_mask(opened, &mask);
-	*outcome_ret = guest->outcome;
 	return RIP_OK;
 }
 
@@ -213,40 +253,52 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	if (guest->slot)
 		rip_guest_go_on_with_life(guest);
 	if (!enter(guest)) {
-		take_refusal(guest);
+		take_refusal(guest, outcome_ret);
 		end_busy(caller);
 		close_mask(opened, &mask);
-		*outcome_ret = guest->outcome;
 		return RIP_OK;
 	}
 	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, (void *)top);
-	if (event == RIP_EVENT_RETURNED)
+	if (event == RIP_EVENT_RETURNED) {
+		*outcome_ret = guest->outcome;
 		leave(guest, RIP_STATE_ENDED);
-	else
-		take(guest, event);
+	} else {
+		take_turn(guest, event, outcome_ret);
+	}
 	end_busy(caller);
 	close_mask(opened, &mask);
-	*outcome_ret = guest->outcome;
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
 
+/* A guest that is trusted yields without a look at its control words. */
+static void complete_context(rip_guest *guest)
+{
+	if (guest->stop.way.words)
+		rip_stop_set_words(&guest->stop, guest->stop.way.words);
+}
+
 /* --- Yield and resume -------------------------------------------------------------------------- */
 
+RETURNS_BY_JUMP
 rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret)
 {
 	rip_guest *guest = rip_current;
 
 	if (!is_inside(guest) || guest->state != RIP_STATE_RUNNING || guest->face != guest)
 		return RIP_E_STATE;
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_YIELDED, .value = value, .type = type };
-	guest->wanted = wanted;
+	guest->leaving.value = value;
+	if (guest->leaving.type != type)
+		guest->leaving.type = type;
+	if (guest->wanted != wanted)
+		guest->wanted = wanted;
 	rip_stop_yield(&guest->stop);
 	if (value_ret)
 		*value_ret = guest->sent;
 	return RIP_OK;
 }
 
+RETURNS_BY_JUMP
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret)
 {
 	sigset_t mask;
@@ -263,13 +315,14 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 	bool opened = open_mask(guest, &mask);
 	rip_guest *caller = begin_busy();
 	guest->sent = value;
-	if (enter(guest))
-		take(guest, rip_stop_land(&guest->stop, &guest->stop.at));
-	else
-		take_stop(guest, RIP_EVENT_LEFT);
+	if (enter(guest)) {
+		take_turn(guest, rip_stop_land(&guest->stop, &guest->stop.at), outcome_ret);
+	} else {
+		complete_context(guest);
+		take_turn(guest, RIP_EVENT_LEFT, outcome_ret);
+	}
 	end_busy(caller);
 	close_mask(opened, &mask);
-	*outcome_ret = guest->outcome;
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
@@ -279,6 +332,7 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 /* What a guest that yielded is stopped as. */
 static void look_at_yielded(rip_guest *guest)
 {
+	complete_context(guest);
 	if (!rip_guest_is_asked(guest)) {
 		guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
 		guest->rung = RIP_SOFT;
@@ -313,9 +367,11 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
 	if (!guest || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	rip_status status = rip_guest_finish(guest);
-	if (status == RIP_OK)
-		*outcome_ret = guest->outcome;
-	return status;
+	if (status != RIP_OK)
+		return status;
+	*outcome_ret = guest->outcome;
+	rip_guest_end_outer(guest);
+	return RIP_OK;
 }
 
 void rip_guest_leave(rip_guest *guest)
@@ -323,13 +379,24 @@ void rip_guest_leave(rip_guest *guest)
 	rip_stop_leave(&guest->stop, RIP_EVENT_LEFT);
 }
 
+/* Those in between must be where they can end, too: a guest whose on_stop runs another is not. */
 static bool runs_here(const rip_guest *guest)
 {
 	const rip_guest *inner = rip_current;
 
-	while (inner && inner != guest)
+	while (is_inside(inner) && inner != guest)
 		inner = inner->outer;
-	return inner != NULL;
+	return is_inside(inner);
+}
+
+/* In a cleanup, what is being unwound is unwound first. */
+static void ask_to_end(rip_guest *guest, rip_outcome end)
+{
+	guest->leaving = end;
+	if (guest->state == RIP_STATE_UNWINDING) {
+		guest->ends = true;
+		guest->end = end;
+	}
 }
 
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value)
@@ -338,13 +405,13 @@ rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value
 
 	if (!guest)
 		return RIP_E_ARGUMENT;
-	if (!is_inside(inner) || !runs_here(guest))
+	if (!runs_here(guest))
 		return RIP_E_STATE;
 	for (; inner != guest; inner = inner->outer) {
-		inner->leaving = (rip_outcome){ .cause = RIP_CAUSE_OUTER };
+		ask_to_end(inner, (rip_outcome){ .cause = RIP_CAUSE_OUTER });
 		inner->end_outer = true;
 	}
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type };
+	ask_to_end(guest, (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type });
 	rip_guest_leave(rip_current);
 }
 

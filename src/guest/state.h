@@ -24,6 +24,8 @@ struct rip_guest {
 	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
 	bool shown;             /* STOPPED, and still current: its on_stop runs */
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
+	bool ends;              /* a cleanup asked for it: when the segment is unwound, rip_call goes on with it ... */
+	rip_outcome end;        /* ... as this */
 	bool end_outer;         /* when this one has ended, the outer one goes on ending */
 	uint32_t masks;         /* rip_mask depth */
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
@@ -44,7 +46,7 @@ struct rip_guest {
 		const rip_type *type;
 		void *data;
 	} data[DATA_TYPES];
-	rip_outcome outcome;
+	rip_outcome outcome;    /* of the last end */
 	struct rip_ledger ledger;
 	bool reported;          /* `report` speaks of the last stop */
 	rip_report *report;     /* in the stack's cold block */
@@ -90,7 +92,8 @@ __attribute__((noreturn)) void rip_guest_leave(rip_guest *guest);
 /* Goes on ending the outer guest, if that is what `guest` was ended for. */
 void rip_guest_end_outer(rip_guest *guest);
 
-/* Unwinds a guest that yielded or is stopped. As rip_unwind. */
+/* Unwinds a guest that yielded or is stopped. As rip_unwind, but an outer guest that one of the cleanups ended is left
+ * to the caller. */
 rip_status rip_guest_finish(rip_guest *guest);
 
 /* --- stopped.c --- */
@@ -101,8 +104,8 @@ void rip_guest_look(rip_guest *guest, enum rip_event event);
 /* The same of one that was killed before it ran. */
 void rip_guest_report_refusal(rip_guest *guest);
 
-/* Unwinds to the end of `until`, or all (NULL), and completes the report. */
-void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until);
+/* Unwinds all, and completes the report. */
+void rip_guest_unwind(rip_guest *guest);
 
 /* The rip_stop_catcher of guests: rip_call. */
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);

@@ -18,10 +18,12 @@ static bool overflows(const rip_guest *guest, const struct rip_fault *fault)
 /* The host's own code on the guest's stack: its faults are not the guest's, but for the end of the stack. */
 static bool is_hosts(const rip_guest *guest, const struct rip_fault *fault)
 {
-	const struct rip_domain *domain = rip_stop_domain(&guest->stop, fault->context.reg[RIP_REG_RSP]);
-	bool in_hostcall = domain && domain->kind == RIP_DOMAIN_HOST;
+	const struct rip_domain *domain;
 
-	return in_hostcall && !guest->options.contain_hostcalls && !overflows(guest, fault);
+	if (guest->options.contain_hostcalls || overflows(guest, fault))
+		return false;
+	domain = rip_stop_domain_alive(&guest->stop, &fault->context, fault->exact);
+	return domain && domain->kind == RIP_DOMAIN_HOST;
 }
 
 /* What is kept of the fault is looked at on the host's stack. */
@@ -139,7 +141,7 @@ static void report_unwound(rip_report *report, const struct rip_stop_result *res
 		rip_report_abandoned(report, result->rest);
 }
 
-static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report *report)
+static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_report *report)
 {
 	struct noting noting = { .report = report };
 	struct rip_stop_result result;
@@ -157,9 +159,9 @@ static void unwind(rip_guest *guest, const struct rip_domain *until, rip_report 
 		report_unwound(report, &result);
 }
 
-void rip_guest_unwind(rip_guest *guest, const struct rip_domain *until)
+void rip_guest_unwind(rip_guest *guest)
 {
-	unwind(guest, until, guest->report);
+	unwind(guest, NULL, guest->report);
 }
 
 /* --- rip_call ---------------------------------------------------------------------------------- */
@@ -169,27 +171,44 @@ static bool is_catchable(rip_cause cause)
 	return cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW || cause == RIP_CAUSE_ABORTED;
 }
 
+/* Of a hostcall's own stack, the guest that made the call tells. */
+static void show_report(rip_guest *guest)
+{
+	if (guest->face != guest) {
+		*guest->face->report = *guest->report;
+		guest->face->reported = true;
+	}
+}
+
 /* In a cleanup of a guest that is being unwound, the report is the unwinding's. */
+static void unwind_segment(rip_guest *guest, const struct rip_segment_found *segment, const rip_outcome *outcome)
+{
+	rip_state state = guest->state;
+
+	guest->state = RIP_STATE_UNWINDING;
+	unwind(guest, segment, state == RIP_STATE_UNWINDING ? NULL : guest->report);
+	guest->state = state;
+	guest->leaving = *outcome;
+}
+
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event)
 {
 	rip_guest *guest = (rip_guest *)(void *)stop;
-	rip_state state = guest->state;
-	bool nested = state == RIP_STATE_UNWINDING;
 	guest->busy = 0; /* what it stood in is left */
 	guest->face->ledger.busy = false;
-	if (event == RIP_EVENT_KILLED && nested)
+	if (event == RIP_EVENT_KILLED && guest->state == RIP_STATE_UNWINDING)
 		rip_guest_restart_ladder(guest);
 	rip_outcome outcome = outcome_of(guest, event);
+	struct rip_segment_found segment;
+	bool nested = guest->state == RIP_STATE_UNWINDING;
 
-	struct rip_domain *segment = is_catchable(outcome.cause) ? rip_stop_find_segment(stop) : NULL;
-	if (!segment)
+	if (!is_catchable(outcome.cause) || !rip_stop_find_segment(stop, &segment))
 		return NULL;
 	if (!nested)
 		rip_guest_look(guest, event);
-	guest->state = RIP_STATE_UNWINDING;
-	unwind(guest, segment, nested ? NULL : guest->report);
-	guest->state = state;
-	guest->leaving = outcome;
-	guest->masks = segment->masks;
-	return rip_stop_segment(stop, segment, event);
+	unwind_segment(guest, &segment, &outcome);
+	if (!nested)
+		show_report(guest);
+	guest->masks = segment.masks;
+	return rip_stop_segment(stop, &segment, event);
 }

@@ -16,10 +16,12 @@ enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, e
 	if (kind == RIP_DOMAIN_GUEST)
 		event = rip_arch_call(&domain->segment, function, argument);
 	else
-		domain->segment.value = function(argument);
+		domain->segment.value = rip_arch_hostcall(&domain->segment, function, argument);
 	stop->domain = domain->outer;
 	return event;
 }
+
+/* --- Records ----------------------------------------------------------------------------------- */
 
 static bool is_record(const struct rip_stop *stop, const struct rip_domain *domain)
 {
@@ -37,45 +39,118 @@ static struct rip_domain *outer_of(const struct rip_stop *stop, const struct rip
 	return outer && outer > domain && is_record(stop, outer) ? outer : NULL;
 }
 
+/* The innermost one was taken from a record, too, when the one inside it ended. */
 struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp)
 {
-	struct rip_domain *domain = stop->domain;
+	struct rip_domain *domain = stop->domain && is_record(stop, stop->domain) ? stop->domain : NULL;
 
 	while (domain && (uintptr_t)domain < sp)
 		domain = outer_of(stop, domain);
 	return domain;
 }
 
+/* --- Which of them are alive ------------------------------------------------------------------- */
+
+/* A longjmp leaves records behind that look alive, once the stack has grown over them. Only a walk tells: it meets the
+ * frames of those that are. Where it cannot go on, records are believed. */
+struct walk {
+	struct rip_cursor cursor;
+	bool lost;
+};
+
+static void start(struct walk *walk, const struct rip_stop *stop, const struct rip_context *at, bool exact)
+{
+	struct rip_memory memory = rip_stop_memory(stop);
+	uint64_t sp = at->reg[RIP_REG_RSP];
+
+	rip_cursor_init(&walk->cursor, at, exact, &memory);
+	walk->lost = sp < (uintptr_t)stop->stack.guard || sp > (uintptr_t)stop->stack.top;
+}
+
+static bool frame_fits(const struct rip_stop *stop, const struct rip_domain *domain)
+{
+	uint64_t sp = (uintptr_t)domain->segment.sp;
+	uint64_t frame = domain->kind == RIP_DOMAIN_GUEST ? RIP_HOST_FRAME_SIZE : 0;
+
+	return sp % 16 == 0 && sp >= (uintptr_t)rip_stack_floor(&stop->stack) && sp <= (uintptr_t)domain - frame;
+}
+
+static bool is_alive(struct walk *walk, const struct rip_stop *stop, const struct rip_domain *domain)
+{
+	const uint64_t *reg = walk->cursor.reg, end = (uintptr_t)domain->segment.sp - RIP_SEGMENT_FRAME;
+
+	if (!frame_fits(stop, domain))
+		return false;
+	while (!walk->lost && reg[RIP_REG_RSP] < end)
+		walk->lost = rip_cursor_load(&walk->cursor) != RIP_OK || rip_cursor_step(&walk->cursor) != RIP_OK;
+	return walk->lost || (reg[RIP_REG_RSP] == end &&
+			      (reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end ||
+			       reg[RIP_REG_RIP] == (uintptr_t)rip_arch_hostcall_end));
+}
+
+/* `domain`, or the first outside it that is alive. */
+static struct rip_domain *alive_from(struct walk *walk, const struct rip_stop *stop, struct rip_domain *domain)
+{
+	while (domain && !is_alive(walk, stop, domain))
+		domain = outer_of(stop, domain);
+	return domain;
+}
+
+/* A stack pointer that is none says nothing of the records. */
+static struct rip_domain *first_of(const struct walk *walk, const struct rip_stop *stop)
+{
+	return rip_stop_domain(stop, walk->lost ? 0 : walk->cursor.reg[RIP_REG_RSP]);
+}
+
+struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact)
+{
+	struct walk walk;
+
+	if (!stop->domain)
+		return NULL;
+	start(&walk, stop, at, exact);
+	return alive_from(&walk, stop, first_of(&walk, stop));
+}
+
+/* --- Segments ---------------------------------------------------------------------------------- */
+
 /* Its saved registers are on the stack, and it returns to code that a table covers. */
-static bool is_sound(struct rip_stop *stop, struct rip_domain *domain)
+static bool is_sound(const struct rip_stop *stop, const struct rip_domain *domain)
 {
 	uint64_t sp = (uintptr_t)domain->segment.sp;
 	struct rip_context context = { .reg[RIP_REG_RSP] = sp, .reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return };
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct rip_cursor cursor;
 
-	if (domain->kind != RIP_DOMAIN_GUEST || sp % 16 != 0 || sp < (uintptr_t)rip_stack_floor(&stop->stack) ||
-	    sp + RIP_HOST_FRAME_SIZE > (uintptr_t)domain)
+	if (domain->kind != RIP_DOMAIN_GUEST)
 		return false;
 	rip_cursor_init(&cursor, &context, true, &memory);
-	return rip_cursor_step(&cursor) == RIP_OK && rip_cursor_load(&cursor) == RIP_OK;
+	return rip_cursor_load(&cursor) == RIP_OK && rip_cursor_step(&cursor) == RIP_OK &&
+	       rip_cursor_load(&cursor) == RIP_OK;
 }
 
-struct rip_domain *rip_stop_find_segment(struct rip_stop *stop)
+bool rip_stop_find_segment(const struct rip_stop *stop, struct rip_segment_found *found_ret)
 {
-	struct rip_domain *domain = rip_stop_domain(stop, stop->at.reg[RIP_REG_RSP]);
+	struct walk walk;
 
+	if (!stop->domain)
+		return false;
+	start(&walk, stop, &stop->at, stop->exact);
+	struct rip_domain *domain = alive_from(&walk, stop, first_of(&walk, stop));
 	while (domain && domain != stop->base && !is_sound(stop, domain))
-		domain = outer_of(stop, domain);
-	return domain != stop->base ? domain : NULL;
+		domain = alive_from(&walk, stop, outer_of(stop, domain));
+	if (!domain || domain == stop->base)
+		return false;
+	*found_ret = (struct rip_segment_found){ domain, (uintptr_t)domain->segment.sp, domain->masks };
+	return true;
 }
 
-const struct rip_context *rip_stop_segment(struct rip_stop *stop, struct rip_domain *segment,
+const struct rip_context *rip_stop_segment(struct rip_stop *stop, const struct rip_segment_found *segment,
 					   enum rip_event event)
 {
-	stop->domain = segment;
+	stop->domain = segment->domain;
 	stop->catch = stop->at;
-	stop->catch.reg[RIP_REG_RSP] = (uintptr_t)segment->segment.sp;
+	stop->catch.reg[RIP_REG_RSP] = segment->sp;
 	stop->catch.reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return;
 	stop->catch.reg[RIP_REG_RAX] = (uint64_t)event;
 	return &stop->catch;

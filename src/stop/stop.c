@@ -32,14 +32,18 @@ void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 	stop->exception.at = &stop->at;
 }
 
-/* A stop that a segment catches ends the segment's turn only. */
-static enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
+static bool is_stop(enum rip_event event)
+{
+	return event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED;
+}
+
+/* A stop that a segment catches ends the segment's turn only. The guest was inside until here: the calls that lead back
+ * may be what overflows its stack. */
+static __attribute__((noinline)) enum rip_event go_on_caught(struct rip_stop *stop, enum rip_event event)
 {
 	const struct rip_context *next;
 
-	stop->inside = false;
-	while (event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED &&
-	       stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
+	while (is_stop(event) && stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
 		stop->inside = true;
 		event = rip_arch_land(&stop->way, next);
 		stop->inside = false;
@@ -47,10 +51,17 @@ static enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
 	return event;
 }
 
+static inline enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
+{
+	stop->inside = false;
+	return __builtin_expect(is_stop(event), 0) ? go_on_caught(stop, event) : event;
+}
+
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
-	stop->domain = stop->base = NULL;
+	if (stop->domain || stop->base)
+		stop->domain = stop->base = NULL;
 	stop->inside = true;
 	return pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
 }
@@ -63,16 +74,21 @@ enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *co
 
 void rip_stop_yield(struct rip_stop *stop)
 {
-	stop->inside = false;
-	stop->exact = false;
+	if (stop->exact)
+		stop->exact = false;
 	rip_arch_yield(&stop->way, &stop->at, RIP_EVENT_YIELDED);
 }
 
 void rip_stop_leave(struct rip_stop *stop, enum rip_event event)
 {
-	stop->inside = false;
 	stop->exact = false;
 	rip_arch_leave(&stop->way, &stop->at, event);
+}
+
+void rip_stop_set_words(struct rip_stop *stop, uint64_t words)
+{
+	stop->at.mxcsr = (uint32_t)words;
+	stop->at.fcw = (uint16_t)(words >> 32);
 }
 
 struct rip_memory rip_stop_memory(const struct rip_stop *stop)

@@ -35,7 +35,7 @@ typedef void (*rip_stop_observer)(void *context, uint64_t cfa, rip_frame_fate fa
 
 /* A guest's stack is one of domains: guest code calls host code, which calls guest code, to any depth. Each change but
  * the first has a record in the frame that made it. So a record dies with its frame, however that ends: whoever looks
- * first drops those below the stack pointer. */
+ * first drops those below the stack pointer, and where it matters, those whose frames a walk does not meet. */
 enum rip_domain_kind { RIP_DOMAIN_GUEST, RIP_DOMAIN_HOST };
 
 struct rip_domain {
@@ -44,6 +44,14 @@ struct rip_domain {
 	enum rip_domain_kind kind;
 	uint32_t masks;              /* kept for the guest layer: the masks that were held outside */
 	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned to who asked for the segment */
+};
+
+/* A segment to which a stop leads: what its record said. From here on the record does not count: the cleanups that
+ * run in between may overwrite it. */
+struct rip_segment_found {
+	struct rip_domain *domain;
+	uint64_t sp;                 /* the host frame of its rip_arch_call */
+	uint32_t masks;
 };
 
 /* Asked after each stop, on the host's stack: a context to go on at (by rip_stop_segment), or NULL. */
@@ -88,18 +96,24 @@ enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, e
 /* The innermost domain of the code that stands at `sp`. */
 struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp);
 
-/* The innermost segment that could catch a stop here and whose frame is sound; NULL if none is. */
-struct rip_domain *rip_stop_find_segment(struct rip_stop *stop);
+/* The same of the code that stands at `at`, found by a walk: also after a longjmp. Signal-safe. */
+struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact);
+
+/* The innermost segment that could catch a stop at stop->at and whose frame is sound; false if none is. */
+bool rip_stop_find_segment(const struct rip_stop *stop, struct rip_segment_found *found_ret);
 
 /* Where to go on so that the rip_stop_call of `segment` returns `event`. */
-const struct rip_context *rip_stop_segment(struct rip_stop *stop, struct rip_domain *segment,
+const struct rip_context *rip_stop_segment(struct rip_stop *stop, const struct rip_segment_found *segment,
 					   enum rip_event event);
+
+/* Of a guest that yielded and is trusted: what `at` says of the control words. */
+void rip_stop_set_words(struct rip_stop *stop, uint64_t words);
 
 /* The memory that the guest's stack occupies, for cursors. */
 struct rip_memory rip_stop_memory(const struct rip_stop *stop);
 
 /* Unwinds from `at` to the end of the segment `until`, or with NULL to the backstop. `observer` may be NULL. */
-void rip_stop_unwind(struct rip_stop *stop, const struct rip_domain *until, rip_stop_observer observer,
+void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *until, rip_stop_observer observer,
 		     void *context, struct rip_stop_result *result_ret);
 
 #endif

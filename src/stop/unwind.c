@@ -11,7 +11,7 @@ enum { PADS_WITHOUT_PROGRESS = 1 << 18 };
 
 struct unwind {
 	struct rip_stop *stop;
-	const struct rip_domain *until;
+	const struct rip_segment_found *until;
 	struct rip_cursor cursor;
 	rip_stop_observer observer;
 	void *context;
@@ -149,7 +149,7 @@ static bool at_end(const struct unwind *u)
 
 	return pc == (uintptr_t)rip_arch_backstop ||
 	       (u->until && pc == (uintptr_t)rip_arch_segment_end &&
-		sp + RIP_SEGMENT_FRAME == (uintptr_t)u->until->segment.sp);
+		sp + RIP_SEGMENT_FRAME == u->until->sp);
 }
 
 /* The handler will not return, and so not put back the mask that the kernel set for it. */
@@ -187,7 +187,7 @@ static rip_status pass_frame(struct unwind *u)
 	return status == RIP_E_END ? RIP_E_RETURN : status;
 }
 
-void rip_stop_unwind(struct rip_stop *stop, const struct rip_domain *until, rip_stop_observer observer,
+void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *until, rip_stop_observer observer,
 		     void *context, struct rip_stop_result *result_ret)
 {
 	struct unwind u = { .stop = stop, .until = until, .observer = observer, .context = context };

@@ -7,7 +7,8 @@ command -v gdb >/dev/null || { echo "no gdb"; exit 77; }
 
 out=$(gdb -batch -nx -ex 'set debuginfod enabled off' -ex 'handle SIGSEGV nostop noprint pass' -ex 'break here' -ex run \
 	-ex 'echo @1\n' -ex bt -ex continue -ex 'echo @3\n' -ex bt -ex continue -ex 'echo @4\n' -ex bt \
-	-ex continue -ex 'echo @5\n' -ex bt -ex continue -ex 'echo @2\n' -ex bt "$program" 2>&1)
+	-ex continue -ex 'echo @5\n' -ex bt -ex continue -ex 'echo @2\n' -ex bt \
+	-ex continue -ex 'echo @6\n' -ex bt -ex continue -ex 'echo @7\n' -ex bt "$program" 2>&1)
 case $out in
 *ptrace*) echo "gdb may not trace here"; exit 77 ;;
 esac
@@ -17,7 +18,7 @@ expect() { # PLACE NAME FUNCTIONS: in this order
 	number=$((number + 1))
 	found=$(echo "$out" | awk -v place="@$1" '/^@/ { on = $0 == place } on && /^#/' |
 		sed -E 's/^#[0-9]+ +(0x[0-9a-f]+ in )?([^ ]+) .*/\2/' |
-		grep -x -E 'here|look|inner_guest|outer_guest|rip_arch_enter|rip_stop_unwind|rip_run|main' | tr '\n' ' ')
+		grep -x -E 'here|look|(inner|outer|segment)_guest|segment_code|host_code|rip_arch_(enter|call|hostcall)|rip_stop_unwind|rip_run|main' | tr '\n' ' ')
 	if [ "$found" = "$3 " ]; then
 		echo "ok $number - gdb in $2: $found"
 	else
@@ -33,4 +34,6 @@ expect 4 "an inner guest's cleanup" \
 	"here look inner_guest rip_arch_enter rip_stop_unwind rip_run outer_guest rip_arch_enter rip_run main"
 expect 5 "a guest again" "here look outer_guest rip_arch_enter rip_run main"
 expect 2 "a cleanup" "here look outer_guest rip_arch_enter rip_stop_unwind rip_run main"
+expect 6 "a segment" "here look segment_code rip_arch_call host_code rip_arch_hostcall segment_guest rip_arch_enter rip_run main"
+expect 7 "a segment's cleanup" "here look segment_code rip_arch_call host_code rip_arch_hostcall segment_guest rip_arch_enter rip_stop_unwind rip_run main"
 echo "1..$number"

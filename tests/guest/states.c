@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "run_guest.h"
+#include "ripcord/unwind.h"
 
 static rip_guest *guest;
 static rip_outcome inside;
@@ -95,6 +96,120 @@ static void from_inside(void)
 	rip_destroy(guest);
 }
 
+/* --- Every call in every state --------------------------------------------------------------------- */
+
+enum call { RUN, RESUME, UNWIND, RESET, DESTROY, CURSOR, REPORT, EXIT_GUEST, CALLS };
+static const char *const call_names[] = { "rip_run", "rip_resume", "rip_unwind", "rip_reset", "rip_destroy",
+	"rip_unwind_guest", "rip_get_report", "rip_exit_guest" };
+
+/* Where a guest can be; SHOWN: STOPPED, in its on_stop. */
+enum place { NEW, RUNNING, YIELDED, SHOWN, STOPPED, UNWINDING, ENDED, PLACES };
+static const char *const place_names[] = { "new", "running", "yielded", "in its on_stop", "stopped", "unwinding", "ended" };
+static const rip_state place_states[] = { RIP_STATE_NEW, RIP_STATE_RUNNING, RIP_STATE_YIELDED, RIP_STATE_STOPPED,
+	RIP_STATE_STOPPED, RIP_STATE_UNWINDING, RIP_STATE_ENDED };
+
+/* What the calls return. For REPORT, OK stands for a report, STATE for none. EXIT_GUEST of a guest that runs or is
+ * unwound does not return. */
+enum { GONE = 1000 };
+static const int expected[PLACES][CALLS] = {
+	/*                RUN          RESUME       UNWIND       RESET        DESTROY      CURSOR       REPORT       EXIT */
+	[NEW] =       { RIP_OK,      RIP_E_STATE, RIP_E_STATE, RIP_OK,      RIP_OK,      RIP_E_STATE, RIP_E_STATE, RIP_E_STATE },
+	[RUNNING] =   { RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, GONE },
+	[YIELDED] =   { RIP_E_STATE, RIP_OK,      RIP_OK,      RIP_OK,      RIP_OK,      RIP_OK,      RIP_E_STATE, RIP_E_STATE },
+	[SHOWN] =     { RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_OK,      RIP_OK,      RIP_E_STATE },
+	[STOPPED] =   { RIP_E_STATE, RIP_E_STATE, RIP_OK,      RIP_OK,      RIP_OK,      RIP_OK,      RIP_OK,      RIP_E_STATE },
+	[UNWINDING] = { RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, GONE },
+	[ENDED] =     { RIP_E_STATE, RIP_E_STATE, RIP_E_STATE, RIP_OK,      RIP_OK,      RIP_E_STATE, RIP_OK,      RIP_E_STATE },
+};
+
+static enum place the_place;
+static enum call the_call;
+static int got, state_wrong, destroyed;
+
+static void make_call(void)
+{
+	rip_outcome o;
+	rip_unwind_cursor cursor;
+
+	state_wrong += rip_get_state(guest) != place_states[the_place];
+	got = GONE;
+	switch (the_call) {
+	case RUN: got = rip_run(guest, returns, NULL, &o); break;
+	case RESUME: got = rip_resume(guest, NULL, 0, &o); break;
+	case UNWIND: got = rip_unwind(guest, &o); break;
+	case RESET: got = rip_reset(guest); break;
+	case DESTROY: got = rip_destroy(guest); break;
+	case CURSOR: got = rip_unwind_guest(&cursor, guest); break;
+	case REPORT: got = rip_get_report(guest) ? RIP_OK : RIP_E_STATE; break;
+	case EXIT_GUEST: got = rip_exit_guest(guest, NULL, 0); break;
+	default: break;
+	}
+	destroyed = the_call == DESTROY && got == RIP_OK;
+}
+
+static void release_calling(int *number)
+{
+	release(number);
+	if (the_place == UNWINDING)
+		make_call();
+}
+
+static intptr_t goes_through_places(void *unused)
+{
+	__attribute__((cleanup(release_calling), unused)) int a = acquire(1);
+
+	(void)unused;
+	if (the_place == RUNNING)
+		make_call();
+	else if (the_place == YIELDED)
+		rip_yield(NULL, 0, NULL, NULL);
+	else if (the_place != ENDED)
+		*null_pointer = 1;
+	return 0;
+}
+
+static void on_stop(rip_guest *unused, void *context)
+{
+	(void)unused, (void)context;
+	if (the_place == SHOWN)
+		make_call();
+}
+
+static void one_place(void)
+{
+	rip_options options = { .on_stop = on_stop, .hold = the_place == STOPPED };
+	rip_outcome o;
+
+	resources_reset();
+	got = state_wrong = destroyed = 0;
+	rip_create(&options, &guest);
+	if (the_place != NEW)
+		rip_run(guest, goes_through_places, NULL, &o);
+	if (the_place == NEW || the_place == YIELDED || the_place == STOPPED || the_place == ENDED)
+		make_call();
+	if (!destroyed && rip_destroy(guest) != RIP_OK)
+		tap_ok(0, "%s, %s: destroyed afterwards", place_names[the_place], call_names[the_call]);
+	if (state_wrong || got != expected[the_place][the_call] || resources.acquired != resources.released || resources.twice)
+		tap_ok(0, "%s, %s: got %d, expected %d", place_names[the_place], call_names[the_call], got,
+		       expected[the_place][the_call]);
+}
+
+static void every_place(void)
+{
+	for (the_place = 0; the_place < PLACES; the_place++) {
+		int before = tap_failed;
+		for (the_call = 0; the_call < CALLS; the_call++)
+			one_place();
+		tap_ok(tap_failed == before, "every call of a guest that is %s", place_names[the_place]);
+	}
+	for (int i = -1; i < 8; i++)
+		sink += rip_state_name((rip_state)i)[0];
+	tap_ok(strcmp(rip_state_name(RIP_STATE_YIELDED), "yielded") == 0 &&
+	       strcmp(rip_state_name((rip_state)60), "unknown") == 0, "names of states");
+	tap_ok(rip_reset(NULL) == RIP_E_ARGUMENT && rip_resume(NULL, NULL, 0, NULL) == RIP_E_ARGUMENT &&
+	       rip_unwind(NULL, NULL) == RIP_E_ARGUMENT && rip_exit_guest(NULL, NULL, 0) == RIP_E_ARGUMENT, "no guest");
+}
+
 static int count_maps(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -148,6 +263,7 @@ int main(void)
 {
 	arguments();
 	from_inside();
+	every_place();
 #ifndef __SANITIZE_ADDRESS__ /* its allocator ends the process */
 	out_of_memory();
 #endif

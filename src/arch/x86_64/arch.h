@@ -38,6 +38,8 @@ struct rip_switch {
 	void *host_sp;   /* valid while control is on the guest's stack */
 	void **slot;     /* on the guest's stack: what the backstop's CFI reads */
 	intptr_t value;  /* what the guest's function returned */
+	uint64_t words;  /* not 0: where the guest yields and returns, the control words are these (rip_arch_words), and
+	                    flags and x87 stack as the ABI has them, without a look */
 };
 
 /* Runs function(argument) on the stack that ends at `top` (16-byte aligned; the RIP_SLOT_SIZE bytes
@@ -67,7 +69,8 @@ enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *c
 __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret,
 					      enum rip_event event);
 
-/* As rip_arch_leave, but rip_arch_land may go on behind the call, with the context that this writes. */
+/* As rip_arch_leave, but rip_arch_land may go on behind the call, with the context that this writes (without the control
+ * words, if way->words says what they are). */
 void rip_arch_yield(struct rip_switch *way, struct rip_context *context_ret, enum rip_event event);
 
 /* A part of a guest's stack that can be left on its own. */
@@ -80,6 +83,10 @@ struct rip_segment {
  * at rip_arch_host_return with segment->sp as rsp and an event in rax makes it return that event, with callee-saved
  * registers and control words as before. */
 enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
+
+/* Calls function(argument) on this stack, and returns its result: a frame that a walk knows again. segment->sp is
+ * RIP_SEGMENT_FRAME above the rsp that the function returns to, as with rip_arch_call. */
+intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
 /* --- Return hooks --- */
 
@@ -96,6 +103,9 @@ uint64_t rip_arch_hook_return(int hook);
 
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
+
+/* The control words of this thread: mxcsr, and the x87 control word in bits 32 to 47. Never 0. */
+uint64_t rip_arch_words(void);
 
 /* Writes where the caller stands, as rip_arch_leave does, and returns. */
 void rip_arch_capture(struct rip_context *context_ret);
@@ -116,8 +126,8 @@ static inline bool rip_arch_is_switch(uint64_t pc)
 	return pc >= (uintptr_t)rip_arch_switch_begin && pc < (uintptr_t)rip_arch_switch_end;
 }
 
-/* Not a function: the return address of the function that rip_arch_call called. */
-extern const char rip_arch_segment_end[];
+/* Not functions: the return addresses of what rip_arch_call and rip_arch_hostcall called. */
+extern const char rip_arch_segment_end[], rip_arch_hostcall_end[];
 
 /* What call instruction the bytes before `code_end` can be (Intel SDM, CALL: E8 rel32, FF /2). `size` bytes
  * before it may be read; 7 suffice. With DIRECT, *distance_ret is how far from code_end it leads. */

@@ -8,6 +8,7 @@
 AT(struct rip_switch, host_sp, RIP_SWITCH_HOST_SP);
 AT(struct rip_switch, slot, RIP_SWITCH_SLOT);
 AT(struct rip_switch, value, RIP_SWITCH_VALUE);
+AT(struct rip_switch, words, RIP_SWITCH_WORDS);
 AT(struct rip_segment, sp, RIP_SEGMENT_SP);
 AT(struct rip_segment, value, RIP_SEGMENT_VALUE);
 AT(struct rip_exception, entry, RIP_EXCEPTION_ENTRY);

@@ -7,8 +7,10 @@
 #define RIP_SWITCH_HOST_SP 0
 #define RIP_SWITCH_SLOT 8
 #define RIP_SWITCH_VALUE 16
+#define RIP_SWITCH_WORDS 24
 
-/* struct rip_segment, and what rip_arch_call keeps on the stack below its saved registers */
+/* struct rip_segment, and what rip_arch_call keeps on the stack below its saved registers. As much lies between
+ * segment.sp and the rsp to which the function that was called returns, in rip_arch_hostcall too. */
 #define RIP_SEGMENT_SP 0
 #define RIP_SEGMENT_VALUE 8
 #define RIP_SEGMENT_FRAME 16
