@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ripcord/exception.h"
 #include "ripcord/ledger.h"
 #include "ripcord/pool.h"
 #include "ripcord/status.h"
@@ -125,11 +126,13 @@ typedef enum rip_cause {
 	RIP_CAUSE_ABORTED = 3,  /* abort(), a failed assert() and the like */
 	RIP_CAUSE_FAULT = 4,    /* a machine fault: see rip_report.signal */
 	RIP_CAUSE_OVERFLOW = 5, /* it used up its stack */
+	RIP_CAUSE_EXCEPTION = 6,/* it threw what it does not catch: see exception.h */
 	RIP_CAUSE_KILLED = 7,   /* rip_kill, or rip_unwind of a guest that had yielded */
 	RIP_CAUSE_DEADLINE = 8, /* its time was up: rip_options.deadline */
 	RIP_CAUSE_CPU = 9,      /* its processor time was up: rip_options.cpu_time */
 	RIP_CAUSE_OUTER = 10,   /* it ran inside a guest that was ended from in here */
 	RIP_CAUSE_YIELDED = 11, /* it has not ended: rip_resume goes on */
+	RIP_CAUSE_FORCED = 12,  /* its thread ends: pthread_cancel, pthread_exit; rip_run does not return */
 } rip_cause;
 
 /* "returned", "fault" and so on; "unknown" for other numbers. A constant string. */
@@ -261,6 +264,7 @@ typedef struct rip_report {
 	uintptr_t pc;             /* the instruction that was stopped */
 	uint8_t code[RIP_REPORT_CODE]; /* the bytes at pc */
 	uint32_t code_size;       /* how many of them could be read */
+	rip_exception_info exception; /* EXCEPTION: what was thrown */
 
 	rip_frame frames[RIP_REPORT_INNER + RIP_REPORT_OUTER]; /* innermost first */
 	uint32_t frame_count;     /* entries in frames */

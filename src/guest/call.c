@@ -62,7 +62,12 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	own->face = guest;
 	if (rip_guest_run(own, as_host, &call, &outcome) != RIP_OK || outcome.cause != RIP_CAUSE_RETURNED)
 		end_with(guest, own, &outcome);
+	if (outcome.cause == RIP_CAUSE_EXCEPTION)
+		rip_stop_take_thrown(&guest->stop, &own->stop);
 	rip_destroy(own);
+	/* Its callers can catch what a hostcall throws. */
+	if (outcome.cause == RIP_CAUSE_EXCEPTION)
+		rip_stop_rethrow(&guest->stop);
 	if (outcome.cause != RIP_CAUSE_RETURNED)
 		rip_guest_leave(guest);
 	return outcome.value;

@@ -112,6 +112,7 @@ rip_status rip_destroy(rip_guest *guest)
 	rip_status status = make_idle(guest);
 	if (status != RIP_OK)
 		return status;
+	rip_guest_discard(guest);
 	rip_guest *ended_too = guest->end_outer ? guest->outer : NULL;
 	rip_guest_destroy_data(guest);
 	rip_guest *caller = begin_busy();
@@ -133,6 +134,7 @@ rip_status rip_reset(rip_guest *guest)
 		return status;
 	if (guest->slot && guest->state == RIP_STATE_NEW)
 		rip_guest_end_life(guest);
+	rip_guest_discard(guest);
 	guest->state = RIP_STATE_NEW;
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
 	guest->reported = false;
@@ -211,6 +213,7 @@ const char *rip_cause_name(rip_cause cause)
 		[RIP_CAUSE_NONE] = "none", [RIP_CAUSE_RETURNED] = "returned",
 		[RIP_CAUSE_EXITED] = "exited", [RIP_CAUSE_ABORTED] = "aborted",
 		[RIP_CAUSE_FAULT] = "fault", [RIP_CAUSE_OVERFLOW] = "overflow",
+		[RIP_CAUSE_EXCEPTION] = "exception", [RIP_CAUSE_FORCED] = "forced",
 		[RIP_CAUSE_KILLED] = "killed", [RIP_CAUSE_DEADLINE] = "deadline", [RIP_CAUSE_CPU] = "cpu time",
 		[RIP_CAUSE_OUTER] = "outer guest ended", [RIP_CAUSE_YIELDED] = "yielded",
 	};

@@ -139,6 +139,7 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 
 static void take_return(rip_guest *guest)
 {
+	rip_stop_settle_exceptions(&guest->stop, NULL);
 	guest->outcome.cause = RIP_CAUSE_RETURNED;
 	guest->outcome.value = guest->stop.way.value;
 	guest->outcome.type = NULL;
@@ -169,12 +170,24 @@ static void take_refusal(rip_guest *guest, rip_outcome *outcome_ret)
 	*outcome_ret = guest->outcome;
 }
 
+/* Another's forced unwind has left no frames. */
+static void take_passing(rip_guest *guest)
+{
+	rip_guest_report_passing(guest);
+	rip_stop_settle_exceptions(&guest->stop, NULL);
+	guest->masks = 0;
+	leave(guest, RIP_STATE_ENDED);
+}
+
 /* Ends what enter and open_mask began. */
 static inline void take_turn(rip_guest *guest, enum rip_event event, rip_outcome *outcome_ret)
 {
 	if (event == RIP_EVENT_YIELDED) {
 		leave(guest, RIP_STATE_YIELDED);
 		copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
+	} else if (event == RIP_EVENT_PASSING) {
+		take_passing(guest);
+		*outcome_ret = guest->outcome;
 	} else if (event == RIP_EVENT_RETURNED) {
 		take_return(guest);
 		outcome_ret->cause = RIP_CAUSE_RETURNED;
@@ -219,6 +232,7 @@ rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument
 		take_refusal(guest, outcome_ret);
 	end_busy(caller);
 	close_mask(opened, &mask);
+	rip_stop_pass_on(&guest->stop);
 	return RIP_OK;
 }
 
@@ -248,6 +262,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	rip_status status = prepare();
 	if (status != RIP_OK)
 		return status;
+	rip_guest_discard(guest);
 	bool opened = open_mask(guest, &mask);
 	rip_guest *caller = begin_busy();
 	if (guest->slot)
@@ -267,6 +282,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	}
 	end_busy(caller);
 	close_mask(opened, &mask);
+	rip_stop_pass_on(&guest->stop);
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
@@ -323,6 +339,7 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 	}
 	end_busy(caller);
 	close_mask(opened, &mask);
+	rip_stop_pass_on(&guest->stop);
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
@@ -359,6 +376,7 @@ rip_status rip_guest_finish(rip_guest *guest)
 	finish(guest);
 	end_busy(caller);
 	close_mask(opened, &mask);
+	rip_stop_pass_on(&guest->stop);
 	return RIP_OK;
 }
 
@@ -372,6 +390,32 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
 	*outcome_ret = guest->outcome;
 	rip_guest_end_outer(guest);
 	return RIP_OK;
+}
+
+/* --- Exceptions -------------------------------------------------------------------------------- */
+
+void rip_guest_discard(rip_guest *guest)
+{
+	sigset_t mask;
+
+	if (!guest->stop.thrown || prepare() != RIP_OK)
+		return;
+	bool opened = open_mask(guest, &mask);
+	guest->outer = rip_current;
+	rip_current = guest;
+	rip_stop_discard(&guest->stop);
+	rip_current = guest->outer;
+	close_mask(opened, &mask);
+	rip_stop_pass_on(&guest->stop);
+}
+
+/* Of the guest that runs here, a segment's (rip_call) is meant. */
+rip_status rip_rethrow(rip_guest *guest)
+{
+	if (!guest)
+		return RIP_E_ARGUMENT;
+	bool may = guest->state == RIP_STATE_ENDED || (guest == rip_current && is_inside(guest));
+	return may ? rip_stop_rethrow(&guest->stop) : RIP_E_STATE;
 }
 
 void rip_guest_leave(rip_guest *guest)

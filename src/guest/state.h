@@ -96,10 +96,16 @@ void rip_guest_end_outer(rip_guest *guest);
  * to the caller. */
 rip_status rip_guest_finish(rip_guest *guest);
 
+/* Deletes the exception that it holds: by its own code, on its own stack. */
+void rip_guest_discard(rip_guest *guest);
+
 /* --- stopped.c --- */
 
 /* What a stop was, into outcome and report: the guest is plain data. */
 void rip_guest_look(rip_guest *guest, enum rip_event event);
+
+/* The same of one that another's forced unwind went through: it has no frames left. */
+void rip_guest_report_passing(rip_guest *guest);
 
 /* The same of one that was killed before it ran. */
 void rip_guest_report_refusal(rip_guest *guest);

@@ -60,6 +60,8 @@ static rip_outcome outcome_of(const rip_guest *guest, enum rip_event event)
 {
 	if (event == RIP_EVENT_FAULT)
 		return (rip_outcome){ .cause = cause_of_fault(guest) };
+	if (event == RIP_EVENT_THROWN)
+		return (rip_outcome){ .cause = RIP_CAUSE_EXCEPTION };
 	return guest->leaving;
 }
 
@@ -87,12 +89,25 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 	if (event == RIP_EVENT_FAULT || guest->leaving_by_fault)
 		report_fault(report, &guest->fault);
 	guest->leaving_by_fault = false;
+	if (event == RIP_EVENT_THROWN)
+		rip_stop_describe(&guest->stop, &report->exception);
 	report->cause = guest->outcome.cause;
 	report->value = guest->outcome.value;
 	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ? guest->rung : RIP_RUNG_NONE;
 	report->pc = guest->stop.at.reg[RIP_REG_RIP];
 	rip_report_code(report, &memory);
 	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
+	guest->reported = true;
+}
+
+void rip_guest_report_passing(rip_guest *guest)
+{
+	rip_report *report = guest->report;
+
+	memset(report, 0, sizeof *report);
+	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_FORCED };
+	report->cause = guest->outcome.cause;
+	report->walk_end = RIP_E_END;
 	guest->reported = true;
 }
 
@@ -168,7 +183,8 @@ void rip_guest_unwind(rip_guest *guest)
 
 static bool is_catchable(rip_cause cause)
 {
-	return cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW || cause == RIP_CAUSE_ABORTED;
+	return cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW || cause == RIP_CAUSE_ABORTED ||
+	       cause == RIP_CAUSE_EXCEPTION;
 }
 
 /* Of a hostcall's own stack, the guest that made the call tells. */

@@ -48,11 +48,15 @@ rip_status rip_lsda_read(const struct rip_bytes *bytes, uint64_t function,
  * LSDA (entries that overlap or are not in ascending order). */
 rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_site *site_ret);
 
+/* True if an entry, as far as the table can be read, has its landing pad there. */
+bool rip_lsda_is_pad(const struct rip_lsda *lsda, uint64_t address);
+
 /* What a forced unwind does with a pad: the first action of the chain that would take it. */
 enum rip_action_kind {
 	RIP_ACTION_CLEANUP,   /* enter with selector 0 */
 	RIP_ACTION_CATCH_ALL, /* catch (...): enter with `selector`; it may swallow the unwind */
 	RIP_ACTION_SKIP,      /* only handlers of named types or filters: pass the frame by */
+	RIP_ACTION_CATCH_TYPE,/* a handler of a type that the matcher takes: enter with `selector` */
 };
 
 struct rip_action {
@@ -71,5 +75,21 @@ rip_status rip_lsda_type(const struct rip_lsda *lsda, uint64_t filter, struct ri
  * ARGUMENT (the site is not a PAD), TRUNCATED, OVERFLOW, ENCODING. */
 rip_status rip_lsda_action(const struct rip_lsda *lsda, const struct rip_site *site,
 			   struct rip_action *action_ret);
+
+/* True if the chain of a pad has a cleanup anywhere: so its code begins with one. */
+bool rip_lsda_cleans_up(const struct rip_lsda *lsda, const struct rip_site *site);
+
+/* True if it has an empty exception specification: nothing may be thrown out of the function (C++'s throw(), Rust's
+ * functions that may not unwind). */
+bool rip_lsda_is_closed(const struct rip_lsda *lsda, const struct rip_site *site);
+
+/* The same, with handlers of some types besides: `takes` is asked of each that stands before another that takes it
+ * (`type` as from rip_lsda_type). */
+struct rip_matcher {
+	bool (*takes)(void *context, const struct rip_pointer *type);
+	void *context;
+};
+rip_status rip_lsda_action_for(const struct rip_lsda *lsda, const struct rip_site *site,
+			       const struct rip_matcher *matcher, struct rip_action *action_ret);
 
 #endif

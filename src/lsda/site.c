@@ -65,3 +65,15 @@ rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_si
 		*site_ret = site;
 	return r.status;
 }
+
+bool rip_lsda_is_pad(const struct rip_lsda *lsda, uint64_t address)
+{
+	struct rip_reader r = rip_reader_init(&lsda->sites);
+
+	while (r.status == RIP_OK && rip_reader_left(&r) != 0) {
+		struct rip_site site = read_entry(&r, lsda);
+		if (r.status == RIP_OK && site.kind == RIP_SITE_PAD && site.pad == address)
+			return true;
+	}
+	return false;
+}

@@ -114,8 +114,24 @@ bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret);
 /* True if the module that `address` lies in exports it under this name. Takes no lock, unlike the above. */
 bool rip_port_exports(uint64_t address, const char *name);
 
+/* The name of what the loader puts, or has yet to put, into a slot of a module's own; NULL if that has none. Takes no
+ * lock. */
+const char *rip_port_slot_name(uint64_t slot);
+
 /* True if the address lies in the C library. */
 bool rip_port_in_libc(uint64_t address);
+
+/* --- Libraries that may be there ---
+ * These take the loader's lock: for the host's stack, and not in the middle of a stop. */
+
+/* What a library that is loaded exports under this name, `library` by its soname or path, or of NULL all that are in
+ * the global scope; NULL if there is none. It may be gone when the library is unloaded. */
+void *rip_port_loaded(const char *library, const char *name);
+/* The same of the module that `address` lies in. */
+void *rip_port_loaded_beside(const void *address, const char *name);
+
+/* How many modules have been loaded so far. */
+uint64_t rip_port_load_count(void);
 
 /* --- Time and threads --- */
 

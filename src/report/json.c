@@ -19,6 +19,18 @@ static void write_signal(struct rip_writer *w, const rip_report *report)
 			  rip_report_access_name(report->access));
 }
 
+static void write_exception(struct rip_writer *w, const rip_exception_info *exception)
+{
+	if (exception->language == RIP_LANGUAGE_NONE)
+		return;
+	rip_write(w, ",\"exception\":{\"language\":\"%s\",\"class\":\"0x%" PRIx64 "\",\"type\":",
+		  rip_language_name(exception->language), exception->exception_class);
+	rip_write_json_string(w, exception->type[0] ? exception->type : NULL);
+	rip_write(w, ",\"text\":");
+	rip_write_json_string(w, exception->text);
+	rip_write(w, "}");
+}
+
 static void write_code(struct rip_writer *w, const rip_report *report, const rip_symbolizer *symbolizer)
 {
 	char text[128];
@@ -75,6 +87,7 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 	rip_write(&writer, ",\"rung\":");
 	rip_write_json_string(&writer, rip_report_rung_name(report->rung));
 	write_signal(&writer, report);
+	write_exception(&writer, &report->exception);
 	write_code(&writer, report, symbolizer);
 	write_frames(&writer, report, symbolizer);
 	rip_write(&writer, ",\"cleanups_run\":%" PRIu64 ",\"cleanups_failed\":%" PRIu64,

@@ -119,3 +119,12 @@ bool rip_report_instruction(const rip_symbolizer *symbolizer, const rip_report *
 	       symbolizer->instruction(symbolizer->context, report->code, report->code_size, report->pc,
 				       text, text_size);
 }
+
+const char *rip_language_name(rip_language language)
+{
+	static const char *const names[] = {
+		[RIP_LANGUAGE_NONE] = "none", [RIP_LANGUAGE_CXX] = "C++", [RIP_LANGUAGE_RUST] = "Rust",
+		[RIP_LANGUAGE_OTHER] = "other",
+	};
+	return (size_t)language < sizeof names / sizeof names[0] ? names[language] : "unknown";
+}

@@ -5,6 +5,32 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* In one line, whatever the guest has written. */
+static void write_line(struct rip_writer *w, const char *text)
+{
+	for (; *text; text++)
+		rip_write(w, "%c", (unsigned char)*text < ' ' ? ' ' : *text);
+}
+
+static void write_exception(struct rip_writer *w, const rip_exception_info *exception)
+{
+	if (exception->language == RIP_LANGUAGE_OTHER)
+		rip_write(w, "ripcord: guest stopped by an uncaught exception of class 0x%016" PRIx64,
+			  exception->exception_class);
+	else
+		rip_write(w, "ripcord: guest stopped by an uncaught %s",
+			  exception->language == RIP_LANGUAGE_RUST ? "Rust panic" : "C++ exception");
+	if (exception->type[0]) {
+		rip_write(w, ": ");
+		write_line(w, exception->type);
+	}
+	if (exception->text[0]) {
+		rip_write(w, ": ");
+		write_line(w, exception->text);
+	}
+	rip_write(w, "\n");
+}
+
 static const char *cause_text(rip_cause cause)
 {
 	switch (cause) {
@@ -12,6 +38,7 @@ static const char *cause_text(rip_cause cause)
 	case RIP_CAUSE_OVERFLOW: return "stopped by a stack overflow";
 	case RIP_CAUSE_DEADLINE: return "stopped by its deadline";
 	case RIP_CAUSE_CPU: return "stopped: its processor time is used up";
+	case RIP_CAUSE_FORCED: return "ended with its thread";
 	case RIP_CAUSE_OUTER: return "stopped with the guest that it ran inside of";
 	default: return rip_cause_name(cause);
 	}
@@ -29,6 +56,10 @@ static void write_cause(struct rip_writer *w, const rip_report *report)
 {
 	const char *code = rip_report_code_text(report->signal, report->signal_code);
 
+	if (report->cause == RIP_CAUSE_EXCEPTION) {
+		write_exception(w, &report->exception);
+		return;
+	}
 	rip_write(w, "ripcord: guest %s", cause_text(report->cause));
 	write_rung(w, report->rung);
 	if (report->cause == RIP_CAUSE_RETURNED || report->cause == RIP_CAUSE_EXITED)

@@ -13,6 +13,8 @@ enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, e
 	domain->segment.sp = NULL;
 	domain->outer = rip_stop_domain(stop, (uintptr_t)domain);
 	stop->domain = domain;
+	domain->segment.way = &stop->way;
+	rip_foreign_note(&stop->foreign, domain->cxx);
 	if (kind == RIP_DOMAIN_GUEST)
 		event = rip_arch_call(&domain->segment, function, argument);
 	else
@@ -141,7 +143,9 @@ bool rip_stop_find_segment(const struct rip_stop *stop, struct rip_segment_found
 		domain = alive_from(&walk, stop, outer_of(stop, domain));
 	if (!domain || domain == stop->base)
 		return false;
-	*found_ret = (struct rip_segment_found){ domain, (uintptr_t)domain->segment.sp, domain->masks };
+	*found_ret = (struct rip_segment_found){ .domain = domain, .sp = (uintptr_t)domain->segment.sp,
+						 .masks = domain->masks };
+	rip_copy(found_ret->cxx, domain->cxx, sizeof found_ret->cxx);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "port/port.h"
 #include "ripcord/killable.h"
+#include "stop/pads.h"
 
 enum { POLL_SIZE_MAX = 10 };
 
@@ -72,8 +73,10 @@ static bool is_marked(uint64_t return_address)
 
 static bool is_gap(struct rip_cursor *cursor)
 {
-	rip_cursor_site(cursor);
-	return cursor->frame.site == RIP_ROW_SITE_GAP || cursor->frame.site == RIP_ROW_SITE_BROKEN;
+	struct rip_entry entry;
+
+	return rip_pads_judge(cursor, &entry) != RIP_OK || entry.kind == RIP_ENTRY_GAP ||
+	       entry.kind == RIP_ENTRY_NOEXCEPT;
 }
 
 static bool is_glue(const struct rip_stop *stop, const struct rip_cursor *cursor)

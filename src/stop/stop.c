@@ -3,6 +3,7 @@
 #include "stop/stop.h"
 
 #include "layout.h"
+#include "stop/handlers.h"
 
 _Static_assert(sizeof(struct _Unwind_Exception) <= offsetof(struct rip_exception, entry),
 	       "an exception object starts with the ABI's");
@@ -18,18 +19,52 @@ static _Unwind_Reason_Code resumed(int version, _Unwind_Action actions, _Unwind_
 	rip_stop_leave(stop, RIP_EVENT_RESUMED);
 }
 
+/* An unwinder that begins a search for our own exception does so for a handler that throws it on. */
+__attribute__((noreturn)) static void thrown(struct rip_switch *way, void *exception)
+{
+	struct rip_stop *stop = (struct rip_stop *)((char *)way - offsetof(struct rip_stop, way));
+
+	if (exception == &stop->exception) {
+		stop->searched = true;
+		rip_stop_leave(stop, RIP_EVENT_RESUMED);
+	}
+	if (stop->thrown)
+		rip_stop_own(stop, stop->thrown);
+	stop->thrown = exception;
+	stop->thrown_here = &rip_foreign_here;
+	rip_stop_leave(stop, RIP_EVENT_THROWN);
+}
+
+/* A handler lets go of what it has caught. */
+static void caught(_Unwind_Reason_Code code, struct _Unwind_Exception *exception)
+{
+	struct rip_stop *stop = (struct rip_stop *)((char *)exception - offsetof(struct rip_stop, exception));
+
+	(void)code;
+	if (stop->handlers && rip_handlers_end(stop->handlers, stop))
+		rip_stop_leave(stop, RIP_EVENT_RESUMED);
+}
+
+void rip_stop_arm(struct rip_stop *stop, struct _Unwind_Exception *exception)
+{
+	/* libgcc, LLVM's and nongnu's libunwind all keep the stop function and its argument here. */
+	exception->private_1 = (uintptr_t)resumed;
+	exception->private_2 = (uintptr_t)stop;
+}
+
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 {
 	struct _Unwind_Exception *exception = (void *)&stop->exception;
 
 	stop->stack = *stack;
+	stop->way.thrown = thrown;
 	exception->exception_class = RIP_EXCEPTION_CLASS_WORD;
-	/* libgcc, LLVM's and nongnu's libunwind all keep the stop function and its argument here. */
-	exception->private_1 = (uintptr_t)resumed;
-	exception->private_2 = (uintptr_t)stop;
+	exception->exception_cleanup = caught;
+	rip_stop_arm(stop, exception);
 	stop->exception.entry = rip_arch_resumed;
 	stop->exception.way = &stop->way;
 	stop->exception.at = &stop->at;
+	rip_foreign_find();
 }
 
 static bool is_stop(enum rip_event event)
@@ -48,6 +83,8 @@ static __attribute__((noinline)) enum rip_event go_on_caught(struct rip_stop *st
 		event = rip_arch_land(&stop->way, next);
 		stop->inside = false;
 	}
+	if (__builtin_expect(event == RIP_EVENT_PASSING, 0))
+		stop->passing = (struct _Unwind_Exception *)stop->way.value;
 	return event;
 }
 
@@ -60,16 +97,24 @@ static inline enum rip_event pass_caught(struct rip_stop *stop, enum rip_event e
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
+	bool entered = rip_foreign_enter(&stop->foreign);
+
 	if (stop->domain || stop->base)
 		stop->domain = stop->base = NULL;
 	stop->inside = true;
-	return pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
+	enum rip_event event = pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
+	rip_foreign_leave(&stop->foreign, entered);
+	return event;
 }
 
 enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context)
 {
+	bool entered = rip_foreign_enter(&stop->foreign);
+
 	stop->inside = true;
-	return pass_caught(stop, rip_arch_land(&stop->way, context));
+	enum rip_event event = pass_caught(stop, rip_arch_land(&stop->way, context));
+	rip_foreign_leave(&stop->foreign, entered);
+	return event;
 }
 
 void rip_stop_yield(struct rip_stop *stop)
@@ -77,6 +122,43 @@ void rip_stop_yield(struct rip_stop *stop)
 	if (stop->exact)
 		stop->exact = false;
 	rip_arch_yield(&stop->way, &stop->at, RIP_EVENT_YIELDED);
+}
+
+enum rip_event rip_stop_aside(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
+			      uint64_t below)
+{
+	const uint64_t red_zone = 128, align = 16, room = 4096;
+	uint64_t floor = (uintptr_t)rip_stack_floor(&stop->stack), top = (uintptr_t)stop->stack.top;
+	struct rip_context at = stop->at;
+	struct rip_switch way = stop->way;
+	struct rip_domain *domain = stop->domain, *base = stop->base;
+	struct _Unwind_Exception *thrown = stop->thrown;
+	bool exact = stop->exact;
+
+	if (below < top)
+		top = (below - red_zone) & ~(align - 1);
+	if (below < floor || top - floor < room)
+		return RIP_EVENT_FAULT;
+	stop->thrown = NULL;
+	enum rip_event event = rip_stop_enter(stop, function, argument, (void *)top);
+	stop->domain = domain;
+	stop->base = base;
+	stop->at = at;
+	stop->exact = exact;
+	stop->way = way;
+	if (stop->thrown)
+		rip_stop_own(stop, stop->thrown);
+	stop->thrown = thrown;
+	return event;
+}
+
+void rip_stop_pass_on(struct rip_stop *stop)
+{
+	struct _Unwind_Exception *passing = stop->passing;
+
+	stop->passing = NULL;
+	if (passing)
+		_Unwind_Resume(passing);
 }
 
 void rip_stop_leave(struct rip_stop *stop, enum rip_event event)

@@ -15,10 +15,14 @@
 
 #include "arch.h"
 #include "ripcord/ripcord.h"
+#include "stop/foreign.h"
 #include "stack/stack.h"
 #include "unwind/unwind.h"
 
 struct rip_stop;
+
+/* Exceptions in flight that one stop can find: destructors that throw, one below the other. */
+enum { RIP_STOP_OWNED = 8 };
 
 struct rip_stop_result {
 	uint64_t cleanups_run, cleanups_failed;
@@ -43,6 +47,7 @@ struct rip_domain {
 	struct rip_domain *outer;
 	enum rip_domain_kind kind;
 	uint32_t masks;              /* kept for the guest layer: the masks that were held outside */
+	struct rip_cxx_globals cxx[RIP_CXX_RUNTIMES]; /* what was caught and thrown when it began */
 	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned to who asked for the segment */
 };
 
@@ -52,6 +57,7 @@ struct rip_segment_found {
 	struct rip_domain *domain;
 	uint64_t sp;                 /* the host frame of its rip_arch_call */
 	uint32_t masks;
+	struct rip_cxx_globals cxx[RIP_CXX_RUNTIMES];
 };
 
 /* Asked after each stop, on the host's stack: a context to go on at (by rip_stop_segment), or NULL. */
@@ -71,9 +77,22 @@ struct rip_stop {
 	struct rip_context catch;  /* what the catcher returns */
 	struct rip_stack stack;
 	struct rip_exception exception;
+
+	struct rip_foreign foreign;
+	struct _Unwind_Exception *thrown;  /* what nobody caught: held until it is thrown on or discarded */
+	const void *thrown_here;           /* &rip_foreign_here of the thread on which it was thrown */
+	struct _Unwind_Exception *passing; /* another's forced unwind, that goes on in the host's frames */
+	struct _Unwind_Exception *owned[RIP_STOP_OWNED]; /* thrown, and to be deleted when the frames are gone */
+	uint32_t owned_count;
+	struct rip_handlers *handlers;     /* those that this unwind has entered; see handlers.h */
+	bool searched;                     /* a handler has thrown our exception on, in the search phase */
 };
 
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack);
+
+/* Makes the exception one whose unwind is forced and goes on in the engine. Ours is made so for each landing pad:
+ * unwinders forget. */
+void rip_stop_arm(struct rip_stop *stop, struct _Unwind_Exception *exception);
 
 /* Runs function(argument) on the guest's stack below `top`. After any event but RETURNED, `at` is set. */
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
@@ -115,5 +134,37 @@ struct rip_memory rip_stop_memory(const struct rip_stop *stop);
 /* Unwinds from `at` to the end of the segment `until`, or with NULL to the backstop. `observer` may be NULL. */
 void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *until, rip_stop_observer observer,
 		     void *context, struct rip_stop_result *result_ret);
+
+/* Runs function(argument) as rip_stop_enter does, while the guest is stopped: below `below` on its stack, which is
+ * where it stands or the stack's top. It stands there afterwards still. */
+enum rip_event rip_stop_aside(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
+			      uint64_t below);
+
+/* --- Exceptions (see foreign.h) --- */
+
+/* What the exception that nobody caught says of itself. After THROWN, while the guest stands where it threw. */
+struct rip_exception_info;
+void rip_stop_describe(struct rip_stop *stop, struct rip_exception_info *info_ret);
+
+/* After a stop, before the unwind to `until`: notes the exceptions that were in flight besides `thrown`; or, from where
+ * the guest stands, that many. rip_stop_own notes one. */
+void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *until);
+void rip_stop_own_in_flight(struct rip_stop *stop, uint32_t count);
+void rip_stop_own(struct rip_stop *stop, struct _Unwind_Exception *exception);
+
+/* When all frames are gone, or those of a segment: lets go of what they have caught, and deletes what was noted. */
+void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_found *until);
+
+/* Throws `thrown` on from the caller; see rip_rethrow. */
+rip_status rip_stop_rethrow(struct rip_stop *stop);
+
+/* `stop` holds what `other` did. */
+void rip_stop_take_thrown(struct rip_stop *stop, struct rip_stop *other);
+
+/* Deletes `thrown`, if there is one. */
+void rip_stop_discard(struct rip_stop *stop);
+
+/* Goes on with another's forced unwind, if there was one: then it does not return. */
+void rip_stop_pass_on(struct rip_stop *stop);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * stop: the loop of the forced unwind. */
-#include "stop/stop.h"
+#include "stop/handlers.h"
+#include "stop/pads.h"
 
 #include "layout.h"
 #include "port/port.h"
@@ -19,6 +20,8 @@ struct unwind {
 	uint64_t outermost_cfa; /* of the frames whose landing pads have run */
 	uint64_t told_cfa;      /* the frame whose fate was told last */
 	unsigned pads_here;     /* landing pads since that moved up */
+	struct _Unwind_Exception *thrown; /* the one that has stopped the guest */
+	struct rip_handlers *handlers;
 };
 
 static void start_from_guest(struct unwind *u)
@@ -59,7 +62,7 @@ static void abandon_rest(struct unwind *u, rip_status reason)
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
  * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. The cursor is set anew
  * afterwards, so it is made into them. */
-static void make_pad_context(struct unwind *u)
+static void make_pad_context(struct unwind *u, int64_t selector)
 {
 	const struct rip_row *frame = &u->cursor.frame;
 	struct rip_context *context = &u->cursor.context;
@@ -69,7 +72,7 @@ static void make_pad_context(struct unwind *u)
 	context->reg[RIP_REG_RIP] = frame->function + (uint64_t)(int64_t)frame->pad;
 	context->reg[RIP_REG_RSP] += rip_cursor_args_size(&u->cursor);
 	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
-	context->reg[RIP_REG_RDX] = 0;
+	context->reg[RIP_REG_RDX] = (uint64_t)selector;
 }
 
 /* A pad finds its locals between rsp and the CFA, or through rbp, which gave the CFA. Either may be garbage
@@ -90,12 +93,35 @@ static void count_progress(struct unwind *u)
 	u->pads_here++;
 }
 
-/* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
-static rip_status run_pad(struct unwind *u)
+/* A pad that throws what nobody catches (catch (...) { throw other; }) is unwound further from there. One that another's
+ * forced unwind went through has no frames left. */
+static rip_status after_pad(struct unwind *u, enum rip_event event)
 {
 	struct rip_stop *stop = u->stop;
 
-	make_pad_context(u);
+	rip_handlers_after(u->handlers, stop);
+	if (event == RIP_EVENT_PASSING)
+		return RIP_E_END;
+	if (event != RIP_EVENT_RESUMED && event != RIP_EVENT_THROWN) {
+		u->result.cleanups_failed++;
+		tell(u, RIP_FRAME_FAILED);
+		start_from_guest(u);
+		return RIP_OK;
+	}
+	stop->exact = false;
+	u->result.cleanups_run++;
+	tell(u, RIP_FRAME_CLEANED);
+	rip_cursor_set(&u->cursor, &stop->at);
+	rip_cursor_skip_plain(&u->cursor); /* the pad's own frame, mostly */
+	return RIP_OK;
+}
+
+/* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
+static rip_status run_pad(struct unwind *u, int64_t selector)
+{
+	struct rip_stop *stop = u->stop;
+
+	make_pad_context(u, selector);
 	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_RSP]))
 		return RIP_E_CFA;
 	count_progress(u);
@@ -103,43 +129,13 @@ static rip_status run_pad(struct unwind *u)
 		return RIP_E_LOOP;
 	struct rip_domain *base = stop->base;
 	stop->domain = stop->base = rip_stop_domain(stop, u->cursor.context.reg[RIP_REG_RSP]);
+	if (selector != 0)
+		rip_handlers_enter(u->handlers, u->cursor.cfa);
+	u->handlers->in_handler = selector != 0;
+	rip_stop_arm(stop, (void *)&stop->exception);
 	enum rip_event event = rip_stop_land(stop, &u->cursor.context);
 	stop->base = base;
-	if (event == RIP_EVENT_RESUMED) {
-		stop->exact = false;
-		u->result.cleanups_run++;
-		tell(u, RIP_FRAME_CLEANED);
-		rip_cursor_set(&u->cursor, &stop->at);
-		rip_cursor_skip_plain(&u->cursor); /* the pad's own frame, mostly */
-	} else {
-		u->result.cleanups_failed++;
-		tell(u, RIP_FRAME_FAILED);
-		start_from_guest(u);
-	}
-	return RIP_OK;
-}
-
-/* Whether the frame has a pad for a stop. Handlers are for exceptions: of a pad that has some, only the cleanup
- * behind them is for us. */
-static rip_status has_cleanup(struct unwind *u, bool *has)
-{
-	struct rip_lsda lsda;
-	struct rip_site site;
-	struct rip_action action;
-
-	rip_cursor_site(&u->cursor);
-	*has = u->cursor.frame.site == RIP_ROW_SITE_CLEANUP;
-	if (u->cursor.frame.site == RIP_ROW_SITE_BROKEN)
-		return RIP_E_LSDA;
-	if (u->cursor.frame.site != RIP_ROW_SITE_HANDLER)
-		return RIP_OK;
-	rip_status status = rip_cursor_lsda(&u->cursor, &lsda);
-	if (status == RIP_OK)
-		status = rip_lsda_site(&lsda, rip_cursor_lookup_pc(&u->cursor), &site);
-	if (status == RIP_OK)
-		status = rip_lsda_action(&lsda, &site, &action);
-	*has = status == RIP_OK && action.kind == RIP_ACTION_CLEANUP;
-	return status;
+	return after_pad(u, event);
 }
 
 /* Where the unwinding ends. */
@@ -162,7 +158,7 @@ static void note_handler(struct unwind *u)
 /* Deals with the cursor's frame and moves on. END: that was the last one. */
 static rip_status pass_frame(struct unwind *u)
 {
-	bool cleanup;
+	struct rip_entry landing = { RIP_ENTRY_NONE, 0 };
 
 	if (at_end(u))
 		return RIP_E_END;
@@ -172,12 +168,13 @@ static rip_status pass_frame(struct unwind *u)
 	rip_status status = rip_cursor_load(&u->cursor);
 	if (status != RIP_OK)
 		return status == RIP_E_NOFDE ? RIP_E_RETURN : status;
-	status = has_cleanup(u, &cleanup);
-	if (status == RIP_OK && cleanup)
-		return run_pad(u);
+	rip_handlers_leave(u->handlers, u->cursor.cfa);
+	status = rip_pads_judge(&u->cursor, &landing);
+	if (landing.kind == RIP_ENTRY_PAD && (landing.selector == 0 || rip_handlers_room(u->handlers)))
+		return run_pad(u, landing.selector);
 	if (status != RIP_OK)
 		abandon_frame(u, status);
-	else if (u->cursor.frame.site == RIP_ROW_SITE_GAP)
+	else if (landing.kind == RIP_ENTRY_GAP || landing.kind == RIP_ENTRY_NOEXCEPT)
 		tell(u, RIP_FRAME_GAP);
 	note_handler(u);
 	status = rip_cursor_step(&u->cursor);
@@ -190,14 +187,28 @@ static rip_status pass_frame(struct unwind *u)
 void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *until, rip_stop_observer observer,
 		     void *context, struct rip_stop_result *result_ret)
 {
-	struct unwind u = { .stop = stop, .until = until, .observer = observer, .context = context };
+	struct rip_handlers handlers, *outer_handlers = stop->handlers;
+	struct unwind u = { .stop = stop, .until = until, .observer = observer, .context = context,
+			    .handlers = &handlers, .thrown = stop->thrown };
 	rip_status status = RIP_OK;
 
+	handlers.count = 0;
+	stop->handlers = &handlers;
+	bool entered = rip_foreign_enter(&stop->foreign);
+	rip_stop_own_thrown(stop, until);
+	stop->thrown = NULL;
 	start_from_guest(&u);
 	while (status == RIP_OK)
 		status = pass_frame(&u);
 	if (status != RIP_E_END)
 		abandon_rest(&u, status);
+	rip_handlers_leave(u.handlers, UINT64_MAX);
+	stop->handlers = outer_handlers;
+	if (stop->thrown) /* by a pad */
+		rip_stop_own(stop, stop->thrown);
+	stop->thrown = u.thrown;
+	rip_foreign_leave(&stop->foreign, entered);
 	rip_arch_settle();
+	rip_stop_settle_exceptions(stop, until);
 	*result_ret = u.result;
 }

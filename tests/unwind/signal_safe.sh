@@ -4,7 +4,7 @@
 if [ -n "$SAN" ]; then echo "1..0 # SKIP sanitizers add calls"; exit 0; fi
 
 # What other code outside of the library they may call. getauxval, _dl_find_object: no locks, no errno of interest.
-allowed='^(_dl_find_object|getauxval|bcmp|memcmp|memcpy|memset|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|rip_.*|__tls_get_addr)$'
+allowed='^(_dl_find_object|getauxval|bcmp|memcmp|memcpy|memset|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|rip_.*|__tls_get_addr|_Unwind_(Get|Set).*)$'
 foreign() { # OBJECTS...
 	nm --undefined-only "$@" | awk 'NF == 2 { print $2 }' | sort -u | grep -vE "$allowed"
 }

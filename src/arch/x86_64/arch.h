@@ -31,6 +31,8 @@ enum rip_event {
 	RIP_EVENT_FAULT = 3,    /* a signal handler sent control to rip_arch_host_return: a fault */
 	RIP_EVENT_YIELDED = 4,  /* rip_arch_yield was called with it: rip_arch_land goes on */
 	RIP_EVENT_KILLED = 5,   /* as FAULT, for a kill */
+	RIP_EVENT_THROWN = 8,   /* rip_arch_leave, from rip_switch.thrown: nobody catches an exception */
+	RIP_EVENT_PASSING = 9,  /* another's forced unwind went through all frames; `value` is its exception */
 };
 
 /* The way back from a guest's stack to the host's. */
@@ -40,6 +42,9 @@ struct rip_switch {
 	intptr_t value;  /* what the guest's function returned */
 	uint64_t words;  /* not 0: where the guest yields and returns, the control words are these (rip_arch_words), and
 	                    flags and x87 stack as the ABI has them, without a look */
+	/* Called on the guest's stack, where it throws what none of its frames catches; or, with a landing pad's own
+	 * struct rip_exception, where an unwinder searches a handler for that. Nothing is unwound yet. */
+	__attribute__((noreturn)) void (*thrown)(struct rip_switch *way, void *exception);
 };
 
 /* Runs function(argument) on the stack that ends at `top` (16-byte aligned; the RIP_SLOT_SIZE bytes
@@ -77,6 +82,7 @@ void rip_arch_yield(struct rip_switch *way, struct rip_context *context_ret, enu
 struct rip_segment {
 	void *sp;        /* the host frame of rip_arch_call */
 	intptr_t value;  /* what the function returned */
+	struct rip_switch *way; /* of the guest: whom an exception that nobody in the segment catches is told */
 };
 
 /* Calls function(argument) on this stack. 0 (RIP_EVENT_RETURNED), and the segment's value: it returned. Whoever lands
@@ -133,6 +139,37 @@ extern const char rip_arch_segment_end[], rip_arch_hostcall_end[];
  * before it may be read; 7 suffice. With DIRECT, *distance_ret is how far from code_end it leads. */
 enum rip_call { RIP_CALL_NONE, RIP_CALL_DIRECT, RIP_CALL_INDIRECT };
 enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t *distance_ret);
+
+/* Where a landing pad's code leads, read as far as compilers write it. */
+enum { RIP_ARCH_BRANCHES = 16 };
+struct rip_arch_way {
+	uint64_t pc;
+	bool (*read)(void *context, uint64_t address, void *to, size_t size);
+	void *context;
+	uint32_t instructions;  /* so far; they are limited */
+	uint32_t branches;      /* that were passed, and where they lead */
+	uint64_t branch[RIP_ARCH_BRANCHES];
+};
+struct rip_arch_call {
+	uint64_t target;        /* 0 if it is not in the instruction */
+	uint64_t slot;          /* or where it is read from; 0 if that is not known either */
+	uint64_t next;          /* the return address */
+};
+
+/* The next call on the way, along jumps and past branches. False if the way ends: by a return, or in what is not known. */
+bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret);
+
+/* Goes where a branch that was passed leads. False if none is left. */
+bool rip_arch_next_branch(struct rip_arch_way *way);
+
+/* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the slot says.
+ * Begins with loading a word of 64 bits. Two calls and nothing else, but for the alignment of the stack: where the second leads. The address that it loads
+ * as the first argument. */
+enum { RIP_ARCH_STUB = 16 };
+bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *slot_ret);
+bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *second_ret);
+bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word);
+bool rip_arch_takes_address(const uint8_t *code, size_t size, uint64_t pc, uint64_t *address_ret);
 
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);

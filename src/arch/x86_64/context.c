@@ -11,6 +11,7 @@ AT(struct rip_switch, value, RIP_SWITCH_VALUE);
 AT(struct rip_switch, words, RIP_SWITCH_WORDS);
 AT(struct rip_segment, sp, RIP_SEGMENT_SP);
 AT(struct rip_segment, value, RIP_SEGMENT_VALUE);
+AT(struct rip_segment, way, RIP_SEGMENT_WAY);
 AT(struct rip_exception, entry, RIP_EXCEPTION_ENTRY);
 AT(struct rip_exception, way, RIP_EXCEPTION_WAY);
 AT(struct rip_exception, at, RIP_EXCEPTION_CONTEXT);
@@ -29,6 +30,7 @@ AT(struct rip_context, mxcsr, RIP_CONTEXT_MXCSR);
 AT(struct rip_context, fcw, RIP_CONTEXT_FCW);
 
 _Static_assert(RIP_EVENT_RESUMED == RIP_EVENT_RESUMED_NUMBER, "the same event");
+_Static_assert(RIP_EVENT_PASSING == RIP_EVENT_PASSING_NUMBER, "the same event");
 
 /* The length of `FF /2` with this ModRM and SIB byte, without prefixes; 0 if it is not a call. */
 static size_t indirect_call_size(uint8_t modrm, uint8_t sib)

@@ -13,6 +13,7 @@
  * segment.sp and the rsp to which the function that was called returns, in rip_arch_hostcall too. */
 #define RIP_SEGMENT_SP 0
 #define RIP_SEGMENT_VALUE 8
+#define RIP_SEGMENT_WAY 16
 #define RIP_SEGMENT_FRAME 16
 
 /* struct rip_exception; `class` is _Unwind_Exception's first word. The entry is part of a contract between
@@ -48,6 +49,10 @@
 
 /* What an assembly file cannot take from an enum. */
 #define RIP_EVENT_RESUMED_NUMBER 2
+#define RIP_EVENT_PASSING_NUMBER 9
+
+/* A backstop's table: where in it the distance from the function to the pad is, 32 bits. */
+#define RIP_BACKSTOP_TABLE_PAD 13
 
 /* EFLAGS: trap, direction, nested task, alignment check. MXCSR: all but the six sticky exception flags. */
 #define RIP_EFLAGS_UNWANTED 0x44500

@@ -111,6 +111,35 @@ rip_arch_switch_begin:
 	.cfi_offset %r15, -56
 .endm
 
+/* A backstop's frame: at its call, 8(%rsp) is the struct rip_switch. Its personality (backstop.c) lets no exception
+ * pass; another's forced unwind lands on its pad. The table has one shape, which the personality knows: a call site
+ * with the action catch (...), in the format of the Itanium C++ ABI (as in src/lsda/). 0x1b is pcrel sdata4. */
+.macro BACKSTOP table
+	.cfi_personality 0x1b, rip_arch_personality
+	.cfi_lsda 0x1b, \table
+.endm
+.macro BACKSTOP_TABLE table, function, call, call_end, pad
+	.pushsection .gcc_except_table, "a", @progbits
+	.balign 4
+\table:
+	.byte	0xff                    /* landing pads count from the function */
+	.byte	0x03, 21                /* types: udata4, up to 21 bytes further */
+	.byte	0x03, 13                /* call sites: udata4, 13 bytes */
+	.long	\call - \function, \call_end - \call, \pad - \function
+	.byte	1                       /* the first action: */
+	.byte	1, 0                    /* type 1, and no more */
+	.long	0                       /* type 1: any */
+	.popsection
+.endm
+
+/* A pad of another's forced unwind: the exception is in rax, and goes to the host. */
+.macro PASS_ON
+	movq	8(%rsp), %rdi
+	movq	%rax, RIP_SWITCH_VALUE(%rdi)
+	movl	$RIP_EVENT_PASSING_NUMBER, %eax
+	movq	RIP_SWITCH_HOST_SP(%rdi), %rsp
+.endm
+
 /* enum rip_event rip_arch_enter(struct rip_switch *way, intptr_t (*function)(void *),
  *                               void *argument, void *top); */
 	.globl	rip_arch_enter
@@ -119,6 +148,7 @@ rip_arch_switch_begin:
 	.p2align 4
 rip_arch_enter:
 	.cfi_startproc
+	BACKSTOP .Lenter_table
 	endbr64
 	SAVE_HOST
 	subq	$RIP_SLOT_SIZE, %rcx
@@ -132,6 +162,7 @@ rip_arch_enter:
 	 * DW_CFA_def_cfa_expression, 5 bytes: DW_OP_breg7 0, DW_OP_deref, DW_OP_plus_uconst 64 */
 	.cfi_remember_state
 	.cfi_escape 0x0f, 0x05, 0x77, 0x00, 0x06, 0x23, RIP_HOST_FRAME_SIZE
+.Lenter_call:
 	call	*%rsi
 	.globl	rip_arch_backstop
 	.hidden	rip_arch_backstop
@@ -194,10 +225,16 @@ rip_arch_host_return:
 	fninit
 	fldcw	RIP_HOST_FRAME_FCW(%rsp)
 	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+	.cfi_remember_state
 	RESTORE_HOST
 	ret
+	.cfi_restore_state
+.Lenter_pad:
+	PASS_ON
+	jmp	rip_arch_host_return
 	.cfi_endproc
 	.size	rip_arch_enter, . - rip_arch_enter
+	BACKSTOP_TABLE .Lenter_table, rip_arch_enter, .Lenter_call, rip_arch_backstop, .Lenter_pad
 
 /* enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument); */
 	.globl	rip_arch_call
@@ -206,17 +243,21 @@ rip_arch_host_return:
 	.p2align 4
 rip_arch_call:
 	.cfi_startproc
+	BACKSTOP .Lcall_table
 	endbr64
 	SAVE_REGISTERS
 	SAVE_WORDS
 	movq	%rsp, RIP_SEGMENT_SP(%rdi)
 	subq	$RIP_SEGMENT_FRAME, %rsp
 	.cfi_adjust_cfa_offset RIP_SEGMENT_FRAME
+	movq	RIP_SEGMENT_WAY(%rdi), %rax
 	movq	%rdi, (%rsp)
+	movq	%rax, 8(%rsp)
 	movq	%rdx, %rdi
 	/* CFA = rsp + 80, as an expression: no walk may take this frame for a plain one and pass it unseen.
 	 * DW_CFA_def_cfa_expression, 3 bytes: DW_OP_breg7 80 (SLEB128) */
 	.cfi_escape 0x0f, 0x03, 0x77, 0xd0, 0x00
+.Lcall_call:
 	call	jump
 	.globl	rip_arch_segment_end
 	.hidden	rip_arch_segment_end
@@ -228,6 +269,7 @@ rip_arch_segment_end:
 	jmp	returned
 	.cfi_endproc
 	.size	rip_arch_call, . - rip_arch_call
+	BACKSTOP_TABLE .Lcall_table, rip_arch_call, .Lcall_call, rip_arch_segment_end, rip_arch_call
 
 /* What is called by a jump has its return address on the stack even if the pointer is not one that a call takes. */
 	.type	jump, @function

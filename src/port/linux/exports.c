@@ -69,6 +69,56 @@ bool rip_port_exports(uint64_t address, const char *name)
 	       exports(&tables, object.dlfo_link_map->l_addr, address, name);
 }
 
+/* Relocations of slots, of each kind of table (gABI 5, DT_JMPREL and DT_RELA). */
+struct relocations {
+	const ElfW(Rela) *entry;
+	size_t count;
+};
+
+static void find_relocations(const struct link_map *module, struct relocations tables[2])
+{
+	tables[0] = tables[1] = (struct relocations){ NULL, 0 };
+	for (const ElfW(Dyn) *entry = module->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+		if (entry->d_tag == DT_JMPREL)
+			tables[0].entry = (const void *)(uintptr_t)entry->d_un.d_ptr;
+		else if (entry->d_tag == DT_PLTRELSZ)
+			tables[0].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+		else if (entry->d_tag == DT_RELA)
+			tables[1].entry = (const void *)(uintptr_t)entry->d_un.d_ptr;
+		else if (entry->d_tag == DT_RELASZ)
+			tables[1].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+	}
+}
+
+static const char *name_of(const struct tables *tables, const struct relocations *relocations, uint64_t offset)
+{
+	for (size_t i = 0; relocations->entry && i < relocations->count; i++) {
+		const ElfW(Rela) *entry = &relocations->entry[i];
+		uint32_t symbol = (uint32_t)ELF64_R_SYM(entry->r_info);
+		if (entry->r_offset == offset && symbol != 0)
+			return tables->names + tables->symbols[symbol].st_name;
+	}
+	return NULL;
+}
+
+const char *rip_port_slot_name(uint64_t slot)
+{
+	struct dl_find_object object;
+	struct relocations relocations[2];
+	struct tables tables;
+	const char *name;
+
+	if (_dl_find_object((void *)(uintptr_t)slot, &object) != 0 || !object.dlfo_link_map)
+		return NULL;
+	find_tables(object.dlfo_link_map, &tables);
+	if (!tables.symbols || !tables.names)
+		return NULL;
+	find_relocations(object.dlfo_link_map, relocations);
+	uint64_t offset = slot - object.dlfo_link_map->l_addr;
+	name = name_of(&tables, &relocations[0], offset);
+	return name ? name : name_of(&tables, &relocations[1], offset);
+}
+
 bool rip_port_in_libc(uint64_t address)
 {
 	struct dl_find_object object;

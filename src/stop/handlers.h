@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * handlers: C++ handlers that a stop runs through: catch (...), and catch (abi::__forced_unwind &).
+ *
+ * To the runtime, our exception is a foreign one. It can catch those only while nothing else is caught, keeps nothing of
+ * what it has caught before, and forgets them when they are thrown again. So the stack of caught exceptions is put
+ * aside while a handler runs, and a mark takes the place of the one that is thrown again until its handler has been left.
+ * Invariant: as handlers nest in frames, what is put aside comes back in reverse order. */
+#ifndef RIPCORD_HANDLERS_H
+#define RIPCORD_HANDLERS_H
+
+#include "stop/stop.h"
+
+enum { RIP_HANDLERS_MAX = 8 };
+
+/* What stands before a C++ exception, as large as any runtime has it, and the exception itself. */
+struct rip_mark {
+	uint64_t header[12], unwind_exception[4];
+} __attribute__((aligned(16)));
+
+/* One handler that is running, or was stopped. */
+struct rip_handler {
+	uint64_t cfa;                                /* of its frame */
+	struct rip_cxx_globals aside[RIP_CXX_RUNTIMES];
+	struct rip_mark mark[RIP_CXX_RUNTIMES];      /* made when it throws on */
+	bool thrown_on;
+};
+
+struct rip_handlers {
+	struct rip_handler entry[RIP_HANDLERS_MAX];
+	uint32_t count;
+	bool in_handler;    /* the landing pad that runs was entered as a handler, not for its cleanups */
+};
+
+/* False if too many are running: then none is to be entered. */
+bool rip_handlers_room(struct rip_handlers *handlers);
+
+/* Before a handler of the frame with this CFA is entered. */
+void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
+
+/* On the guest's stack: the handler that was entered last lets go of our exception. True if it has swallowed it, and
+ * the guest would live on. Otherwise it is being left, and the rest of its pad is still to run: for our exception, or for
+ * one that the handler has thrown, which becomes a forced unwind too. */
+bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop);
+
+/* After any pad: has the handler that was entered last thrown on? */
+void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop);
+
+/* Handlers of frames below this CFA are gone, however they ended. */
+void rip_handlers_leave(struct rip_handlers *handlers, uint64_t cfa);
+
+#endif

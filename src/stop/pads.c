@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT
+ * pads: landing pads that end the process instead of going on with the unwind: of C++ functions that are noexcept, of
+ * Rust's that may not unwind. They are told by what they call, as their tables look like others'. */
+#include "stop/pads.h"
+
+#include "layout.h"
+#include "port/port.h"
+#include "stop/foreign.h"
+
+static bool read_code(void *context, uint64_t address, void *to, size_t size)
+{
+	return rip_memory_read(context, address, to, size);
+}
+
+/* --- Functions --- */
+
+enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_HANDLES };
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	for (; *names; names++)
+		if (__builtin_strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+/* What ends a pad one way, and what the other. */
+static enum target judge_name(const char *name)
+{
+	static const char *const terminate[] = { "_ZSt9terminatev", "__cxa_call_terminate", NULL };
+	static const char *const handle[] = { "_Unwind_Resume", "__cxa_begin_catch", "__cxa_end_catch", "__cxa_rethrow",
+					      NULL };
+
+	return is_one_of(name, terminate) ? TARGET_TERMINATES : is_one_of(name, handle) ? TARGET_HANDLES : TARGET_PLAIN;
+}
+
+/* Rust's core gives the text of its last words as the first argument. */
+static bool is_rust_abort(struct rip_memory *memory, const uint8_t *code, uint64_t pc)
+{
+	static const char *const texts[] = { "panic in a function that cannot unwind",
+					     "panic in a destructor during cleanup" };
+	uint64_t address;
+	char text[40];
+
+	if (!rip_arch_takes_address(code, RIP_ARCH_STUB, pc, &address) ||
+	    !rip_memory_read(memory, address, text, sizeof text))
+		return false;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (__builtin_memcmp(text, texts[i], __builtin_strlen(texts[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Of a program that holds them itself. */
+extern __attribute__((weak, visibility("default"))) const char terminate_code[] __asm__("_ZSt9terminatev");
+extern __attribute__((weak, visibility("default"))) const char begin_catch_code[] __asm__("__cxa_begin_catch");
+
+static enum target judge_own(uint64_t function)
+{
+	if (function == (uintptr_t)terminate_code)
+		return TARGET_TERMINATES;
+	return function == (uintptr_t)_Unwind_Resume || function == (uintptr_t)begin_catch_code ? TARGET_HANDLES :
+												  TARGET_PLAIN;
+}
+
+static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth);
+
+/* A slot holds the function, or before the first call the way to find it: so the name says more. */
+static enum target judge_slot(struct rip_memory *memory, uint64_t slot, int depth)
+{
+	const char *name = rip_port_slot_name(slot);
+	uint64_t function;
+
+	if (name)
+		return judge_name(name);
+	return rip_memory_read(memory, slot, &function, sizeof function) ?
+		       judge_function(memory, function, depth + 1) : TARGET_PLAIN;
+}
+
+static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth)
+{
+	enum { DEPTH_MAX = 4 };
+	uint8_t code[RIP_ARCH_STUB];
+	uint64_t next;
+
+	enum target own = judge_own(function);
+	if (own != TARGET_PLAIN || depth > DEPTH_MAX ||
+	    !rip_memory_read(memory, function, code, sizeof code))
+		return own;
+	if (rip_arch_loads_word(code, RIP_EXCEPTION_CLASS_WORD)) /* a guest's own _Unwind_Resume, or the drop-in's */
+		return TARGET_HANDLES;
+	if (rip_arch_jump_slot(code, function, &next))
+		return judge_slot(memory, next, depth);
+	/* clang's __clang_call_terminate: __cxa_begin_catch, then std::terminate. */
+	if (rip_arch_two_calls(code, function, &next))
+		return judge_function(memory, next, depth + 1) == TARGET_TERMINATES ? TARGET_TERMINATES : TARGET_PLAIN;
+	return is_rust_abort(memory, code, function) ? TARGET_TERMINATES : TARGET_PLAIN;
+}
+
+/* --- Pads --- */
+
+static bool follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, struct rip_arch_way *way)
+{
+	struct rip_arch_call call;
+
+	while (rip_arch_next_call(way, &call)) {
+		enum target target = call.target ? judge_function(memory, call.target, 0) :
+				     call.slot ? judge_slot(memory, call.slot, 0) : TARGET_PLAIN;
+		if (target != TARGET_PLAIN)
+			return target == TARGET_TERMINATES;
+		/* Nothing but the unwinder gets to a pad: a call in front of one does not return. */
+		if (rip_lsda_is_pad(lsda, call.next))
+			return false;
+	}
+	return false;
+}
+
+/* Of a pad that typed handlers come first in, the one way that is not theirs is a stop's. Otherwise all have to end so:
+ * destructors may have a std::terminate of their own (std::thread). */
+static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
+{
+	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = memory };
+	bool terminates;
+
+	do
+		terminates = follow_one(memory, lsda, &way);
+	while (terminates != has_types && rip_arch_next_branch(&way));
+	return terminates;
+}
+
+/* Answers that were found, with bit 0 for true. Pads need not be aligned, so they are shifted. */
+enum { REMEMBERED = 256 };
+static uint64_t remembered[REMEMBERED];
+
+bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
+{
+	uint64_t *place = &remembered[(pad ^ pad >> 8) % REMEMBERED];
+	uint64_t found = __atomic_load_n(place, __ATOMIC_RELAXED);
+
+	if (found >> 1 == pad)
+		return found & 1;
+	bool terminates = follow(memory, lsda, pad, has_types);
+	__atomic_store_n(place, pad << 1 | terminates, __ATOMIC_RELAXED);
+	return terminates;
+}
+
+/* --- The type of forced unwinds --- */
+
+struct types {
+	struct rip_memory *memory;
+	bool cxx, seen; /* the language; whether it was asked */
+};
+
+/* libstdc++ lets code know a forced unwind by this type. A type_info is a pointer to its class's table, and the name
+ * (Itanium C++ ABI 2.9.4). */
+static bool takes(void *context, const struct rip_pointer *type)
+{
+	static const char forced_unwind[] = "N10__cxxabiv115__forced_unwindE";
+	struct types *types = context;
+	uint64_t info = type->value, name;
+	char text[sizeof forced_unwind];
+
+	types->seen = true;
+	if (!types->cxx || (type->indirect && !rip_memory_read(types->memory, info, &info, sizeof info)))
+		return false;
+	return rip_memory_read(types->memory, info + sizeof(void *), &name, sizeof name) &&
+	       rip_memory_read(types->memory, name, text, sizeof text) &&
+	       __builtin_memcmp(text, forced_unwind, sizeof text) == 0;
+}
+
+/* --- Frames --- */
+
+/* The cleanup, or C++'s handler: catch (...) is one for a stop too, and so is that of the type above. Rust's
+ * catch_unwind is one that gives ours back: where cleanups lead into it, they are to run. All others are for exceptions:
+ * of their pads, only the cleanup behind them is for us. */
+static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site, const struct rip_action *action,
+		      bool cxx)
+{
+	if (action->kind == RIP_ACTION_CLEANUP || action->kind == RIP_ACTION_SKIP)
+		return action->kind == RIP_ACTION_CLEANUP;
+	return cxx || rip_lsda_cleans_up(lsda, site);
+}
+
+/* Other languages than C have pads that are handlers, or end the process. */
+static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing)
+{
+	struct rip_lsda lsda;
+	struct rip_site site;
+	struct rip_action action = { RIP_ACTION_SKIP, 0 };
+	struct types types = { &cursor->memory, rip_foreign_is_cxx(cursor->frame.personality), false };
+	struct rip_matcher matcher = { takes, &types };
+
+	rip_status status = rip_cursor_lsda(cursor, &lsda);
+	if (status == RIP_OK)
+		status = rip_lsda_site(&lsda, rip_cursor_lookup_pc(cursor), &site);
+	if (status == RIP_OK)
+		status = rip_lsda_action_for(&lsda, &site, &matcher, &action);
+	if (status != RIP_OK)
+		return status;
+	bool enter = may_enter(&lsda, &site, &action, types.cxx);
+	if (enter ? rip_pads_terminates(&cursor->memory, &lsda, site.pad, types.seen) : rip_lsda_is_closed(&lsda, &site))
+		landing->kind = RIP_ENTRY_NOEXCEPT;
+	else if (enter)
+		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector };
+	return RIP_OK;
+}
+
+rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
+{
+	*landing_ret = (struct rip_entry){ RIP_ENTRY_NONE, 0 };
+	rip_cursor_site(cursor);
+	switch (cursor->frame.site) {
+	case RIP_ROW_SITE_BROKEN:
+		return RIP_E_LSDA;
+	case RIP_ROW_SITE_GAP:
+		landing_ret->kind = RIP_ENTRY_GAP;
+		return RIP_OK;
+	case RIP_ROW_SITE_CLEANUP:
+		if (!rip_foreign_is_c(cursor->frame.personality))
+			return judge_pad(cursor, landing_ret);
+		landing_ret->kind = RIP_ENTRY_PAD;
+		return RIP_OK;
+	case RIP_ROW_SITE_HANDLER:
+		return judge_pad(cursor, landing_ret);
+	default:
+		return RIP_OK;
+	}
+}
