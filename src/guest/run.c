@@ -287,13 +287,6 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	return RIP_OK;
 }
 
-/* A guest that is trusted yields without a look at its control words. */
-static void complete_context(rip_guest *guest)
-{
-	if (guest->stop.way.words)
-		rip_stop_set_words(&guest->stop, guest->stop.way.words);
-}
-
 /* --- Yield and resume -------------------------------------------------------------------------- */
 
 RETURNS_BY_JUMP
@@ -331,12 +324,10 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 	bool opened = open_mask(guest, &mask);
 	rip_guest *caller = begin_busy();
 	guest->sent = value;
-	if (enter(guest)) {
+	if (enter(guest))
 		take_turn(guest, rip_stop_land(&guest->stop, &guest->stop.at), outcome_ret);
-	} else {
-		complete_context(guest);
+	else
 		take_turn(guest, RIP_EVENT_LEFT, outcome_ret);
-	}
 	end_busy(caller);
 	close_mask(opened, &mask);
 	rip_stop_pass_on(&guest->stop);
@@ -349,7 +340,6 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 /* What a guest that yielded is stopped as. */
 static void look_at_yielded(rip_guest *guest)
 {
-	complete_context(guest);
 	if (!rip_guest_is_asked(guest)) {
 		guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
 		guest->rung = RIP_SOFT;

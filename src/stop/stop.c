@@ -167,12 +167,6 @@ void rip_stop_leave(struct rip_stop *stop, enum rip_event event)
 	rip_arch_leave(&stop->way, &stop->at, event);
 }
 
-void rip_stop_set_words(struct rip_stop *stop, uint64_t words)
-{
-	stop->at.mxcsr = (uint32_t)words;
-	stop->at.fcw = (uint16_t)(words >> 32);
-}
-
 struct rip_memory rip_stop_memory(const struct rip_stop *stop)
 {
 	struct rip_memory memory = {

@@ -125,9 +125,6 @@ bool rip_stop_find_segment(const struct rip_stop *stop, struct rip_segment_found
 const struct rip_context *rip_stop_segment(struct rip_stop *stop, const struct rip_segment_found *segment,
 					   enum rip_event event);
 
-/* Of a guest that yielded and is trusted: what `at` says of the control words. */
-void rip_stop_set_words(struct rip_stop *stop, uint64_t words);
-
 /* The memory that the guest's stack occupies, for cursors. */
 struct rip_memory rip_stop_memory(const struct rip_stop *stop);
 

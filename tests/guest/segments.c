@@ -470,7 +470,9 @@ static intptr_t outer_of_smashing(void *unused)
 static void smashed_records(void)
 {
 	static const int fills[] = { 0, 1, 0x41, 0xff, 256 };
-	rip_options options = { .stack_size = 64 * 1024, .contain_hostcalls = true };
+	/* What it goes on with may be a loop for ever. */
+	rip_options options = { .stack_size = 64 * 1024, .contain_hostcalls = true, .deadline = 200 * 1000 * 1000,
+				.grace = 1, .abandon_grace = 100 * 1000 * 1000 };
 	int ended = 0, runs = 0;
 
 	for (size_t i = 0; i < sizeof fills / sizeof fills[0]; i++)
@@ -518,7 +520,9 @@ static intptr_t in_a_segment(void *which)
 static void smashed_links(void)
 {
 	static const int shifts[] = { 1, 8, 16, -8, -16, 256, -256, 1 << 20, -(1 << 20) };
-	rip_options options = { .stack_size = 64 * 1024, .contain_hostcalls = true };
+	/* What it goes on with may be a loop for ever. */
+	rip_options options = { .stack_size = 64 * 1024, .contain_hostcalls = true, .deadline = 200 * 1000 * 1000,
+				.grace = 1, .abandon_grace = 100 * 1000 * 1000 };
 	int ended = 0, runs = 0;
 
 	for (size_t i = 0; i < sizeof shifts / sizeof shifts[0]; i++)
