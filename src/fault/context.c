@@ -44,7 +44,7 @@ static rip_access access_of(const ucontext_t *from)
 	return error & PF_WRITE ? RIP_ACCESS_WRITE : RIP_ACCESS_READ;
 }
 
-void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
+void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from,
 			struct rip_fault *fault_ret)
 {
 	bool memory = signal == SIGSEGV || signal == SIGBUS;
@@ -58,6 +58,8 @@ void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *fro
 	/* A breakpoint is reported behind its instruction, a single step before the next one; a signal that
 	 * the thread sent to itself, behind a system call. */
 	fault_ret->exact = (signal != SIGTRAP || info->si_code == TRAP_TRACE) && info->si_code > 0;
+	fault_ret->siginfo = info;
+	fault_ret->ucontext = from;
 	rip_port_context(from, &fault_ret->context);
 }
 

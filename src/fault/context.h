@@ -17,7 +17,7 @@ void rip_fault_clear_flags(void);
 bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *from);
 
 /* Describes what the kernel reported. */
-void rip_fault_describe(int signal, const siginfo_t *info, const ucontext_t *from,
+void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from,
 			struct rip_fault *fault_ret);
 
 /* Makes the return from the signal handler do what `answer` says; PASS is left to the caller. */
