@@ -149,5 +149,7 @@ void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats
 	stats->in_use += pool->made > idle ? pool->made - idle : 0;
 	stats->mapped += mapped_locked(pool);
 	stats->guard_markers |= soft_locked(pool);
+	if (pool->demand)
+		rip_demand_add_stats(pool->demand, stats);
 	pthread_mutex_unlock(&pool->lock);
 }
