@@ -92,16 +92,23 @@ static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *co
 	       (info->si_code > 0 || rip_fault_raised_here(signal, info, context));
 }
 
-bool rip_fault_handle(int signal, siginfo_t *info, void *context)
+static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context, struct rip_fault_exit *exit_ret)
 {
 	struct rip_fault fault;
-	struct rip_fault_exit exit;
 	rip_fault_taker taker = __atomic_load_n(&the_taker, __ATOMIC_ACQUIRE);
 
 	if (!taker || !may_be_fault(signal, info, context))
-		return false;
+		return RIP_FAULT_PASS;
 	rip_fault_describe(signal, info, context, &fault);
-	enum rip_fault_answer answer = taker(&fault, &exit);
+	return taker(&fault, exit_ret);
+}
+
+/* From the host's own handler, which wants to return. */
+bool rip_fault_handle(int signal, siginfo_t *info, void *context)
+{
+	struct rip_fault_exit exit = { 0 };
+	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+
 	if (answer != RIP_FAULT_PASS)
 		rip_fault_answer(context, answer, &exit);
 	return answer != RIP_FAULT_PASS;
@@ -109,12 +116,18 @@ bool rip_fault_handle(int signal, siginfo_t *info, void *context)
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
+	struct rip_fault_exit exit = { 0 };
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
-	if (!rip_fault_handle(signal, info, context))
+	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+	if (answer == RIP_FAULT_PASS)
 		pass_on(signal, info, context);
 	errno = saved_errno;
+	if (answer == RIP_FAULT_LEAVE)
+		rip_fault_leave(context, &exit);
+	else if (answer != RIP_FAULT_PASS)
+		rip_fault_answer(context, answer, &exit);
 }
 
 void rip_fault_signals(sigset_t *set_ret)

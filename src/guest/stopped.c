@@ -59,6 +59,7 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 	guest->stop.at = fault->context;
 	guest->stop.exact = fault->exact;
 	guest->fault = *fault;
+	guest->signals_open = true;
 	exit_ret->pc = (uintptr_t)rip_arch_host_return;
 	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
 	exit_ret->rax = RIP_EVENT_FAULT;
@@ -166,7 +167,10 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 
 	guest->busy = 0;
 	guest->face->ledger.busy = false;
-	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
+	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened them. */
+	if (!guest->signals_open)
+		rip_fault_unblock(NULL);
+	guest->signals_open = false;
 	bool opened = make_room(guest);
 	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
 	if (opened)

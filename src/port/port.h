@@ -124,6 +124,9 @@ bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);
 /* Unblocks on the calling thread what that mask did not block: what it did block still is, after the handler. Signal-safe. */
 void rip_port_unblock_to(uint64_t mask);
 
+/* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask). Signal-safe. */
+void rip_port_set_mask(const void *mask);
+
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
 enum { RIP_TRAMPOLINE_SIZE = 9 };
