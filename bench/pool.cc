@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Benchmark: guests from a pool beside what else gives code a stack of its own, 100,000 suspended guests, and a fault's
  * way to the host beside SIGSEGV and siglongjmp. Prints "name value" lines: nanoseconds unless the name says otherwise;
- * medians of rounds. Peers take turns within each round. */
+ * medians of rounds. All take turns within each round. */
 #include <algorithm>
 #include <csetjmp>
 #include <csignal>
@@ -36,10 +36,14 @@ static void must(bool good)
 		abort();
 }
 
+static void hold_guest();
+static void let_go();
+
 struct measured {
 	const char *name;
 	void (*once)();
 	int runs;
+	bool alone; /* without Ripcord's handlers: no guest and no pool is there */
 	std::vector<double> times;
 };
 
@@ -47,10 +51,15 @@ static void measure(std::vector<measured> &all)
 {
 	for (int round = 0; round < ROUNDS; round++)
 		for (measured &m : all) {
+			if (!m.alone)
+				hold_guest();
+			m.once(); /* the first time is not counted */
 			double start = now();
 			for (int i = 0; i < m.runs; i++)
 				m.once();
 			m.times.push_back((now() - start) / m.runs);
+			if (!m.alone)
+				let_go();
 		}
 	for (measured &m : all) {
 		std::sort(m.times.begin(), m.times.end());
@@ -103,6 +112,18 @@ static void own_pools()
 }
 
 static rip_guest *kept;
+static void hold_guest()
+{
+	must(rip_pool_create(NULL, &pool) == RIP_OK);
+	pooled.pool = pool;
+	must(rip_create(&pooled, &kept) == RIP_OK);
+}
+static void let_go()
+{
+	rip_destroy(kept);
+	rip_pool_destroy(pool);
+}
+
 static void run_again()
 {
 	rip_outcome outcome;
@@ -185,7 +206,6 @@ static void fault_of(rip_function function)
 static void fault_to_host() { fault_of(faults); }
 static void fault_to_host_cleaned() { fault_of(faults_holding); }
 
-/* The bare way runs without Ripcord's handlers: in a process's life before its first guest. */
 static sigjmp_buf back;
 static void on_fault(int) { siglongjmp(back, 1); }
 static void bare_fault()
@@ -242,31 +262,24 @@ static void suspended()
 
 int main()
 {
-	std::vector<measured> bare = { { "fault_bare_siglongjmp", bare_fault, 20000, {} } };
+	std::vector<measured> all = {
+		{ "plain_call", plain_call, 2000000, false, {} },
+		{ "pool_run_reset", run_again, 300000, false, {} },
+		{ "pool_create_destroy", create_destroy, 300000, false, {} },
+		{ "pool_create_run_destroy", create_run_destroy, 300000, false, {} },
+		{ "shared_create_run_destroy", own_pools, 300000, false, {} },
+		{ "alone_create_run_destroy", own_pools, 10000, true, {} },
+#ifdef HAVE_BOOST
+		{ "boost_pooled_fiber", boost_pooled, 300000, false, {} },
+#endif
+		{ "ucontext_kept_stack", with_ucontext, 30000, false, {} },
+		{ "pthread_create_join", with_thread, 1000, false, {} },
+		{ "fault_bare_siglongjmp", bare_fault, 10000, true, {} },
+		{ "fault_to_host", fault_to_host, 10000, false, {} },
+		{ "fault_to_host_one_cleanup", fault_to_host_cleaned, 10000, false, {} },
+	};
 
 	signal(SIGSEGV, on_fault);
-	measure(bare);
-	signal(SIGSEGV, SIG_DFL);
-
-	must(rip_pool_create(NULL, &pool) == RIP_OK);
-	pooled.pool = pool;
-	must(rip_create(&pooled, &kept) == RIP_OK);
-	std::vector<measured> all = {
-		{ "plain_call", plain_call, 2000000, {} },
-		{ "pool_run_reset", run_again, 1000000, {} },
-		{ "pool_create_destroy", create_destroy, 1000000, {} },
-		{ "pool_create_run_destroy", create_run_destroy, 1000000, {} },
-		{ "shared_create_run_destroy", own_pools, 1000000, {} },
-#ifdef HAVE_BOOST
-		{ "boost_pooled_fiber", boost_pooled, 1000000, {} },
-#endif
-		{ "ucontext_kept_stack", with_ucontext, 100000, {} },
-		{ "pthread_create_join", with_thread, 2000, {} },
-		{ "fault_to_host", fault_to_host, 20000, {} },
-		{ "fault_to_host_one_cleanup", fault_to_host_cleaned, 20000, {} },
-	};
 	measure(all);
 	suspended();
-	rip_destroy(kept);
-	rip_pool_destroy(pool);
 }

@@ -49,19 +49,31 @@ static rip_status init(const struct rip_stack_pool_config *config, struct rip_st
 	return RIP_OK;
 }
 
-/* calloc: what is not used yet takes no memory, only address space. */
+static size_t slots_size(const struct rip_stack_pool *pool)
+{
+	return (((size_t)pool->capacity + 1) * sizeof *pool->slots + RIP_STACK_PAGE - 1) & ~(size_t)(RIP_STACK_PAGE - 1);
+}
+
+/* What is not used yet takes no memory, only address space; a trim gives back what is not used any more. */
 static rip_status allocate(struct rip_stack_pool *pool)
 {
-	pool->slots = calloc((size_t)pool->capacity + 1, sizeof *pool->slots);
+	uint8_t *slots;
+
+	rip_status status = rip_port_reserve(slots_size(pool), &slots);
+	if (status != RIP_OK)
+		return status;
+	pool->slots = (struct rip_slot *)(void *)slots;
+	status = rip_port_open(slots, slots_size(pool));
 	pool->chunks = calloc(pool->chunk_count, sizeof *pool->chunks);
-	if (pool->slots && pool->chunks && pthread_mutex_init(&pool->lock, NULL) == 0)
-		return RIP_OK;
-	return RIP_E_NOMEM;
+	if (status == RIP_OK && (!pool->chunks || pthread_mutex_init(&pool->lock, NULL) != 0))
+		status = RIP_E_NOMEM;
+	return status;
 }
 
 static void deallocate(struct rip_stack_pool *pool)
 {
-	free(pool->slots);
+	if (pool->slots)
+		rip_port_unmap((uint8_t *)pool->slots, slots_size(pool));
 	free(pool->chunks);
 	free(pool);
 }
