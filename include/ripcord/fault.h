@@ -49,8 +49,9 @@ typedef enum rip_signal_mode {
 /* Says who handles the fault signals. STATE: there are guests or pools. ARGUMENT. Any thread. */
 rip_status rip_set_signal_mode(rip_signal_mode mode);
 
-/* For a host's handler of the fault signals, installed with SA_SIGINFO and SA_ONSTACK and without SA_NODEFER, to be
- * called first with what it was given. True: it was a guest's fault, and `ucontext` has been changed: the handler is to
+/* For a host's handler of the fault signals, and of SIGURG if it uses kills or deadlines (kill.h), to be called first with
+ * what it was given. It is installed with SA_SIGINFO and SA_ONSTACK, without SA_NODEFER and SA_RESTART, and with SIGURG
+ * in its mask. True: it was a guest's fault, or Ripcord's own signal, and `ucontext` has been changed: the handler is to
  * return at once. False: it is the host's. In any mode, with or without guests. Async-signal-safe. */
 bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
 

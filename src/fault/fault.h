@@ -48,6 +48,9 @@ void rip_fault_release(void);
 /* As rip_set_signal_mode and rip_handle_signal. */
 rip_status rip_fault_set_manual(bool manual);
 bool rip_fault_handle(int signal, siginfo_t *info, void *ucontext);
+bool rip_fault_is_manual(void);
+/* The same for a nudge; false: Ripcord did not send it. */
+bool rip_nudge_handle(siginfo_t *info, void *ucontext);
 
 /* For tests: called, if not NULL, where the last one that released the handlers, or the first one that acquired them, has
  * done half of it. */

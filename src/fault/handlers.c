@@ -13,7 +13,7 @@ enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;                          /* atomic; to 0 and from 0 under lock only */
-static bool manual;                             /* under lock */
+static bool manual;                             /* atomic; changed under lock, while there are no users */
 static struct sigaction earlier[SIGNAL_COUNT];  /* written under lock before the handler can run */
 static bool spent[SIGNAL_COUNT];                /* its SA_RESETHAND handler has been called; atomic */
 static rip_fault_taker the_taker;               /* atomic; never taken away again */
@@ -251,9 +251,14 @@ rip_status rip_fault_set_manual(bool is_manual)
 	pthread_mutex_lock(&lock);
 	rip_status status = __atomic_load_n(&users, __ATOMIC_RELAXED) == 0 ? RIP_OK : RIP_E_STATE;
 	if (status == RIP_OK)
-		manual = is_manual;
+		__atomic_store_n(&manual, is_manual, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&lock);
 	return status;
+}
+
+bool rip_fault_is_manual(void)
+{
+	return __atomic_load_n(&manual, __ATOMIC_RELAXED);
 }
 
 rip_fatal_hook rip_set_fatal_hook(rip_fatal_hook hook)

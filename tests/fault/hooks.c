@@ -10,6 +10,7 @@
 
 #include "fault/child.h"
 #include "ripcord/fault.h"
+#include "ripcord/kill.h"
 #include "run_guest.h"
 
 enum { PAGE = 4096 };
@@ -247,6 +248,26 @@ static int manual_mode(void)
 	return rip_set_signal_mode(RIP_SIGNALS_INSTALL) != RIP_OK;
 }
 
+/* A guest that loops, and a host whose handler gets the signals that interrupt it. */
+static volatile long spins;
+static intptr_t loops(void *unused) { int a HOLD = acquire(1); (void)unused; while (always) spins++; return 0; }
+
+static int manual_kills(void)
+{
+	struct sigaction mine = { .sa_sigaction = own_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK }, now;
+	rip_options options = { .deadline = 1000000, .grace = 1000000, .abandon_grace = RIP_NEVER };
+	rip_report report;
+
+	rip_set_signal_mode(RIP_SIGNALS_MANUAL);
+	sigaddset(&mine.sa_mask, SIGURG);
+	sigaction(SIGSEGV, &mine, NULL);
+	sigaction(SIGTRAP, &mine, NULL);
+	sigaction(SIGURG, &mine, NULL);
+	rip_outcome o = run_with(&options, loops, NULL, &report);
+	sigaction(SIGURG, NULL, &now);
+	return !(o.cause == RIP_CAUSE_DEADLINE && own_calls > 0 && own_faults == 0 && now.sa_sigaction == own_handler);
+}
+
 /* A signal that is none of the fault signals is nobody's fault, whatever its code. */
 static volatile int alarms_taken;
 static void on_other(int signal, siginfo_t *info, void *context)
@@ -376,6 +397,7 @@ int main(void)
 	tap_equal(in_child(fatal_not_needed), 0, "it is not called for what a handler or a guest takes");
 	tap_equal(in_child(fatal_in_hook), 42, "it is called for a guest's fault that is passed to nobody");
 	tap_equal(in_child(manual_mode), 0, "a host with handlers of its own calls rip_handle_signal");
+	tap_equal(in_child(manual_kills), 0, "and so for kills");
 	tap_equal(in_child(other_signals), 0, "other signals are no faults");
 	tap_equal(in_child(alternate_stacks), 0, "the host's alternate stack: kept, replaced, put back");
 	tap_equal(in_child(release_refused), 0, "no release in a guest or on the stack itself");
