@@ -170,9 +170,9 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened them. */
 	if (!guest->signals_open)
 		rip_fault_unblock(NULL);
-	guest->signals_open = false;
 	bool opened = make_room(guest);
 	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
+	guest->signals_open = false; /* its cleanups may have faulted, too */
 	if (opened)
 		rip_stack_close_reserve(&guest->stop.stack);
 	if (result.has_mask && result.rest == 0) /* a damaged stack may say anything */

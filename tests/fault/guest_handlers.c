@@ -142,6 +142,56 @@ static void hosts_handler(void)
 	tap_equal(resources.held[1], 0, "and the guest ends as it should");
 }
 
+/* --- Signals that a guest blocks --- */
+
+static void release_by_division(int *number) { release(number); zero = 1 / zero; }
+
+static void block_faults_but(int signal)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	sigdelset(&set, signal);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+static intptr_t blocks_and_faults(void *unused)
+{
+	__attribute__((cleanup(release_by_division), unused)) int a = acquire(1);
+	(void)unused;
+	block_faults_but(SIGSEGV);
+	*null_pointer = 1;
+	return 0;
+}
+
+static intptr_t blocks_and_leaves(void *unused)
+{
+	__attribute__((cleanup(release_by_division), unused)) int a = acquire(2);
+	(void)unused;
+	block_faults_but(SIGSEGV);
+	rip_exit(1);
+	return 0;
+}
+
+/* One guest, twice: what the first end has opened, the second one cannot know to be open. */
+static void blocked_signals(void)
+{
+	rip_options options = { .save_mask = true };
+	rip_outcome outcome = { 0 };
+	rip_guest *guest;
+
+	resources_reset();
+	rip_create(&options, &guest);
+	rip_run(guest, blocks_and_faults, NULL, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_FAULT && resources.held[1] == 0 && rip_get_report(guest)->cleanups_failed == 1,
+	       "a guest that blocks other fault signals and faults: its cleanup's fault is contained");
+	rip_reset(guest);
+	rip_run(guest, blocks_and_leaves, NULL, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_EXITED && resources.held[2] == 0 && rip_get_report(guest)->cleanups_failed == 1,
+	       "and so when it leaves by itself");
+	rip_destroy(guest);
+}
+
 int main(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -151,5 +201,6 @@ int main(void)
 	tap_equal(in_child(handler_is_left), 0, "a handler that asks Ripcord first may stay");
 	other_handler();
 	hosts_handler();
+	blocked_signals();
 	tap_done();
 }

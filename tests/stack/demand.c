@@ -153,6 +153,39 @@ UNPROBED static intptr_t touches_refused(void *unused)
 	return 0;
 }
 
+/* A frame pointer that leads into a page that nobody has touched, and that is refused to the engine too. */
+UNPROBED static int with_frame_pointer(uintptr_t wild, size_t size)
+{
+	volatile uint8_t *room = __builtin_alloca(size);
+
+	room[0] = 1;
+	__asm__ volatile("movq %0, %%rbp\n\tmovl $1, 0" :: "r"(wild) : "memory");
+	return room[0];
+}
+static int (*volatile call_with_frame_pointer)(uintptr_t, size_t) = with_frame_pointer;
+
+UNPROBED static intptr_t smashes_frame_pointer(void *unused)
+{
+	volatile uint8_t room[8 * PAGE];
+
+	(void)unused;
+	asked.refuse = refused_page = ((uintptr_t)room + 4 * PAGE) & ~(uintptr_t)(PAGE - 1);
+	call_with_frame_pointer(refused_page + 64, 100);
+	return room[0];
+}
+
+static void refused_to_the_engine(void)
+{
+	rip_pool *pool = make(0);
+	rip_report report;
+
+	rip_outcome o = run_in(pool, smashes_frame_pointer, NULL, &report);
+	tap_ok(o.cause == RIP_CAUSE_FAULT && report.abandoned && report.walk_end == RIP_E_MEMORY,
+	       "the engine meets a page that is refused: %s", rip_status_name(report.walk_end));
+	tap_ok(stats_of(pool).refused == (size_t)stats_of(pool).kernel_faults, "as it probes before it reads");
+	tap_equal(rip_pool_destroy(pool), RIP_OK, "destroy after that");
+}
+
 static void refusal(void)
 {
 	rip_pool *pool = make(0);
@@ -292,6 +325,7 @@ static void all_of_it(void)
 	counting();
 	stops();
 	refusal();
+	refused_to_the_engine();
 	kernel_faults(false);
 	kernel_faults(true);
 	concurrency();

@@ -126,6 +126,12 @@ static int memory_runs_out(void)
 	if (take_many(pool) != RIP_E_NOMEM)
 		return 1;
 	printf("# after %d stacks\n", count);
+	/* Not a page more. */
+	struct rip_stack alone;
+	limit.rlim_cur = (rlim_t)number_in("/proc/self/statm", "%ld") * 4096;
+	setrlimit(RLIMIT_AS, &limit);
+	if (rip_stack_create(SIZE, RESERVE, &alone) != RIP_E_NOMEM)
+		return 2;
 	give_all();
 	return rip_stack_pool_destroy(pool) != RIP_OK;
 }
