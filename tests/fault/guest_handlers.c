@@ -173,6 +173,14 @@ static intptr_t blocks_and_leaves(void *unused)
 	return 0;
 }
 
+static intptr_t calls_then_leaves(void *unused)
+{
+	rip_outcome inner;
+
+	rip_call(blocks_and_faults, NULL, &inner);
+	return blocks_and_leaves(unused);
+}
+
 /* One guest, twice: what the first end has opened, the second one cannot know to be open. */
 static void blocked_signals(void)
 {
@@ -189,6 +197,9 @@ static void blocked_signals(void)
 	rip_run(guest, blocks_and_leaves, NULL, &outcome);
 	tap_ok(outcome.cause == RIP_CAUSE_EXITED && resources.held[2] == 0 && rip_get_report(guest)->cleanups_failed == 1,
 	       "and so when it leaves by itself");
+	rip_reset(guest);
+	rip_run(guest, calls_then_leaves, NULL, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_EXITED && resources.held[2] == 0, "also after a fault that rip_call has caught");
 	rip_destroy(guest);
 }
 
