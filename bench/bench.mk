@@ -1,7 +1,7 @@
 # Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/ledger $(BENCH)/ledger-guest $(BENCH)/ledger-plain \
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/pool $(BENCH)/ledger $(BENCH)/ledger-guest $(BENCH)/ledger-plain \
                   $(if $(wildcard /usr/include/boost/context),$(BENCH)/switch) \
                   $(if $(shell command -v rustc),$(BENCH)/panic)
 
@@ -35,3 +35,9 @@ $(BENCH)/switch: bench/switch.cc $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
 	$(Q)g++ -std=gnu++17 -O2 -flto -Wall -Wextra -Werror -Iinclude -fexceptions $< -o $@ $(BUILD)/lib/libripcord.a \
 	    -lboost_context -pthread -ldl
+# Guest code, with a guest's _Unwind_Resume; Boost.Context beside it where it is installed.
+BOOST_CONTEXT := $(if $(wildcard /usr/include/boost/context/fiber.hpp),-lboost_context)
+$(BENCH)/pool: bench/pool.cc $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/resume.S.o
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++17 -O2 -Wall -Wextra -Werror -Iinclude -fexceptions -fnon-call-exceptions $< -o $@ \
+	    $(BUILD)/obj/tools/guest/resume.S.o $(BUILD)/lib/libripcord.a $(BOOST_CONTEXT) -pthread -ldl

@@ -26,23 +26,48 @@ typedef struct rip_pool rip_pool;
 #define RIP_POOL_RESIDENT_DEFAULT ((size_t)32 * 1024)
 #define RIP_POOL_IDLE_DEFAULT ((size_t)64)
 
+/* Where the memory of stacks comes from. */
+typedef enum rip_pool_kind {
+	RIP_POOL_PLAIN = 0,     /* from the system, as it is touched */
+	RIP_POOL_ON_DEMAND = 1, /* page by page from `supply` (userfaultfd(2)) */
+} rip_pool_kind;
+
+#define RIP_POOL_PAGE ((size_t)4096)
+
+typedef enum rip_supply {
+	RIP_SUPPLY_ZERO = 0, /* a page of zeros */
+	RIP_SUPPLY_PAGE = 1, /* what was written to `page` */
+	RIP_SUPPLY_REFUSE = 2, /* none: the guest is stopped by a fault at an address in the page (SIGSEGV) */
+} rip_supply;
+
+/* Asked when a page of a stack is accessed that is not there; `address` is its first byte's, `page` has room for
+ * RIP_POOL_PAGE bytes. Called on a thread of the pool that blocks all signals, for one page at a time; the guest waits
+ * meanwhile, and so do others of the pool that need a page. It must not touch stacks of the pool, and not fault.
+ * Each guest starts with no page at all: what was there is given back when a guest is destroyed. The reserve is
+ * asked for as well, when it is needed. */
+typedef rip_supply (*rip_pool_supplier)(void *context, uintptr_t address, void *page);
+
 typedef struct rip_pool_options {
 	size_t stack_size;    /* as in rip_options */
 	size_t reserve_size;  /* as in rip_options */
 	size_t capacity;      /* most guests at a time; 0: RIP_POOL_CAPACITY_MAX. Memory is used for those that
 	                         there are */
-	size_t keep_resident; /* of an idle stack's memory this much stays with it, bytes from its upper end, rounded up
+	size_t keep_resident; /* PLAIN: of an idle stack's memory this much stays with it, bytes from its upper end, rounded up
 	                         to pages; 0: RIP_POOL_RESIDENT_DEFAULT. What guests touched below is given back to
 	                         the system: at once where an overflow or a stop told, else now and then */
 	size_t keep_idle;     /* idle stacks that stay warm; 0: RIP_POOL_IDLE_DEFAULT. Of those beyond, all memory
 	                         is given back, in steps, so that creating and destroying stay quick */
 	bool zero;            /* clear what a guest leaves on its stack before another gets it. Costs a system call
 	                         a guest */
+	rip_pool_kind kind;
+	rip_pool_supplier supply; /* ON_DEMAND; NULL otherwise */
+	void *supply_context;
 } rip_pool_options;
 
 /* Makes a pool, without stacks yet. `options` may be NULL: all defaults. Guests of the pool have its sizes: those in
  * rip_options are not looked at. Installs the fault handlers, as a guest does.
- * ARGUMENT (pool_ret is NULL, a size is too small or does not add up, capacity above the maximum), NOMEM, SYSTEM. */
+ * ARGUMENT (pool_ret is NULL, a size is too small or does not add up, capacity above the maximum, no such kind, a supplier
+ * where there is none to be or none where one is to be), NOMEM, SYSTEM (also: no userfaultfd, or not for this process). */
 rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret);
 
 /* Gives back everything. NULL is allowed. STATE while guests of the pool are there: then nothing is done. No other thread
@@ -60,6 +85,10 @@ typedef struct rip_pool_stats {
 	size_t mapped;       /* bytes of address space */
 	bool guard_markers;  /* guards are markers in the page table (MADV_GUARD_INSTALL, Linux 6.13) and count not
 	                        against vm.max_map_count; false: mprotect, two mappings a guest */
+	bool kernel_faults;  /* ON_DEMAND: a system call that meets a page that is not there waits for it; false: it fails
+	                        with EFAULT, as the process may not serve such faults (it needs CAP_SYS_PTRACE, or
+	                        vm.unprivileged_userfaultfd of 1) */
+	size_t supplied, refused; /* ON_DEMAND: pages so far */
 } rip_pool_stats;
 
 /* NULL: the process-wide pools together. A snapshot: exact while no other thread uses the pool. ARGUMENT. */

@@ -43,6 +43,15 @@ typedef intptr_t (*rip_function)(void *argument);
 #define RIP_STACK_MIN ((size_t)16 * 1024)
 #define RIP_STACK_DEFAULT ((size_t)256 * 1024)
 
+/* What rip_options.on_fault wants done. */
+typedef enum rip_fault_action {
+	RIP_ON_FAULT_STOP = 0,     /* the guest is stopped, as without a hook */
+	RIP_ON_FAULT_CONTINUE = 1, /* it was mended: the guest goes on, where it stood or where the hook has set it */
+	RIP_ON_FAULT_PASS = 2,     /* it goes to the host's own handler, as if no guest ran */
+} rip_fault_action;
+
+struct rip_fault_info; /* fault.h */
+
 typedef struct rip_options {
 	size_t stack_size;   /* usable stack, bytes; rounded up to pages; 0: RIP_STACK_DEFAULT */
 	size_t reserve_size; /* kept back for unwinding after an overflow, bytes; rounded up to
@@ -80,6 +89,11 @@ typedef struct rip_options {
 	uint64_t cpu_time;      /* processor time of the threads that run it; 0: no limit */
 	uint64_t grace;         /* from soft to firm; 0: RIP_GRACE, RIP_NEVER: it stays soft */
 	uint64_t abandon_grace; /* from firm to abandon; likewise */
+
+	/* If not NULL, asked about each fault of the guest, its overflows and its cleanups' faults too. Called in the
+	 * signal handler, on the alternate stack: async-signal-safe code only, and no fault of its own. */
+	rip_fault_action (*on_fault)(rip_guest *guest, const struct rip_fault_info *fault, void *context);
+	void *on_fault_context;
 	rip_pool *pool;      /* where the stack comes from, with its sizes; NULL: a process-wide pool */
 } rip_options;
 

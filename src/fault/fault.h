@@ -4,13 +4,13 @@
  *
  * Invariants: the handler allocates nothing, locks nothing and leaves errno alone; a fault that nobody
  * takes reaches the handler that was there before, or kills the process as it would have. */
-#ifndef RIPCORD_FAULT_H
-#define RIPCORD_FAULT_H
+#ifndef RIPCORD_FAULT_LAYER_H
+#define RIPCORD_FAULT_LAYER_H
 
 #include <signal.h>
 
 #include "arch.h"
-#include "ripcord/ripcord.h"
+#include "ripcord/fault.h"
 
 struct rip_fault {
 	int signal, code;      /* number and si_code */
@@ -19,6 +19,8 @@ struct rip_fault {
 	rip_access access;
 	bool exact;            /* context.rip is the faulting instruction; false: it is behind it */
 	struct rip_context context;
+	siginfo_t *siginfo;    /* what the handler was given: valid while it runs */
+	void *ucontext;
 };
 
 /* Where a fault that was taken goes on. */
@@ -39,9 +41,21 @@ enum rip_fault_answer {
 typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
- * pass the same taker. SYSTEM. Any thread. */
+ * pass the same taker. Without a system call or a lock while others hold them. SYSTEM. Any thread. */
 rip_status rip_fault_acquire(rip_fault_taker taker);
 void rip_fault_release(void);
+
+/* As rip_set_signal_mode and rip_handle_signal. */
+rip_status rip_fault_set_manual(bool manual);
+bool rip_fault_handle(int signal, siginfo_t *info, void *ucontext);
+bool rip_fault_is_manual(void);
+/* The same for a nudge; false: Ripcord did not send it. */
+bool rip_nudge_handle(siginfo_t *info, void *ucontext);
+
+/* For tests: called, if not NULL, where the last one that released the handlers, or the first one that acquired them, has
+ * done half of it. */
+enum rip_fault_moment { RIP_FAULT_LAST_IS_GONE, RIP_FAULT_FIRST_IS_COMING };
+extern void (*rip_fault_moment_hook)(enum rip_fault_moment moment);
 
 /* What is known of the calling thread; asking the system takes a hundred times as long as a switch to a guest. */
 struct rip_fault_thread {
@@ -53,8 +67,9 @@ extern __thread struct rip_fault_thread rip_fault_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* Finds it out, and gives the thread an alternate signal stack unless it has one that is large enough. Kept until
- * the thread ends. NOMEM, SYSTEM. */
+ * rip_fault_release_thread, or until the thread ends. NOMEM, MAPS, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
+rip_status rip_fault_release_thread(void);
 
 /* The thread may have changed these since: they are asked for again. */
 void rip_fault_forget_thread(void);

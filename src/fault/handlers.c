@@ -12,10 +12,13 @@ static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT
 enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned users;                          /* under lock */
+static unsigned users;                          /* atomic; to 0 and from 0 under lock only */
+static bool manual;                             /* atomic; changed under lock, while there are no users */
 static struct sigaction earlier[SIGNAL_COUNT];  /* written under lock before the handler can run */
 static bool spent[SIGNAL_COUNT];                /* its SA_RESETHAND handler has been called; atomic */
-static rip_fault_taker the_taker;
+static rip_fault_taker the_taker;               /* atomic; never taken away again */
+static rip_fatal_hook fatal_hook;               /* atomic */
+void (*rip_fault_moment_hook)(enum rip_fault_moment moment);
 
 static unsigned index_of(int signal)
 {
@@ -28,10 +31,13 @@ static unsigned index_of(int signal)
 
 /* As without Ripcord: a fault happens again under the default action; a signal that was sent is sent
  * again (it is delivered when the handler returns), and so is a trap, whose instruction is done. */
-static void default_action(int signal, const siginfo_t *info)
+static void default_action(int signal, siginfo_t *info, void *context)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
+	rip_fatal_hook hook = __atomic_load_n(&fatal_hook, __ATOMIC_ACQUIRE);
 
+	if (hook)
+		hook(signal, info, context);
 	sigaction(signal, &action, NULL);
 	if (info->si_code <= 0 || signal == SIGTRAP)
 		syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
@@ -73,7 +79,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		return;
 	/* The kernel does not let a true fault be ignored either. */
 	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) || is_spent(i))
-		default_action(signal, info);
+		default_action(signal, info, context);
 	else
 		call_handler(action, signal, info, context);
 }
@@ -82,27 +88,46 @@ static void pass_on(int signal, siginfo_t *info, void *context)
  * that is for the taker to judge. */
 static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *context)
 {
-	return info->si_code > 0 || rip_fault_raised_here(signal, info, context);
+	return signals[index_of(signal)] == signal &&
+	       (info->si_code > 0 || rip_fault_raised_here(signal, info, context));
+}
+
+static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context, struct rip_fault_exit *exit_ret)
+{
+	struct rip_fault fault;
+	rip_fault_taker taker = __atomic_load_n(&the_taker, __ATOMIC_ACQUIRE);
+
+	if (!taker || !may_be_fault(signal, info, context))
+		return RIP_FAULT_PASS;
+	rip_fault_describe(signal, info, context, &fault);
+	return taker(&fault, exit_ret);
+}
+
+/* From the host's own handler, which wants to return. */
+bool rip_fault_handle(int signal, siginfo_t *info, void *context)
+{
+	struct rip_fault_exit exit = { 0 };
+	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+
+	if (answer != RIP_FAULT_PASS)
+		rip_fault_answer(context, answer, &exit);
+	return answer != RIP_FAULT_PASS;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
-	struct rip_fault fault;
 	struct rip_fault_exit exit = { 0 };
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
-	if (may_be_fault(signal, info, context)) {
-		rip_fault_describe(signal, info, context, &fault);
-		enum rip_fault_answer answer = the_taker(&fault, &exit);
-		if (answer != RIP_FAULT_PASS) {
-			rip_fault_answer(context, answer, &exit);
-			errno = saved_errno;
-			return;
-		}
-	}
-	pass_on(signal, info, context);
+	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+	if (answer == RIP_FAULT_PASS)
+		pass_on(signal, info, context);
 	errno = saved_errno;
+	if (answer == RIP_FAULT_LEAVE)
+		rip_fault_leave(context, &exit);
+	else if (answer != RIP_FAULT_PASS)
+		rip_fault_answer(context, answer, &exit);
 }
 
 void rip_fault_signals(sigset_t *set_ret)
@@ -128,14 +153,13 @@ static void put_back(unsigned i)
 	sigaction(signals[i], &earlier[i], NULL);
 }
 
-static rip_status install(rip_fault_taker taker)
+static rip_status install(void)
 {
 	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	/* A nudge would find the handler, and not the guest that a step or fault has stopped. */
 	sigemptyset(&action.sa_mask);
 	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
-	the_taker = taker;
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
 		/* Read first: the handler may be called before sigaction returns. */
 		if (sigaction(signals[i], NULL, &earlier[i]) != 0 ||
@@ -148,31 +172,96 @@ static rip_status install(rip_fault_taker taker)
 	return RIP_OK;
 }
 
-rip_status rip_fault_acquire(rip_fault_taker taker)
+/* A handler that the host installed since is the host's: it stays. */
+static void uninstall(void)
+{
+	struct sigaction now;
+
+	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+		    now.sa_sigaction == on_signal)
+			put_back(i);
+}
+
+/* --- Who needs them ---------------------------------------------------------------------------- */
+
+/* Counts from `least` on up or down without the lock: the handlers stay as they are. */
+static bool count(unsigned least, int by)
+{
+	unsigned now = __atomic_load_n(&users, __ATOMIC_RELAXED);
+
+	while (now >= least)
+		if (__atomic_compare_exchange_n(&users, &now, now + (unsigned)by, true, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+static void reached(enum rip_fault_moment moment)
+{
+	if (rip_fault_moment_hook)
+		rip_fault_moment_hook(moment);
+}
+
+/* Who comes second meanwhile waits for the lock, as the count is 0 until the handlers are there. */
+static __attribute__((noinline)) rip_status acquire_first(rip_fault_taker taker)
 {
 	rip_status status = RIP_OK;
 
 	pthread_mutex_lock(&lock);
-	if (users == 0) {
+	if (!count(1, 1)) {
 		rip_fault_forget_thread();
-		status = install(taker);
+		__atomic_store_n(&the_taker, taker, __ATOMIC_RELEASE);
+		if (!manual)
+			status = install();
+		reached(RIP_FAULT_FIRST_IS_COMING);
+		if (status == RIP_OK)
+			__atomic_store_n(&users, 1, __ATOMIC_RELEASE);
 	}
-	if (status == RIP_OK)
-		users++;
 	pthread_mutex_unlock(&lock);
 	return status;
 }
 
-/* A handler that the host installed since is the host's: it stays. */
+rip_status rip_fault_acquire(rip_fault_taker taker)
+{
+	return count(1, 1) ? RIP_OK : acquire_first(taker);
+}
+
+/* Who comes first meanwhile waits for the lock, and installs them again. */
+static __attribute__((noinline)) void release_last(void)
+{
+	pthread_mutex_lock(&lock);
+	if (!count(2, -1)) {
+		__atomic_store_n(&users, 0, __ATOMIC_RELEASE);
+		reached(RIP_FAULT_LAST_IS_GONE);
+		if (!manual)
+			uninstall();
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 void rip_fault_release(void)
 {
-	struct sigaction now;
+	if (!count(2, -1))
+		release_last();
+}
 
+rip_status rip_fault_set_manual(bool is_manual)
+{
 	pthread_mutex_lock(&lock);
-	if (--users == 0)
-		for (unsigned i = 0; i < SIGNAL_COUNT; i++)
-			if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
-			    now.sa_sigaction == on_signal)
-				put_back(i);
+	rip_status status = __atomic_load_n(&users, __ATOMIC_RELAXED) == 0 ? RIP_OK : RIP_E_STATE;
+	if (status == RIP_OK)
+		__atomic_store_n(&manual, is_manual, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+bool rip_fault_is_manual(void)
+{
+	return __atomic_load_n(&manual, __ATOMIC_RELAXED);
+}
+
+rip_fatal_hook rip_set_fatal_hook(rip_fatal_hook hook)
+{
+	return __atomic_exchange_n(&fatal_hook, hook, __ATOMIC_ACQ_REL);
 }

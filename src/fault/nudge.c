@@ -32,21 +32,27 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		earlier.sa_handler(signal);
 }
 
-static void on_nudge(int signal, siginfo_t *info, void *context)
+bool rip_nudge_handle(siginfo_t *info, void *context)
 {
 	struct rip_fault_exit exit = { 0 };
 	struct rip_context at;
+
+	if (!is_ours(info))
+		return false;
+	rip_port_context(context, &at);
+	enum rip_fault_answer answer = the_taker(&at, &exit);
+	if (answer != RIP_FAULT_PASS)
+		rip_fault_answer(context, answer, &exit);
+	return true;
+}
+
+static void on_nudge(int signal, siginfo_t *info, void *context)
+{
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
-	if (is_ours(info)) {
-		rip_port_context(context, &at);
-		enum rip_fault_answer answer = the_taker(&at, &exit);
-		if (answer != RIP_FAULT_PASS)
-			rip_fault_answer(context, answer, &exit);
-	} else {
+	if (!rip_nudge_handle(info, context))
 		pass_on(signal, info, context);
-	}
 	errno = saved_errno;
 }
 
@@ -57,6 +63,8 @@ static rip_status install(rip_nudge_taker taker)
 
 	sigemptyset(&action.sa_mask);
 	the_taker = taker;
+	if (rip_fault_is_manual())
+		return RIP_OK;
 	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 || sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
 	return RIP_OK;

@@ -21,6 +21,10 @@ static rip_status configure(const rip_pool_options *options, struct rip_stack_po
 
 	if (o->stack_size != 0 && o->stack_size < RIP_STACK_MIN)
 		return RIP_E_ARGUMENT;
+	if (o->kind != RIP_POOL_PLAIN && o->kind != RIP_POOL_ON_DEMAND)
+		return RIP_E_ARGUMENT;
+	if ((o->kind == RIP_POOL_ON_DEMAND) != (o->supply != NULL))
+		return RIP_E_ARGUMENT;
 	*config_ret = (struct rip_stack_pool_config){
 		.stack_size = o->stack_size ? o->stack_size : RIP_STACK_DEFAULT,
 		.reserve_size = reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve,
@@ -28,6 +32,8 @@ static rip_status configure(const rip_pool_options *options, struct rip_stack_po
 		.keep_resident = o->keep_resident,
 		.keep_idle = o->keep_idle,
 		.zero = o->zero,
+		.supply = o->supply,
+		.supply_context = o->supply_context,
 	};
 	return RIP_OK;
 }

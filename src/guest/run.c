@@ -52,6 +52,8 @@ static inline bool enter(rip_guest *guest)
 	if (guest->stop.way.words != words)
 		guest->stop.way.words = words;
 	guest->state = RIP_STATE_RUNNING;
+	if (guest->signals_open)
+		guest->signals_open = false;
 	rip_current = guest;
 	rip_guest_enter_ledger(guest);
 	if (guest->slot)

@@ -38,6 +38,7 @@ struct rip_guest {
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
+	bool signals_open;      /* the fault signals are, since the last fault */
 	struct rip_fault fault; /* the last one; written in the signal handler */
 	rip_options options;
 	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */

@@ -26,6 +26,21 @@ static bool is_hosts(const rip_guest *guest, const struct rip_fault *fault)
 	return domain && domain->kind == RIP_DOMAIN_HOST;
 }
 
+/* The embedder's word comes first. */
+static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
+{
+	rip_fault_info info = {
+		.signal = fault->signal, .code = fault->code,
+		.has_address = fault->has_address, .address = fault->address, .access = fault->access,
+		.pc = fault->context.reg[RIP_REG_RIP], .overflow = overflows(guest, fault),
+		.siginfo = fault->siginfo, .ucontext = fault->ucontext,
+	};
+
+	if (!guest->options.on_fault)
+		return RIP_ON_FAULT_STOP;
+	return guest->options.on_fault(guest->face, &info, guest->options.on_fault_context);
+}
+
 /* What is kept of the fault is looked at on the host's stack. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret)
 {
@@ -37,10 +52,14 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 		return rip_guest_take_step(guest, fault, exit_ret);
 	if (!is_inside(guest) || is_hosts(guest, fault))
 		return RIP_FAULT_PASS;
+	rip_fault_action action = ask(guest, fault);
+	if (action != RIP_ON_FAULT_STOP)
+		return action == RIP_ON_FAULT_CONTINUE ? RIP_FAULT_GO_ON : RIP_FAULT_PASS;
 	guest->stop.inside = false;
 	guest->stop.at = fault->context;
 	guest->stop.exact = fault->exact;
 	guest->fault = *fault;
+	guest->signals_open = true;
 	exit_ret->pc = (uintptr_t)rip_arch_host_return;
 	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
 	exit_ret->rax = RIP_EVENT_FAULT;
@@ -163,9 +182,12 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 
 	guest->busy = 0;
 	guest->face->ledger.busy = false;
-	rip_fault_unblock(NULL); /* the guest may have blocked them; its cleanups may fault */
+	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened them. */
+	if (!guest->signals_open)
+		rip_fault_unblock(NULL);
 	bool opened = make_room(guest);
 	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
+	guest->signals_open = false; /* its cleanups may have faulted, too */
 	if (opened)
 		rip_stack_close_reserve(&guest->stop.stack);
 	if (result.has_mask && result.rest == 0) /* a damaged stack may say anything */

@@ -85,6 +85,33 @@ void rip_port_discard(uint8_t *map, size_t size);
 /* The most address space that the process may have, in bytes. */
 size_t rip_port_address_space(void);
 
+/* --- Memory on demand --- */
+
+/* Pages that are not there are asked for when they are first accessed; who accesses them waits. */
+struct rip_port_demand {
+	int fd, stop_fd;
+	bool kernel_faults; /* also where a system call accesses them; false: it fails, with EFAULT */
+};
+
+/* SYSTEM: the system has no such thing, or not for this process. */
+rip_status rip_port_demand_open(struct rip_port_demand *demand_ret);
+/* What was registered is ordinary memory from then on. */
+void rip_port_demand_close(struct rip_port_demand *demand);
+/* SYSTEM. */
+rip_status rip_port_demand_register(const struct rip_port_demand *demand, uint8_t *map, size_t size);
+
+/* Waits until a page is asked for. False: rip_port_demand_stop was called, by another thread. */
+bool rip_port_demand_wait(const struct rip_port_demand *demand, uint64_t *address_ret);
+void rip_port_demand_stop(const struct rip_port_demand *demand);
+
+/* Puts a copy of `page` there (NULL: zeros) and lets go on who waits for it. False: it could not, or there is one. */
+bool rip_port_demand_supply(const struct rip_port_demand *demand, uint64_t address, const void *page);
+/* Lets go on who waits: whatever is there now. */
+void rip_port_demand_wake(const struct rip_port_demand *demand, uint64_t address);
+
+/* For tests: as without privilege. */
+extern bool rip_port_demand_user_only;
+
 /* --- Signals --- */
 
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
@@ -96,6 +123,9 @@ bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);
 
 /* Unblocks on the calling thread what that mask did not block: what it did block still is, after the handler. Signal-safe. */
 void rip_port_unblock_to(uint64_t mask);
+
+/* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask). Signal-safe. */
+void rip_port_set_mask(const void *mask);
 
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */

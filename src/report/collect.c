@@ -60,13 +60,17 @@ void rip_report_walk(rip_report *report, const struct rip_context *context, bool
 	straighten_ring(report);
 }
 
+/* All at once: each read of memory that has to be probed is a system call. */
 void rip_report_code(rip_report *report, struct rip_memory *memory)
 {
-	uint32_t size = 0;
+	uint32_t size = RIP_REPORT_CODE, page = (uint32_t)rip_port_page_size();
+	uint32_t on_page = page - (uint32_t)(report->pc & (page - 1));
 
-	while (size < RIP_REPORT_CODE &&
-	       rip_memory_read(memory, report->pc + size, &report->code[size], 1))
-		size++;
+	if (!rip_memory_read(memory, report->pc, report->code, size)) {
+		size = on_page < RIP_REPORT_CODE ? on_page : 0;
+		if (!rip_memory_read(memory, report->pc, report->code, size))
+			size = 0;
+	}
 	report->code_size = size;
 }
 

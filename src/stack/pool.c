@@ -49,16 +49,33 @@ static rip_status init(const struct rip_stack_pool_config *config, struct rip_st
 	return RIP_OK;
 }
 
-/* calloc: what is not used yet takes no memory, only address space. */
+static size_t slots_size(const struct rip_stack_pool *pool)
+{
+	return (((size_t)pool->capacity + 1) * sizeof *pool->slots + RIP_STACK_PAGE - 1) & ~(size_t)(RIP_STACK_PAGE - 1);
+}
+
+/* What is not used yet takes no memory, only address space; a trim gives back what is not used any more. */
 static rip_status allocate(struct rip_stack_pool *pool)
 {
-	pool->slots = calloc((size_t)pool->capacity + 1, sizeof *pool->slots);
+	uint8_t *slots;
+
+	rip_status status = rip_port_reserve(slots_size(pool), &slots);
+	if (status != RIP_OK)
+		return status;
+	pool->slots = (struct rip_slot *)(void *)slots;
+	status = rip_port_open(slots, slots_size(pool));
 	pool->chunks = calloc(pool->chunk_count, sizeof *pool->chunks);
-	if (pool->slots && pool->chunks && pthread_mutex_init(&pool->lock, NULL) == 0)
-		return RIP_OK;
-	free(pool->slots);
+	if (status == RIP_OK && (!pool->chunks || pthread_mutex_init(&pool->lock, NULL) != 0))
+		status = RIP_E_NOMEM;
+	return status;
+}
+
+static void deallocate(struct rip_stack_pool *pool)
+{
+	if (pool->slots)
+		rip_port_unmap((uint8_t *)pool->slots, slots_size(pool));
 	free(pool->chunks);
-	return RIP_E_NOMEM;
+	free(pool);
 }
 
 rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, struct rip_stack_pool **pool_ret)
@@ -71,8 +88,10 @@ rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, str
 	rip_status status = init(config, pool);
 	if (status == RIP_OK)
 		status = allocate(pool);
+	if (status == RIP_OK && config->supply)
+		status = rip_demand_create(config->supply, config->supply_context, &pool->demand);
 	if (status != RIP_OK)
-		free(pool);
+		deallocate(pool);
 	else
 		*pool_ret = pool;
 	return status;
@@ -83,10 +102,10 @@ rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool)
 	rip_stack_pool_trim(pool, 0);
 	if (__atomic_load_n(&pool->made, __ATOMIC_RELAXED) != 0)
 		return RIP_E_STATE;
+	if (pool->demand)
+		rip_demand_destroy(pool->demand);
 	pthread_mutex_destroy(&pool->lock);
-	free(pool->slots);
-	free(pool->chunks);
-	free(pool);
+	deallocate(pool);
 	return RIP_OK;
 }
 
@@ -119,6 +138,18 @@ static uint32_t slots_of_chunk(const struct rip_stack_pool *pool, uint32_t numbe
 	return left < most ? left : most;
 }
 
+static rip_status map_chunk(struct rip_stack_pool *pool, struct rip_chunk *chunk)
+{
+	rip_status status = rip_chunk_map(&pool->layout, slots_of_chunk(pool, pool->first_open), chunk);
+
+	if (status != RIP_OK || !pool->demand)
+		return status;
+	status = rip_demand_add(pool->demand, &pool->layout, chunk);
+	if (status != RIP_OK)
+		rip_chunk_unmap(&pool->layout, chunk);
+	return status;
+}
+
 /* Under the lock. */
 static rip_status make_slot(struct rip_stack_pool *pool, uint32_t *slot_ret)
 {
@@ -128,7 +159,7 @@ static rip_status make_slot(struct rip_stack_pool *pool, uint32_t *slot_ret)
 	if (!chunk)
 		return RIP_E_FULL;
 	if (!chunk->map)
-		status = rip_chunk_map(&pool->layout, slots_of_chunk(pool, pool->first_open), chunk);
+		status = map_chunk(pool, chunk);
 	if (chunk->map && pool->chunk_end <= pool->first_open)
 		pool->chunk_end = pool->first_open + 1;
 	if (status == RIP_OK)
@@ -163,6 +194,7 @@ static void fill(struct rip_stack_pool *pool, uint32_t slot, struct rip_stack *s
 	rip_chunk_stack(&pool->layout, &pool->chunks[number >> pool->chunk_log2], number & mask, stack_ret);
 	stack_ret->pool = pool;
 	stack_ret->slot = slot;
+	stack_ret->on_demand = pool->demand != NULL;
 }
 
 /* The reserve could not be closed when the stack was given back: without closing it now, no use. */
@@ -255,7 +287,9 @@ void rip_stack_give(struct rip_stack *stack)
 
 	if (__builtin_expect(stack->reserve_open, 0))
 		slot->left_open = rip_stack_close_reserve(stack) != RIP_OK;
-	if (pool->zero)
+	if (pool->demand)
+		rip_demand_clear(stack);
+	else if (pool->zero)
 		clear(stack);
 	else if (__builtin_expect(stack->deep || ++slot->uses % LOOK_EVERY == 0, 0))
 		rip_stack_drop_lower(stack);

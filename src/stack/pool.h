@@ -42,6 +42,7 @@ struct rip_stack_pool {
 	uint32_t made;          /* stacks there are, out or idle; atomic, changed under the lock */
 	struct rip_slot *slots; /* by number */
 	struct rip_chunk *chunks;
+	struct rip_demand *demand; /* NULL: plain memory */
 	pthread_mutex_t lock;
 	uint32_t first_open;    /* no chunk before this has room; under the lock, as all below */
 	uint32_t chunk_end;     /* no chunk from here on has been used */
@@ -57,6 +58,21 @@ void rip_stack_drop_lower(const struct rip_stack *stack);
 void rip_stack_pool_trim_locked(struct rip_stack_pool *pool, size_t keep);
 
 void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats);
+
+/* --- Memory on demand --- */
+
+/* Starts the thread that asks the supplier. NOMEM, SYSTEM. */
+rip_status rip_demand_create(rip_pool_supplier supply, void *context, struct rip_demand **demand_ret);
+void rip_demand_destroy(struct rip_demand *demand);
+
+/* From here on, the stacks of the chunk are on demand. SYSTEM. */
+rip_status rip_demand_add(const struct rip_demand *demand, const struct rip_layout *layout,
+			  const struct rip_chunk *chunk);
+
+/* Forgets all pages of the stack, and which of them were refused. */
+void rip_demand_clear(const struct rip_stack *stack);
+
+void rip_demand_add_stats(const struct rip_demand *demand, rip_pool_stats *stats);
 
 /* --- Lists --- */
 

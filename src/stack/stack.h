@@ -68,9 +68,12 @@ struct rip_stack_pool_config {
 	size_t capacity;
 	size_t keep_resident, keep_idle;
 	bool zero;
+	rip_pool_supplier supply; /* not NULL: memory on demand */
+	void *supply_context;
 };
 
-/* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. */
+/* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no memory on
+ * demand. */
 rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, struct rip_stack_pool **pool_ret);
 
 /* STATE while stacks are out: nothing is done. */

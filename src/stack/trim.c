@@ -53,6 +53,21 @@ static void release_chunks(struct rip_stack_pool *pool, size_t keep)
 	}
 }
 
+/* The table of slots behind the last chunk: a pop that is late may read zeros there, and finds that it is late. */
+static void shorten(struct rip_stack_pool *pool)
+{
+	uint32_t before = pool->chunk_end;
+
+	while (pool->chunk_end > 0 && !pool->chunks[pool->chunk_end - 1].map)
+		pool->chunk_end--;
+	uintptr_t page = RIP_STACK_PAGE, from = (uintptr_t)&pool->slots[((size_t)pool->chunk_end << pool->chunk_log2) + 1],
+		to = (uintptr_t)&pool->slots[((size_t)before << pool->chunk_log2) + 1];
+	from = (from + page - 1) & ~(page - 1);
+	to &= ~(page - 1);
+	if (from < to)
+		rip_port_drop((uint8_t *)from, to - from);
+}
+
 static void find(struct rip_stack_pool *pool, uint32_t slot, struct rip_stack *stack_ret)
 {
 	uint32_t number = slot - 1, mask = (1u << pool->chunk_log2) - 1;
@@ -112,6 +127,7 @@ void rip_stack_pool_trim_locked(struct rip_stack_pool *pool, size_t keep)
 
 	release_chunks(pool, keep);
 	put_back(pool, all, keep);
+	shorten(pool);
 	/* The next time when half as many again are idle: each stack pays for a share of a trim. */
 	size_t left = rip_shard_length(pool, rip_shard_mine());
 	size_t step = left / 2 > pool->keep_idle ? left / 2 : pool->keep_idle;
@@ -149,5 +165,7 @@ void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats
 	stats->in_use += pool->made > idle ? pool->made - idle : 0;
 	stats->mapped += mapped_locked(pool);
 	stats->guard_markers |= soft_locked(pool);
+	if (pool->demand)
+		rip_demand_add_stats(pool->demand, stats);
 	pthread_mutex_unlock(&pool->lock);
 }

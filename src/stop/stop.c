@@ -173,5 +173,9 @@ struct rip_memory rip_stop_memory(const struct rip_stop *stop)
 		.low = (uintptr_t)rip_stack_floor(&stop->stack),
 		.high = (uintptr_t)stop->stack.top,
 	};
+
+	/* Its supplier may refuse: what was not touched yet is not to be read like that, but probed first. */
+	if (stop->stack.on_demand)
+		memory.low = memory.high;
 	return memory;
 }

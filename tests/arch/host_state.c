@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "ripcord/fault.h"
 #include "run_guest.h"
 
 /* --- rip_run with marks in every callee-saved register --- */
@@ -257,12 +258,14 @@ int main(void)
 	tap_ok(report.cleanups_failed == 1 && resources.held[1] == 0,
 	       "a guest that blocks all signals and leaves may fault in a cleanup");
 	status = sigaltstack(&own, NULL);
+	rip_thread_prepare();
 	run_guest(plain_fault, NULL, &report);
 	sigaltstack(NULL, &now);
 	tap_ok(status == 0 && now.ss_sp == own_stack && report.cause == RIP_CAUSE_FAULT,
 	       "the host's own alternate stack is used and kept");
 	own.ss_flags = SS_DISABLE;
 	sigaltstack(&own, NULL);
+	rip_thread_prepare();
 	spoiler = nothing;
 	rip_create(NULL, &guest);
 	function = spoil;

@@ -5,32 +5,13 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "fault/child.h"
 #include "run_guest.h"
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 static rip_guest *guest;
-
-/* Runs `body` in a child. The result is its exit status, or 1000 + the signal that killed it. */
-static int in_child(int (*body)(void))
-{
-	int status;
-	fflush(stdout);
-	pid_t child = fork();
-
-	if (child == 0) {
-		struct rlimit none = { 0, 0 };
-		setrlimit(RLIMIT_CORE, &none);
-		alarm(20);
-		_exit(body());
-	}
-	waitpid(child, &status, 0);
-	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 static void fault_by(int signal)
 {

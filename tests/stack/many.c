@@ -3,6 +3,7 @@
  * mappings ends it, by its name. And no memory is another error than no mapping. Each case is a process. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,7 +126,37 @@ static int memory_runs_out(void)
 	if (take_many(pool) != RIP_E_NOMEM)
 		return 1;
 	printf("# after %d stacks\n", count);
+	/* Not a page more. */
+	struct rip_stack alone;
+	limit.rlim_cur = (rlim_t)number_in("/proc/self/statm", "%ld") * 4096;
+	setrlimit(RLIMIT_AS, &limit);
+	if (rip_stack_create(SIZE, RESERVE, &alone) != RIP_E_NOMEM)
+		return 2;
 	give_all();
+	return rip_stack_pool_destroy(pool) != RIP_OK;
+}
+
+/* Locked memory has no guard markers, and none of it is given back: what is kept must be cleared by hand. */
+static int memory_is_locked(void)
+{
+	struct rip_stack_pool_config config = { .stack_size = SIZE, .reserve_size = RESERVE, .capacity = 8, .zero = true };
+	struct rip_stack_pool *pool;
+	struct rip_stack stack;
+
+	if (mlockall(MCL_FUTURE) != 0)
+		return 77;
+	if (rip_stack_pool_create(&config, &pool) != RIP_OK || rip_stack_pool_take(pool, &stack) != RIP_OK || stack.soft)
+		return 1;
+	memset(stack.low, 1, SIZE);
+	if (rip_stack_open_reserve(&stack) != RIP_OK || rip_stack_close_reserve(&stack) != RIP_OK)
+		return 2;
+	rip_stack_destroy(&stack);
+	if (rip_stack_pool_take(pool, &stack) != RIP_OK)
+		return 3;
+	for (int i = 0; i < SIZE; i++)
+		if (stack.low[i] != 0)
+			return 4;
+	rip_stack_destroy(&stack);
 	return rip_stack_pool_destroy(pool) != RIP_OK;
 }
 
@@ -159,5 +190,8 @@ int main(void)
 	if (most > 0 && most < 2 * MANY)
 		tap_equal(in_child(maps_run_out), 0, "without guard markers the mappings run out, by that name");
 	tap_equal(in_child(memory_runs_out), 0, "address space that runs out is another error");
+	int locked = in_child(memory_is_locked);
+	if (locked != 77)
+		tap_equal(locked, 0, "stacks in locked memory");
 	tap_done();
 }

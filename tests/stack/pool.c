@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stack/stack.h"
+#include "stack/pool.h"
 #include "tap.h"
 
 enum { KIB = 1024, SIZE = 64 * KIB, RESERVE = 32 * KIB, PAGE = 4096 };
@@ -228,7 +228,7 @@ static void shrinking(void)
 {
 	enum { MANY = 3000 };
 	static struct rip_stack stack[MANY];
-	struct rip_stack_pool *pool = make_pool(&(struct rip_stack_pool_config){ .keep_idle = 10 });
+	struct rip_stack_pool *pool = make_pool(&(struct rip_stack_pool_config){ .keep_idle = 10, .capacity = MANY });
 	int in_use = MANY;
 	size_t most_idle = 0;
 
@@ -258,6 +258,46 @@ static void shrinking(void)
 		rip_stack_destroy(&stack[i]);
 	}
 	tap_equal(rip_stack_pool_destroy(pool), RIP_OK, "destroy after shrinking");
+}
+
+/* One stack that stays out for ever does not keep the others' memory. */
+static void one_stays(void)
+{
+	enum { MANY = 3000 };
+	static struct rip_stack stack[MANY];
+	struct rip_stack_pool *pool = make_pool(&(struct rip_stack_pool_config){ .keep_idle = 10 });
+
+	for (int i = 0; i < MANY; i++)
+		rip_stack_pool_take(pool, &stack[i]);
+	for (int i = 0; i < MANY; i++)
+		if (i != 1234)
+			rip_stack_destroy(&stack[i]);
+	rip_pool_stats stats = stats_of(pool);
+	tap_ok(stats.in_use == 1 && stats.idle < 200, "%s: one stays out, %zu of %d others stay idle", way, stats.idle, MANY);
+	rip_stack_destroy(&stack[1234]);
+	tap_equal(rip_stack_pool_destroy(pool), RIP_OK, "destroy after that");
+}
+
+/* A pop that is late: it has read the head, then others take two and give the first back. The head is not the same,
+ * though it is the same stack; else its successor, which is out, would become the head. */
+static void late_pop(void)
+{
+	struct rip_stack_pool *pool = make_pool(&(struct rip_stack_pool_config){ .capacity = 4 });
+	struct rip_stack first, second;
+	uint32_t shard = rip_shard_mine();
+
+	rip_stack_pool_take(pool, &first);
+	rip_stack_pool_take(pool, &second);
+	rip_stack_destroy(&second);
+	rip_stack_destroy(&first);
+	uint64_t head = pool->shard[shard].head;
+	rip_stack_pool_take(pool, &first);
+	rip_stack_pool_take(pool, &second);
+	rip_stack_destroy(&first);
+	tap_ok((uint32_t)pool->shard[shard].head == (uint32_t)head && pool->shard[shard].head != head,
+	       "%s: a head is told from an earlier one with the same stack", way);
+	rip_stack_destroy(&second);
+	rip_stack_pool_destroy(pool);
 }
 
 /* --- Threads --- */
@@ -348,6 +388,8 @@ static void all_of_it(void)
 	kept_memory();
 	zeroed_memory();
 	shrinking();
+	one_stays();
+	late_pop();
 	many_threads(0);
 	many_threads(THREADS * 2);
 	shared_pools();

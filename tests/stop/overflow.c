@@ -6,6 +6,7 @@
 
 #include "port/port.h"
 #include "run_guest.h"
+#include "stack/stack.h"
 
 enum { PAGE = 4096 };
 
@@ -275,12 +276,22 @@ static void reserve_is_closed(void)
 	rip_destroy(guest);
 }
 
-int main(void)
+static void all_of_it(void)
 {
+	overflows = 0;
 	every_way();
 	not_an_overflow();
 	in_cleanups();
 	reserve_is_there();
 	reserve_is_closed();
+}
+
+int main(void)
+{
+	all_of_it();
+	rip_pool_trim(NULL);
+	printf("# without guard markers\n");
+	rip_stack_no_markers = true;
+	all_of_it();
 	tap_done();
 }

@@ -41,6 +41,11 @@ bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret)
 	return true;
 }
 
+void rip_port_set_mask(const void *mask)
+{
+	rip_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, sizeof(uint64_t));
+}
+
 void rip_port_unblock_to(uint64_t mask)
 {
 	uint64_t others = ~mask;
