@@ -36,7 +36,7 @@ void expect_stops(gcall *call)
 
 	if (!function || is_expanded(function))
 		return;
-	if (startswith(IDENTIFIER_POINTER(DECL_ASSEMBLER_NAME(function)), "_Z") && TREE_NOTHROW(function))
+	if (is_cxx(function))
 		return;
 	TREE_NOTHROW(function) = 0;
 	gimple_call_set_nothrow(call, false);
@@ -91,6 +91,14 @@ bool has_calls(gimple_seq seq)
 			return true;
 	}
 	return false;
+}
+
+/* The scope of a catch clause: __cxa_end_catch belongs to a call at its start, before which nothing is held. */
+bool ends_catch(gimple_seq seq)
+{
+	const gcall *call = dyn_cast<const gcall *>(gimple_seq_first_stmt(seq));
+	tree function = call ? gimple_call_fndecl(call) : NULL_TREE;
+	return function && id_equal(DECL_NAME(function), "__cxa_end_catch");
 }
 
 tree needs_mask(gimple_stmt_iterator *i, bool *handled, walk_stmt_info *info)
@@ -195,6 +203,7 @@ void body::change_try(gtry *statement, bool masked)
 	gimple *handler = gimple_seq_first_stmt(outer);
 	bool catches = handler && gimple_code(handler) == GIMPLE_CATCH;
 	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY && has_calls(outer);
+	bool caught = scope && ends_catch(outer);
 
 	change(&inner, masked || is_must_not_throw(statement));
 	gimple_try_set_eval(statement, inner);
@@ -202,7 +211,7 @@ void body::change_try(gtry *statement, bool masked)
 		change(&outer, masked || !catches);
 		gimple_try_set_cleanup(statement, outer);
 	}
-	if (scope && !masked && function_role == ROLE_PLAIN)
+	if (scope && !caught && !masked && function_role == ROLE_PLAIN)
 		begin_scope(statement);
 	if (scope)
 		mask_cleanup(statement);

@@ -36,6 +36,9 @@ enum role {
 };
 role role_of(tree function);
 
+/* Whether its name is C++'s: not extern "C". */
+bool is_cxx(tree function);
+
 /* attributes.cc */
 void register_attributes(void *, void *);
 void register_pragmas(void *, void *);
