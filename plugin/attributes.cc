@@ -78,6 +78,7 @@ void note_generic_body(void *data, void *)
 	if (!cleanups)
 		cleanups = new hash_set<int_hash<unsigned, UINT_MAX>>;
 	walk_tree_without_duplicates(&DECL_SAVED_TREE(function), note_scopes, NULL);
+	note_callees(function);
 	if (pragma_off && !has(function, "ripcord_no_poll"))
 		DECL_ATTRIBUTES(function) = tree_cons(get_identifier("ripcord_no_poll"), NULL_TREE,
 						      DECL_ATTRIBUTES(function));

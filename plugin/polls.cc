@@ -290,6 +290,14 @@ void mask_body(gimple_seq *seq)
 	*seq = masked;
 }
 
+/* Behind a no-op, as in mask_body. */
+void begin_with_poll(gimple_seq *seq, location_t where)
+{
+	gimple_stmt_iterator start = gsi_start(*seq);
+	gsi_insert_before(&start, build_poll(where), GSI_NEW_STMT);
+	gsi_insert_before(&start, gimple_build_nop(), GSI_NEW_STMT);
+}
+
 class polls_pass : public gimple_opt_pass {
 public:
 	explicit polls_pass(gcc::context *context) : gimple_opt_pass(polls_data, context) {}
@@ -304,6 +312,8 @@ public:
 			return 0;
 		b.look(seq, false);
 		b.change(&seq, false);
+		if (r == ROLE_PLAIN && polls_at_entry(f->decl))
+			begin_with_poll(&seq, f->function_start_locus);
 		if (r == ROLE_MASKED)
 			mask_body(&seq);
 		gimple_set_body(f->decl, seq);

@@ -26,6 +26,11 @@
 
 namespace ripcord {
 
+extern struct plugin_options {
+	bool keep_polls; /* keep-polls: none is elided, no loop is changed */
+	bool warn;       /* warn: -Wripcord */
+} options;
+
 /* How a function takes part. The first that fits. */
 enum role {
 	ROLE_LEFT_OUT, /* ripcord_no_poll, pragma: not killable code at all, foreign to the runtime */
@@ -45,6 +50,10 @@ void register_pragmas(void *, void *);
 void note_generic_body(void *function, void *);
 void write_note(void *, void *); /* marks.cc */
 
+/* calls.cc */
+void note_callees(tree function);
+bool polls_at_entry(tree function);
+
 /* code.cc: what the passes recognise each other by. */
 gimple *build_poll(location_t where);
 bool is_poll(const gimple *statement);
@@ -54,6 +63,8 @@ bool is_masked(eh_region region);
 
 opt_pass *make_polls_pass(gcc::context *);
 opt_pass *make_masks_pass(gcc::context *);
+opt_pass *make_short_pass(gcc::context *);
+opt_pass *make_strips_pass(gcc::context *);
 opt_pass *make_pads_pass(gcc::context *);
 opt_pass *make_marks_pass(gcc::context *);
 

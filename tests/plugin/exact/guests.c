@@ -255,6 +255,32 @@ NOINLINE static int handed_over(void)
 	return sum;
 }
 
+/* Recursion without loops: a poll at each entry. Mutual, and in a frame that holds something. */
+NOINLINE static int fibonacci(int n)
+{
+	return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
+}
+
+NOINLINE static int odd(int n);
+NOINLINE static int even(int n)
+{
+	return n == 0 ? 1 : odd(n - 1) + 1;
+}
+
+NOINLINE static int odd(int n)
+{
+	int held HOLD(drop) = acquire(48);
+
+	return n == 0 ? 0 : even(n - 1) + (held & never);
+}
+
+NOINLINE static int recursion(void)
+{
+	int held HOLD(drop) = acquire(49);
+
+	return fibonacci(5) + even(4) + held;
+}
+
 /* --- Callbacks: through foreign code, through libc, to nested functions ------------------------------------------- */
 
 static int called_back(int number, void *sum)
@@ -410,6 +436,7 @@ void entry(void)
 		result = conditional(i);
 	result = references();
 	result = handed_over();
+	result = recursion();
 	result = callbacks();
 	result = variable(4);
 	result = jumps();
