@@ -83,12 +83,12 @@ auto_vec<edge> real_exits(class loop *loop)
 	return real;
 }
 
-/* How many rounds at most, WORK_MAX standing for more: by an exit's own test, taken each time round. No
+/* How many rounds at most, more than WORK_MAX standing for any number: by an exit's own test, taken each time round. No
  * conclusions from the sizes of arrays. */
 unsigned rounds_of(class loop *loop)
 {
 	auto_vec<edge> exits = real_exits(loop);
-	unsigned rounds = WORK_MAX, n;
+	unsigned rounds = WORK_MAX + 1, n;
 	edge e;
 
 	FOR_EACH_VEC_ELT(exits, n, e) {
@@ -127,7 +127,7 @@ unsigned work_of(class loop *loop)
 
 	for (class loop *inner = loop->inner; work && inner; inner = inner->next) {
 		uint64_t round = work_of(inner), rounds = rounds_of(inner);
-		work = round && rounds < WORK_MAX ? work + round * rounds : 0;
+		work = round && rounds <= WORK_MAX ? work + round * rounds : 0;
 		if (work > WORK_MAX)
 			work = 0;
 	}

@@ -11,7 +11,7 @@ namespace ripcord {
 
 plugin_options options;
 
-/* -fplugin-arg-ripcord-plugin-KEY. False: no such one. */
+/* -fplugin-arg-ripcord_plugin-KEY. False: no such one. */
 static bool read_option(const plugin_argument *argument)
 {
 	if (strcmp(argument->key, "keep-polls") == 0)

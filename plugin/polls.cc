@@ -47,14 +47,14 @@ void expect_stops(gcall *call)
 class body {
 public:
 	explicit body(role r) : function_role(r) {}
-	void look(gimple_seq seq, bool masked);
+	void look(gimple_seq seq, bool masked, bool in_scope);
 	void change(gimple_seq *seq, bool masked);
 
 private:
 	role function_role;
 	hash_set<tree> seen, targets; /* labels met; those that something behind them jumps to */
 
-	void look_at_try(gtry *statement, bool masked);
+	void look_at_try(gtry *statement, bool masked, bool in_scope);
 	void look_at_targets(const gimple *statement);
 	void jump(tree label);
 	void change_try(gtry *statement, bool masked);
@@ -144,23 +144,25 @@ void body::look_at_targets(const gimple *statement)
 	}
 }
 
-/* The last argument of these functions: cleanups, and what a must-not-throw region holds, are masked. */
-void body::look_at_try(gtry *statement, bool masked)
+/* `masked`: in a cleanup, or what a must-not-throw region holds. */
+void body::look_at_try(gtry *statement, bool masked, bool in_scope)
 {
-	look(gimple_try_eval(statement), masked || is_must_not_throw(statement));
+	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY && has_calls(gimple_try_cleanup(statement));
+	look(gimple_try_eval(statement), masked || is_must_not_throw(statement), in_scope || scope);
 	gimple *handler = gimple_seq_first_stmt(gimple_try_cleanup(statement));
 	bool catches = handler && gimple_code(handler) == GIMPLE_CATCH;
-	look(gimple_try_cleanup(statement), masked || !catches);
+	look(gimple_try_cleanup(statement), masked || !catches, in_scope);
 }
 
-void body::look(gimple_seq seq, bool masked)
+void body::look(gimple_seq seq, bool masked, bool in_scope)
 {
 	for (gimple_stmt_iterator i = gsi_start(seq); !gsi_end_p(i); gsi_next(&i)) {
 		gimple *statement = gsi_stmt(i);
+		warn_of(statement, in_scope);
 		if (gtry *scope = dyn_cast<gtry *>(statement))
-			look_at_try(scope, masked);
+			look_at_try(scope, masked, in_scope);
 		else if (gcatch *handler = dyn_cast<gcatch *>(statement))
-			look(gimple_catch_handler(handler), masked);
+			look(gimple_catch_handler(handler), masked, in_scope);
 		else if (glabel *label = dyn_cast<glabel *>(statement)) {
 			if (!masked)
 				seen.add(gimple_label_label(label));
@@ -310,7 +312,7 @@ public:
 
 		if (r == ROLE_LEFT_OUT)
 			return 0;
-		b.look(seq, false);
+		b.look(seq, false, false);
 		b.change(&seq, false);
 		if (r == ROLE_PLAIN && polls_at_entry(f->decl))
 			begin_with_poll(&seq, f->function_start_locus);

@@ -61,6 +61,9 @@ gtry *build_masked_region(gimple_seq body);
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
 bool is_masked(eh_region region);
 
+/* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
+void warn_of(const gimple *statement, bool in_scope);
+
 opt_pass *make_polls_pass(gcc::context *);
 opt_pass *make_masks_pass(gcc::context *);
 opt_pass *make_short_pass(gcc::context *);

@@ -5,7 +5,7 @@ guests=$top/tests/plugin/exact
 export GLIBC_TUNABLES=glibc.malloc.tcache_count=0
 
 has_plugin() {
-	[ -e "$build/lib/ripcord/ripcord-plugin.so" ]
+	[ -e "$build/lib/ripcord/ripcord_plugin.so" ]
 }
 
 build_guest() { # LANGUAGE OPTIONS INTO

@@ -5,7 +5,7 @@
 has_plugin || exit 77
 
 # Also with a poll at every back edge, as many as there can be.
-all=-fplugin-arg-ripcord-plugin-keep-polls
+all=-fplugin-arg-ripcord_plugin-keep-polls
 for language in c cxx; do
 	for options in -O0 -O1 -O2 -O3 -Os "-O2 $all" '-O2 -flto'; do
 		build_guest $language "$options" "$work/guest.so" || ok "$language $options is built" false

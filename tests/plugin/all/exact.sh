@@ -4,7 +4,7 @@
 . tests/plugin/exact.bash
 has_plugin || exit 77
 
-all=-fplugin-arg-ripcord-plugin-keep-polls
+all=-fplugin-arg-ripcord_plugin-keep-polls
 for language in c cxx; do
 	for options in -O0 -O1 -O2 -O3 -Os '-O2 -flto' "-O1 $all" "-O3 $all" "-Os -flto $all" '-O3 -march=native -funroll-loops' '-O2 -fno-inline' \
 	    '-O2 -finline-limit=5000 -fipa-pta' '-O2 -fno-reorder-blocks-and-partition -ffunction-sections' \
