@@ -35,3 +35,8 @@ $(BENCH)/switch: bench/switch.cc $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
 	$(Q)g++ -std=gnu++17 -O2 -flto -Wall -Wextra -Werror -Iinclude -fexceptions $< -o $@ $(BUILD)/lib/libripcord.a \
 	    -lboost_context -pthread -ldl
+
+# What killable code costs.
+.PHONY: bench-plugin
+bench-plugin: all
+	@BUILD=$(BUILD) bench/plugin
