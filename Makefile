@@ -60,13 +60,13 @@ TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
                $(BUILD)/lib/ripcord/include/sys/cdefs.h
-# The plugin is for the GCC that compiles guests, whatever compiles the rest. ripcord-plugin.so is what GCC
+# The plugin is for the GCC that compiles guests, whatever compiles the rest. ripcord_plugin.so is what GCC
 # loads; it finds the one for its version.
 GUEST_CXX    := g++
 PLUGIN_GCC   := $(shell $(GUEST_CXX) -dumpfullversion 2>/dev/null)
 PLUGIN_HEADERS := $(wildcard $(shell $(GUEST_CXX) -print-file-name=plugin 2>/dev/null)/include)
 ifneq ($(PLUGIN_HEADERS),)
-PLUGIN := $(BUILD)/lib/ripcord/ripcord-plugin.so $(BUILD)/lib/ripcord/ripcord-plugin-$(PLUGIN_GCC).so
+PLUGIN := $(BUILD)/lib/ripcord/ripcord_plugin.so $(BUILD)/lib/ripcord/ripcord_plugin-$(PLUGIN_GCC).so
 endif
 # The build tree looks like an installed one, so that the command finds its parts in both.
 PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
@@ -150,10 +150,10 @@ $(BUILD)/include/%: include/%
 # GCC's headers are C++, and not written for our warnings.
 PLUGIN_COMPILE = $(GUEST_CXX) -std=gnu++17 -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(PLUGIN_HEADERS) \
                  -Iinclude -O2 -fno-rtti -fno-exceptions -fPIC -fvisibility=hidden -shared
-$(BUILD)/lib/ripcord/ripcord-plugin.so: plugin/load/load.cc
+$(BUILD)/lib/ripcord/ripcord_plugin.so: plugin/load/load.cc
 	@mkdir -p $(@D)
 	$(Q)$(PLUGIN_COMPILE) $< -o $@ -ldl
-$(BUILD)/lib/ripcord/ripcord-plugin-%.so: $(wildcard plugin/*.cc plugin/*.h) include/ripcord/killable.h
+$(BUILD)/lib/ripcord/ripcord_plugin-%.so: $(wildcard plugin/*.cc plugin/*.h) include/ripcord/killable.h
 	@mkdir -p $(@D)
 	$(Q)$(PLUGIN_COMPILE) $(filter %.cc,$^) -o $@
 

@@ -41,3 +41,8 @@ $(BENCH)/pool: bench/pool.cc $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/
 	@mkdir -p $(@D)
 	$(Q)g++ -std=gnu++17 -O2 -Wall -Wextra -Werror -Iinclude -fexceptions -fnon-call-exceptions $< -o $@ \
 	    $(BUILD)/obj/tools/guest/resume.S.o $(BUILD)/lib/libripcord.a $(BOOST_CONTEXT) -pthread -ldl
+
+# What killable code costs.
+.PHONY: bench-plugin
+bench-plugin: all
+	@BUILD=$(BUILD) bench/plugin

@@ -78,6 +78,7 @@ void note_generic_body(void *data, void *)
 	if (!cleanups)
 		cleanups = new hash_set<int_hash<unsigned, UINT_MAX>>;
 	walk_tree_without_duplicates(&DECL_SAVED_TREE(function), note_scopes, NULL);
+	note_callees(function);
 	if (pragma_off && !has(function, "ripcord_no_poll"))
 		DECL_ATTRIBUTES(function) = tree_cons(get_identifier("ripcord_no_poll"), NULL_TREE,
 						      DECL_ATTRIBUTES(function));
@@ -114,9 +115,15 @@ void register_pragmas(void *, void *)
 /* --- Roles ---------------------------------------------------------------------------------------- */
 
 /* The C++ ABI's names begin so (Itanium C++ ABI 5.1); extern "C" ones do not. */
-static bool is_cxx(tree function)
+bool is_cxx(tree function)
 {
 	return strncmp(IDENTIFIER_POINTER(DECL_ASSEMBLER_NAME(function)), "_Z", 2) == 0;
+}
+
+/* The front end names destructors so, those for whole objects and for parts of others alike. */
+static bool is_destructor(tree function)
+{
+	return DECL_NAME(function) && startswith(IDENTIFIER_POINTER(DECL_NAME(function)), "__dt");
 }
 
 role role_of(tree function)
@@ -124,7 +131,7 @@ role role_of(tree function)
 	if (has(function, "ripcord_no_poll") || has(function, "naked"))
 		return ROLE_LEFT_OUT;
 	bool noexcept_function = is_cxx(function) && TREE_NOTHROW(function);
-	bool cleanup = cleanups && cleanups->contains(DECL_UID(function));
+	bool cleanup = is_destructor(function) || (cleanups && cleanups->contains(DECL_UID(function)));
 	if (has(function, "ripcord_masked") || (cleanup && !is_cxx(function)))
 		return ROLE_MASKED;
 	if (noexcept_function)

@@ -2,9 +2,44 @@
  * main: where GCC meets the plugin. */
 #include "ripcord_plugin.h"
 
+#include "diagnostic-core.h"
+#include "options.h"
+#include "opts.h"
 #include "plugin-version.h"
 
 namespace ripcord {
+
+plugin_options options;
+
+/* -fplugin-arg-ripcord_plugin-KEY. False: no such one. */
+static bool read_option(const plugin_argument *argument)
+{
+	if (strcmp(argument->key, "keep-polls") == 0)
+		return options.keep_polls = true;
+	if (strcmp(argument->key, "warn") == 0)
+		return options.warn = true;
+	return false;
+}
+
+static void read_options(const plugin_name_args *arguments)
+{
+	for (int i = 0; i < arguments->argc; i++)
+		if (!read_option(&arguments->argv[i]))
+			warning(0, "the plugin of ripcord has no option %qs", arguments->argv[i].key);
+}
+
+/* What GCC would do otherwise because every access may throw: take floating-point operations to trap, which they
+ * do only where a program asks for it; and inline less, because functions look larger. The user's word counts. */
+static void set_options()
+{
+	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_trapping_math, 0);
+	if (optimize < 2 || optimize_size)
+		return;
+	if (param_early_inlining_insns < 8)
+		SET_OPTION_IF_UNSET(&global_options, &global_options_set, param_early_inlining_insns, 8);
+	if (param_max_inline_insns_auto < 16)
+		SET_OPTION_IF_UNSET(&global_options, &global_options_set, param_max_inline_insns_auto, 16);
+}
 
 static void insert(const char *plugin, opt_pass *pass, const char *reference, pass_positioning_ops where)
 {
@@ -16,6 +51,10 @@ static void insert_passes(const char *plugin)
 {
 	insert(plugin, make_polls_pass(g), "lower", PASS_POS_INSERT_AFTER);
 	insert(plugin, make_masks_pass(g), "ehdisp", PASS_POS_INSERT_AFTER);
+	if (!options.keep_polls) {
+		insert(plugin, make_short_pass(g), "ripcord_masks", PASS_POS_INSERT_AFTER);
+		insert(plugin, make_strips_pass(g), "loopinit", PASS_POS_INSERT_AFTER);
+	}
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 	insert(plugin, make_marks_pass(g), "eh_ranges", PASS_POS_INSERT_AFTER);
 }
@@ -31,6 +70,8 @@ extern "C" __attribute__((visibility("default"))) int ripcord_plugin_init(plugin
 
 	if (!plugin_default_version_check(version, &gcc_version))
 		return 1;
+	read_options(arguments);
+	set_options();
 	register_callback(arguments->base_name, PLUGIN_INFO, NULL, &info);
 	register_callback(arguments->base_name, PLUGIN_ATTRIBUTES, register_attributes, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRAGMAS, register_pragmas, NULL);

@@ -36,7 +36,7 @@ void expect_stops(gcall *call)
 
 	if (!function || is_expanded(function))
 		return;
-	if (startswith(IDENTIFIER_POINTER(DECL_ASSEMBLER_NAME(function)), "_Z") && TREE_NOTHROW(function))
+	if (is_cxx(function))
 		return;
 	TREE_NOTHROW(function) = 0;
 	gimple_call_set_nothrow(call, false);
@@ -47,14 +47,14 @@ void expect_stops(gcall *call)
 class body {
 public:
 	explicit body(role r) : function_role(r) {}
-	void look(gimple_seq seq, bool masked);
+	void look(gimple_seq seq, bool masked, bool in_scope);
 	void change(gimple_seq *seq, bool masked);
 
 private:
 	role function_role;
 	hash_set<tree> seen, targets; /* labels met; those that something behind them jumps to */
 
-	void look_at_try(gtry *statement, bool masked);
+	void look_at_try(gtry *statement, bool masked, bool in_scope);
 	void look_at_targets(const gimple *statement);
 	void jump(tree label);
 	void change_try(gtry *statement, bool masked);
@@ -91,6 +91,14 @@ bool has_calls(gimple_seq seq)
 			return true;
 	}
 	return false;
+}
+
+/* The scope of a catch clause: __cxa_end_catch belongs to a call at its start, before which nothing is held. */
+bool ends_catch(gimple_seq seq)
+{
+	const gcall *call = dyn_cast<const gcall *>(gimple_seq_first_stmt(seq));
+	tree function = call ? gimple_call_fndecl(call) : NULL_TREE;
+	return function && id_equal(DECL_NAME(function), "__cxa_end_catch");
 }
 
 tree needs_mask(gimple_stmt_iterator *i, bool *handled, walk_stmt_info *info)
@@ -136,23 +144,25 @@ void body::look_at_targets(const gimple *statement)
 	}
 }
 
-/* The last argument of these functions: cleanups, and what a must-not-throw region holds, are masked. */
-void body::look_at_try(gtry *statement, bool masked)
+/* `masked`: in a cleanup, or what a must-not-throw region holds. */
+void body::look_at_try(gtry *statement, bool masked, bool in_scope)
 {
-	look(gimple_try_eval(statement), masked || is_must_not_throw(statement));
+	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY && has_calls(gimple_try_cleanup(statement));
+	look(gimple_try_eval(statement), masked || is_must_not_throw(statement), in_scope || scope);
 	gimple *handler = gimple_seq_first_stmt(gimple_try_cleanup(statement));
 	bool catches = handler && gimple_code(handler) == GIMPLE_CATCH;
-	look(gimple_try_cleanup(statement), masked || !catches);
+	look(gimple_try_cleanup(statement), masked || !catches, in_scope);
 }
 
-void body::look(gimple_seq seq, bool masked)
+void body::look(gimple_seq seq, bool masked, bool in_scope)
 {
 	for (gimple_stmt_iterator i = gsi_start(seq); !gsi_end_p(i); gsi_next(&i)) {
 		gimple *statement = gsi_stmt(i);
+		warn_of(statement, in_scope);
 		if (gtry *scope = dyn_cast<gtry *>(statement))
-			look_at_try(scope, masked);
+			look_at_try(scope, masked, in_scope);
 		else if (gcatch *handler = dyn_cast<gcatch *>(statement))
-			look(gimple_catch_handler(handler), masked);
+			look(gimple_catch_handler(handler), masked, in_scope);
 		else if (glabel *label = dyn_cast<glabel *>(statement)) {
 			if (!masked)
 				seen.add(gimple_label_label(label));
@@ -195,6 +205,7 @@ void body::change_try(gtry *statement, bool masked)
 	gimple *handler = gimple_seq_first_stmt(outer);
 	bool catches = handler && gimple_code(handler) == GIMPLE_CATCH;
 	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY && has_calls(outer);
+	bool caught = scope && ends_catch(outer);
 
 	change(&inner, masked || is_must_not_throw(statement));
 	gimple_try_set_eval(statement, inner);
@@ -202,7 +213,7 @@ void body::change_try(gtry *statement, bool masked)
 		change(&outer, masked || !catches);
 		gimple_try_set_cleanup(statement, outer);
 	}
-	if (scope && !masked && function_role == ROLE_PLAIN)
+	if (scope && !caught && !masked && function_role == ROLE_PLAIN)
 		begin_scope(statement);
 	if (scope)
 		mask_cleanup(statement);
@@ -281,6 +292,14 @@ void mask_body(gimple_seq *seq)
 	*seq = masked;
 }
 
+/* Behind a no-op, as in mask_body. */
+void begin_with_poll(gimple_seq *seq, location_t where)
+{
+	gimple_stmt_iterator start = gsi_start(*seq);
+	gsi_insert_before(&start, build_poll(where), GSI_NEW_STMT);
+	gsi_insert_before(&start, gimple_build_nop(), GSI_NEW_STMT);
+}
+
 class polls_pass : public gimple_opt_pass {
 public:
 	explicit polls_pass(gcc::context *context) : gimple_opt_pass(polls_data, context) {}
@@ -293,8 +312,10 @@ public:
 
 		if (r == ROLE_LEFT_OUT)
 			return 0;
-		b.look(seq, false);
+		b.look(seq, false, false);
 		b.change(&seq, false);
+		if (r == ROLE_PLAIN && polls_at_entry(f->decl))
+			begin_with_poll(&seq, f->function_start_locus);
 		if (r == ROLE_MASKED)
 			mask_body(&seq);
 		gimple_set_body(f->decl, seq);

@@ -26,6 +26,11 @@
 
 namespace ripcord {
 
+extern struct plugin_options {
+	bool keep_polls; /* keep-polls: none is elided, no loop is changed */
+	bool warn;       /* warn: -Wripcord */
+} options;
+
 /* How a function takes part. The first that fits. */
 enum role {
 	ROLE_LEFT_OUT, /* ripcord_no_poll, pragma: not killable code at all, foreign to the runtime */
@@ -36,11 +41,18 @@ enum role {
 };
 role role_of(tree function);
 
+/* Whether its name is C++'s: not extern "C". */
+bool is_cxx(tree function);
+
 /* attributes.cc */
 void register_attributes(void *, void *);
 void register_pragmas(void *, void *);
 void note_generic_body(void *function, void *);
 void write_note(void *, void *); /* marks.cc */
+
+/* calls.cc */
+void note_callees(tree function);
+bool polls_at_entry(tree function);
 
 /* code.cc: what the passes recognise each other by. */
 gimple *build_poll(location_t where);
@@ -49,8 +61,13 @@ gtry *build_masked_region(gimple_seq body);
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
 bool is_masked(eh_region region);
 
+/* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
+void warn_of(const gimple *statement, bool in_scope);
+
 opt_pass *make_polls_pass(gcc::context *);
 opt_pass *make_masks_pass(gcc::context *);
+opt_pass *make_short_pass(gcc::context *);
+opt_pass *make_strips_pass(gcc::context *);
 opt_pass *make_pads_pass(gcc::context *);
 opt_pass *make_marks_pass(gcc::context *);
 

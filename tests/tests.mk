@@ -65,10 +65,14 @@ $(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
 $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 
+# Steps through guests; they find what they acquire and release in it.
+SWEEP := $(BUILD)/tests/plugin/exact/sweep
+TEST_LIBS_sweep := -rdynamic
+
 TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
 .PHONY: test-only
-test-only: all examples $(TEST_PROG) $(BUILD)/tests/eh/in_use.so
+test-only: all examples $(TEST_PROG) $(SWEEP) $(BUILD)/tests/eh/in_use.so
 	$(TEST_ENV) prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
 test: setup
 	@$(MAKE) --no-print-directory -j$(JOBS) test-only
@@ -96,11 +100,11 @@ test-all: setup-all
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
 	@echo '--- under valgrind'
 	@$(MAKE) --no-print-directory -j$(JOBS) test-valgrind
-test-others: all $(BUILD)/tests/eh/in_use.so
+test-others: all $(SWEEP) $(BUILD)/tests/eh/in_use.so
 	@scripts/fetch-libcxx || echo 'the tests with libc++ are left out'
 	@$(TEST_ENV) TEST_LIMIT=600 prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_ALL_SH)
 test-valgrind: $(PLAIN_TEST_PROG)
 	@prove -j$(JOBS) --exec 'valgrind -q --error-exitcode=9 --leak-check=full' $(PLAIN_TEST_PROG)
 
--include $(TEST_PROG:=.d)
+-include $(TEST_PROG:=.d) $(SWEEP).d
 -include tests/fuzz/fuzz.mk

@@ -19,7 +19,7 @@ int plugin_is_GPL_compatible;
 
 typedef int init_function(plugin_name_args *, plugin_gcc_version *);
 
-/* .../ripcord-plugin.so -> .../ripcord-plugin-VERSION.so */
+/* .../ripcord_plugin.so -> .../ripcord_plugin-VERSION.so */
 static void *open_for(const char *self, const char *version)
 {
 	char path[PATH_MAX];
