@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * pads: what the code of a landing pad needs, and whether it is settled wherever a fault may lead to the pad. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+
+enum { WALK_MAX = 256 };
+
+uint32_t audit_successors(const struct audit_function *f, uint32_t i, uint32_t *to, uint32_t room)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	const struct audit_note *note = &f->notes.items[i];
+	uint32_t count = 0, target;
+	bool stops = insn->op == OP_JUMP || insn->op == OP_JUMP_INDIRECT || insn->op == OP_RETURN ||
+		     insn->op == OP_STOP || insn->op == OP_BAD || note->flags & FLAG_NO_RETURN;
+	if (!stops && i + 1 < f->insns.count && count < room)
+		to[count++] = i + 1;
+	if ((insn->op == OP_JUMP || insn->op == OP_BRANCH) && count < room &&
+	    (target = audit_index_of(f, insn->target)) != NO_INDEX)
+		to[count++] = target;
+	if (insn->op == OP_JUMP_INDIRECT && note->table)
+		for (uint32_t k = 0; k < f->targets.items[note->table - 1] && count < room; k++)
+			to[count++] = f->targets.items[note->table + k];
+	return count;
+}
+
+/* --- What a pad needs --- */
+
+/* A walk from a pad along its code, until it resumes or meets the end of a block that has been seen. */
+struct walk {
+	struct audit_pad *pad;
+	uint16_t written;
+	uint8_t steps;
+};
+
+static void need_slot(struct audit_pad *pad, const struct audit_insn *insn)
+{
+	for (unsigned i = 0; i < pad->slots; i++)
+		if (pad->slot[i].base == insn->base && pad->slot[i].offset == insn->value)
+			return;
+	if (pad->slots == PAD_SLOTS)
+		return;
+	pad->slot[pad->slots].base = insn->base;
+	pad->slot[pad->slots++].offset = insn->value;
+}
+
+static void note_call(struct audit_pad *pad, const struct audit_function *f, const struct audit_insn *insn)
+{
+	const struct audit_symbol *callee = insn->target ? audit_callee(f->image, insn->target) : NULL;
+	if (insn->target == 0 || pad->calls == PAD_CALLS ||
+	    (callee && (callee->never_returns || strncmp(callee->name, "__cxa_", 6) == 0)))
+		return;
+	pad->call[pad->calls++] = insn->target;
+}
+
+/* rax and rdx hold the exception; the other caller-saved registers hold nothing. */
+static bool walk_step(struct walk *w, const struct audit_function *f, uint32_t i)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	w->pad->registers |= insn->reads & CALLEE_SAVED & (uint16_t)~w->written;
+	if (insn->op == OP_LOAD && (insn->base == RSP || (insn->base == RBP && !(w->written >> RBP & 1))))
+		need_slot(w->pad, insn);
+	w->written |= insn->writes;
+	if (insn->op == OP_CALL)
+		note_call(w->pad, f, insn);
+	return ++w->steps < WALK_MAX - 1 && !(f->notes.items[i].flags & FLAG_NO_RETURN);
+}
+
+/* Straight on, and over jumps; the first side of each branch. What the other sides need is left out. */
+static void walk_pad(const struct audit_function *f, struct audit_pad *pad)
+{
+	struct walk w = { pad, 0, 0 };
+	uint32_t i = pad->index, next[2];
+	while (i != NO_INDEX && walk_step(&w, f, i) && audit_successors(f, i, next, 2) != 0)
+		i = next[0];
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct audit_pad *x = a, *y = b;
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+static bool is_cleanup(const struct rip_site *site)
+{
+	return site->kind == RIP_SITE_PAD && site->action != UINT64_MAX;
+}
+
+static void collect(struct audit_function *f)
+{
+	size_t kept = 0;
+	for (size_t s = 0; s < f->sites.count; s++)
+		if (is_cleanup(&f->sites.items[s]))
+			*AUDIT_ADD(f->pads) = (struct audit_pad){
+				.address = f->sites.items[s].pad, .index = audit_index_of(f, f->sites.items[s].pad) };
+	if (f->pads.count)
+		qsort(f->pads.items, f->pads.count, sizeof *f->pads.items, by_address);
+	for (size_t i = 0; i < f->pads.count; i++)
+		if (i == 0 || f->pads.items[i].address != f->pads.items[i - 1].address)
+			f->pads.items[kept++] = f->pads.items[i];
+	f->pads.count = kept;
+}
+
+void audit_pads_read(struct audit_function *f)
+{
+	f->pads.count = 0;
+	collect(f);
+	for (size_t i = 0; i < f->pads.count; i++)
+		walk_pad(f, &f->pads.items[i]);
+}
+
+/* The pads' addresses were made unique in place, so the search is for the address. */
+uint32_t audit_pad_of(const struct audit_function *f, uint32_t i)
+{
+	uint32_t site = f->notes.items[i].site;
+	size_t low = 0, high = f->pads.count;
+	if (site == 0 || !is_cleanup(&f->sites.items[site - 1]))
+		return NO_INDEX;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (f->pads.items[middle].address < f->sites.items[site - 1].pad)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+bool audit_is_release(const struct audit_function *f, const struct audit_pad *pad, uint32_t i)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	if (insn->op != OP_CALL || insn->target == 0)
+		return false;
+	for (unsigned k = 0; k < pad->calls; k++)
+		if (pad->call[k] == insn->target)
+			return true;
+	return false;
+}
+
+/* --- Whether it is settled --- */
+
+/* Without -fnon-call-exceptions the compiler reckons with calls alone. It was not given if an instruction that traps
+ * stands in a gap. */
+static bool reckons_with_faults(const struct audit_function *f)
+{
+	for (uint32_t i = 0; i < f->insns.count; i++)
+		if (f->insns.items[i].fault == FAULT_ANY && f->insns.items[i].op != OP_STOP &&
+		    f->notes.items[i].site == 0)
+			return false;
+	return true;
+}
+
+static bool changes_slot(const struct audit_pad *pad, const struct audit_insn *insn)
+{
+	if (insn->op != OP_STORE)
+		return false;
+	for (unsigned k = 0; k < pad->slots; k++)
+		if (pad->slot[k].base == insn->base && insn->value < pad->slot[k].offset + 8 &&
+		    insn->value + insn->size > pad->slot[k].offset)
+			return true;
+	return false;
+}
+
+static void find_transient(struct audit_function *f, uint32_t first, uint32_t i)
+{
+	audit_find(f, FOUND_TRANSIENT, f->begin + f->insns.items[i].offset,
+		   f->begin + f->insns.items[i].offset + f->insns.items[i].length,
+		   "its landing pad needs what was changed at +%#x, since the last call", f->insns.items[first].offset);
+}
+
+/* Straight runs only: what other paths bring is not known here, and taken to be settled. */
+void audit_pads_check(struct audit_function *f)
+{
+	uint32_t changed = NO_INDEX, pad = NO_INDEX;
+	bool faults = reckons_with_faults(f);
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		const struct audit_insn *insn = &f->insns.items[i];
+		uint32_t now = audit_pad_of(f, i);
+		if (now != pad || f->notes.items[i].flags & FLAG_HEAD)
+			changed = NO_INDEX;
+		pad = now;
+		if (pad == NO_INDEX)
+			continue;
+		bool throws = insn->op == OP_CALL || (faults && insn->fault == FAULT_ANY);
+		if (!throws && insn->fault == FAULT_ANY && changed != NO_INDEX)
+			find_transient(f, changed, i);
+		if (throws)
+			changed = NO_INDEX;
+		else if (changed == NO_INDEX && (insn->writes & f->pads.items[pad].registers ||
+						 changes_slot(&f->pads.items[pad], insn)))
+			changed = i;
+	}
+}
