@@ -242,6 +242,14 @@ struct audit_function {
 	struct audit_counts counts;
 	uint64_t unverified, assumed; /* instructions */
 	struct audit_findings *findings;
+	struct audit_crossings *crossings; /* collected; then sorted by target, and not added to any more */
+	bool crossings_known;
+};
+
+/* Jumps out of functions that have pads, to the middle of others: to the cold parts of split functions. */
+struct audit_crossings {
+	struct audit_crossing { uint64_t target, before; } *items; /* before: see audit_live */
+	size_t count, room;
 };
 
 enum { PAD_SLOTS = 8, PAD_CALLS = 8 };
@@ -257,12 +265,14 @@ struct audit_pad {
 };
 
 /* Sets of labels: which call sites come last before an instruction, and which come next. Bit 0: one without a pad, the
- * function's entry or its end; bit n: pad n - 1 (the 61st and all further ones share a bit). */
+ * function's entry or its end; bit n: pad n - 1 (the 59th and all further ones share a bit). */
 struct audit_live {
 	uint64_t before, after;
 };
-enum { LABEL_MAX = 60 };
+enum { LABEL_MAX = 59 };
+#define LIVE_OUTSIDE (1ull << 60)  /* `before` only: a pad of the function's other part */
 #define LIVE_RELEASED (1ull << 61) /* `before` only: a call that cleans up */
+#define LIVE_TO_RELEASE (1ull << 61) /* `after` only: a call that cleans up */
 #define LIVE_NORMAL (1ull << 62)   /* `before` only: the function's entry leads here, not only its pads */
 
 /* What the analysis knows of one instruction. */
@@ -292,11 +302,14 @@ struct audit_mismatch {
 
 enum { NO_INDEX = UINT32_MAX };
 
-/* Runs the whole analysis of one FDE into function->counts and ->findings. */
-void audit_function_run(struct audit_function *function, const struct rip_fde *fde);
+/* Runs the whole analysis of one FDE into function->counts and ->findings. False, and nothing is done, for the cold
+ * part of a function with landing pads if `first`: it is run again when all jumps to it are known. */
+bool audit_function_run(struct audit_function *function, const struct rip_fde *fde, bool first);
 void audit_function_deinit(struct audit_function *function);
 /* The index of the instruction at `pc`, or NO_INDEX; a target behind a prefix counts as the instruction's. */
 uint32_t audit_index_of(const struct audit_function *function, uint64_t pc);
+/* True for code that is not entered like a function: the other part of a split one. */
+bool audit_is_part(const struct audit_function *function);
 /* Follows all paths: notes, mismatches. */
 void audit_flow(struct audit_function *function);
 /* Notes the targets of jump tables (jumptable.c). */

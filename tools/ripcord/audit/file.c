@@ -64,16 +64,44 @@ static void add_counts(struct audit_result *result, const struct audit_function 
 	result->assumed += f->assumed;
 }
 
-static void run_function(struct audit_function *f, const struct rip_fde *fde, struct audit_result *result)
+static bool run_function(struct audit_function *f, const struct rip_fde *fde, bool first, struct audit_result *result)
 {
 	size_t before = result->findings.count;
 	bool wrong = false;
-	audit_function_run(f, fde);
+	if (!audit_function_run(f, fde, first))
+		return false;
 	for (size_t i = before; i < result->findings.count; i++)
 		wrong |= result->findings.items[i].kind == FOUND_CFI;
 	result->functions++;
 	result->wrong_functions += wrong;
 	add_counts(result, f);
+	return true;
+}
+
+static int by_target(const void *a, const void *b)
+{
+	const struct audit_crossing *x = a, *y = b;
+	return (x->target > y->target) - (x->target < y->target);
+}
+
+/* Functions first, then the parts that they jump to. */
+static void run_all(const struct audit_image *image, const struct audit_fdes *fdes, struct audit_result *result)
+{
+	struct audit_crossings crossings = { 0 };
+	struct audit_function f = {
+		.image = image, .fdes = fdes, .findings = &result->findings, .crossings = &crossings };
+	struct { const struct rip_fde **items; size_t count, room; } parts = { 0 };
+	for (size_t i = 0; i < fdes->count; i++)
+		if (!run_function(&f, &fdes->items[i], true, result))
+			*AUDIT_ADD(parts) = &fdes->items[i];
+	if (crossings.count)
+		qsort(crossings.items, crossings.count, sizeof *crossings.items, by_target);
+	f.crossings_known = true;
+	for (size_t i = 0; i < parts.count; i++)
+		run_function(&f, parts.items[i], false, result);
+	audit_function_deinit(&f);
+	free(crossings.items);
+	free(parts.items);
 }
 
 static void find_table(struct audit_result *result, const char *what, const char *why)
@@ -94,13 +122,10 @@ static void run_functions(const struct audit_image *image, struct audit_result *
 		find_table(result, ".eh_frame: ", rip_status_text(status));
 	if (overlapping)
 		find_table(result, ".eh_frame: two entries cover the same code", "");
-	struct audit_function f = { .image = image, .fdes = &fdes, .findings = &result->findings };
-	for (size_t i = 0; i < fdes.count; i++)
-		run_function(&f, &fdes.items[i], result);
+	run_all(image, &fdes, result);
 	for (size_t i = 0; i < image->sections.count; i++)
 		if (image->sections.items[i].code)
 			look_between(&image->sections.items[i], &fdes, result);
-	audit_function_deinit(&f);
 	free(fdes.items);
 }
 

@@ -282,6 +282,11 @@ static bool is_cold_part(const struct audit_function *f)
 	       row_at(f, first)->cfa_value != row_at(f, 0)->cfa_value;
 }
 
+bool audit_is_part(const struct audit_function *f)
+{
+	return is_cold_part(f) || !is_entry_row(row_at(f, 0));
+}
+
 static void begin_function(struct audit_function *f)
 {
 	struct audit_state state;
@@ -290,7 +295,7 @@ static void begin_function(struct audit_function *f)
 	f->notes.items[0].flags |= FLAG_HEAD;
 	if (is_entry_row(row_at(f, 0))) {
 		audit_state_enter(&state);
-	} else { /* the other part of a split function: who jumps here checks it */
+	} else { /* who jumps here checks it */
 		audit_state_assume(&state, f->fde, row_at(f, 0), f->begin);
 		f->notes.items[0].flags |= FLAG_ASSUMED;
 	}

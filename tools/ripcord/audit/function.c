@@ -188,20 +188,29 @@ static void count_flags(struct audit_function *f)
 	}
 }
 
-void audit_function_run(struct audit_function *f, const struct rip_fde *fde)
+static void begin(struct audit_function *f, const struct rip_fde *fde, const struct rip_bytes *code)
 {
-	struct rip_bytes code = audit_bytes_at(f->image, fde->pc_begin);
+	uint64_t size = fde->pc_end - fde->pc_begin;
 	f->fde = fde;
 	f->begin = fde->pc_begin;
-	f->end = fde->pc_begin + (code.size < fde->pc_end - fde->pc_begin ? code.size : fde->pc_end - fde->pc_begin);
+	f->end = fde->pc_begin + (code->size < size ? code->size : size);
 	f->states.count = f->work.count = f->targets.count = f->mismatches.count = 0;
 	f->unverified = f->assumed = 0;
 	memset(&f->counts, 0, sizeof f->counts);
+}
+
+bool audit_function_run(struct audit_function *f, const struct rip_fde *fde, bool first)
+{
+	struct rip_bytes code = audit_bytes_at(f->image, fde->pc_begin);
+	size_t before = f->findings->count;
+	begin(f, fde, &code);
 	if (f->end != fde->pc_end)
 		audit_find(f, FOUND_TABLE, fde->pc_begin, fde->pc_end, "its range leaves the section");
 	read_instructions(f, code.data);
 	read_sites(f);
 	if (read_rows(f)) {
+		if (first && f->has_lsda && f->findings->count == before && audit_is_part(f))
+			return false;
 		mark_blocks(f);
 		audit_jump_tables(f);
 		audit_flow(f);
@@ -209,6 +218,7 @@ void audit_function_run(struct audit_function *f, const struct rip_fde *fde)
 	}
 	audit_verdicts(f);
 	count_flags(f);
+	return true;
 }
 
 void audit_function_deinit(struct audit_function *f)

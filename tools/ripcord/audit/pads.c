@@ -5,7 +5,7 @@
 
 #include "audit.h"
 
-enum { WALK_MAX = 256 };
+enum { WALK_MAX = 96 };
 
 uint32_t audit_successors(const struct audit_function *f, uint32_t i, uint32_t *to, uint32_t room)
 {
@@ -27,11 +27,11 @@ uint32_t audit_successors(const struct audit_function *f, uint32_t i, uint32_t *
 
 /* --- What a pad needs --- */
 
-/* A walk from a pad along its code, until it resumes or meets the end of a block that has been seen. */
+/* A walk from a pad along its code until it resumes. */
 struct walk {
 	struct audit_pad *pad;
+	uint64_t pc;
 	uint16_t written;
-	uint8_t steps;
 };
 
 static void need_slot(struct audit_pad *pad, const struct audit_insn *insn)
@@ -45,35 +45,49 @@ static void need_slot(struct audit_pad *pad, const struct audit_insn *insn)
 	pad->slot[pad->slots++].offset = insn->value;
 }
 
-static void note_call(struct audit_pad *pad, const struct audit_function *f, const struct audit_insn *insn)
+/* False where the walk ends: the callee does not return. */
+static bool note_call(struct audit_pad *pad, const struct audit_function *f, const struct audit_insn *insn)
 {
 	const struct audit_symbol *callee = insn->target ? audit_callee(f->image, insn->target) : NULL;
-	if (insn->target == 0 || pad->calls == PAD_CALLS ||
-	    (callee && (callee->never_returns || strncmp(callee->name, "__cxa_", 6) == 0)))
-		return;
-	pad->call[pad->calls++] = insn->target;
+	if (callee && callee->never_returns)
+		return false;
+	if (insn->target && pad->calls < PAD_CALLS && (!callee || strncmp(callee->name, "__cxa_", 6) != 0))
+		pad->call[pad->calls++] = insn->target;
+	return true;
 }
 
-/* rax and rdx hold the exception; the other caller-saved registers hold nothing. */
-static bool walk_step(struct walk *w, const struct audit_function *f, uint32_t i)
+/* The pad may go on in the function's other part. */
+static struct audit_insn fetch(const struct audit_function *f, uint64_t pc)
 {
-	const struct audit_insn *insn = &f->insns.items[i];
-	w->pad->registers |= insn->reads & CALLEE_SAVED & (uint16_t)~w->written;
-	if (insn->op == OP_LOAD && (insn->base == RSP || (insn->base == RBP && !(w->written >> RBP & 1))))
-		need_slot(w->pad, insn);
-	w->written |= insn->writes;
-	if (insn->op == OP_CALL)
-		note_call(w->pad, f, insn);
-	return ++w->steps < WALK_MAX - 1 && !(f->notes.items[i].flags & FLAG_NO_RETURN);
+	uint32_t i = audit_index_of(f, pc);
+	struct rip_bytes code;
+	if (i != NO_INDEX)
+		return f->insns.items[i];
+	code = audit_bytes_at(f->image, pc);
+	return audit_decode(code.data, code.size, pc);
 }
 
-/* Straight on, and over jumps; the first side of each branch. What the other sides need is left out. */
+/* rax and rdx hold the exception; the other caller-saved registers hold nothing. Straight on, and over jumps: what the
+ * taken side of a branch needs is left out. */
+static bool walk_step(struct walk *w, const struct audit_function *f)
+{
+	struct audit_insn insn = fetch(f, w->pc);
+	w->pad->registers |= insn.reads & CALLEE_SAVED & (uint16_t)~w->written;
+	if ((insn.op == OP_LOAD || insn.op == OP_LEA) &&
+	    (insn.base == RSP || (insn.base == RBP && !(w->written >> RBP & 1))))
+		need_slot(w->pad, &insn); /* or its address, for a cleanup that gets one */
+	w->written |= insn.writes;
+	w->pc = insn.op == OP_JUMP ? insn.target : w->pc + insn.length;
+	if (insn.op == OP_CALL)
+		return note_call(w->pad, f, &insn);
+	return insn.op != OP_RETURN && insn.op != OP_STOP && insn.op != OP_BAD && insn.op != OP_JUMP_INDIRECT;
+}
+
 static void walk_pad(const struct audit_function *f, struct audit_pad *pad)
 {
-	struct walk w = { pad, 0, 0 };
-	uint32_t i = pad->index, next[2];
-	while (i != NO_INDEX && walk_step(&w, f, i) && audit_successors(f, i, next, 2) != 0)
-		i = next[0];
+	struct walk w = { pad, pad->address, 0 };
+	for (int steps = 0; steps < WALK_MAX && walk_step(&w, f); steps++)
+		;
 }
 
 static int by_address(const void *a, const void *b)

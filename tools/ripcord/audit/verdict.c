@@ -8,9 +8,25 @@ enum { PASSES = 16, SUCCESSORS = 512 };
 
 /* --- What call sites surround an instruction --- */
 
+/* Pads among the labels of a set. */
+static uint64_t pads_of(uint64_t labels)
+{
+	return labels & (LIVE_OUTSIDE | (LIVE_OUTSIDE - 2));
+}
+
 static uint64_t label(uint32_t pad)
 {
-	return pad == NO_INDEX ? 1 : 1ull << (pad + 1 < LABEL_MAX ? pad + 1 : LABEL_MAX);
+	return 1ull << (pad + 1 < LABEL_MAX ? pad + 1 : LABEL_MAX);
+}
+
+/* What the call site at instruction i says of what is live there, 0: nothing. An entry without a pad says something of
+ * calls only: the compiler merges entries, and what lies between two calls may not be what it thought of. */
+static uint64_t site_label(const struct audit_function *f, uint32_t i)
+{
+	uint32_t pad = audit_pad_of(f, i);
+	if (pad == NO_INDEX)
+		return f->notes.items[i].site && f->insns.items[i].op == OP_CALL ? 1 : 0;
+	return label(pad);
 }
 
 /* True for a call that cleans up what the pad would, on the way that needs no pad. */
@@ -27,12 +43,12 @@ static bool releases(const struct audit_function *f, uint32_t i, uint64_t before
 
 static uint64_t after_step(const struct audit_function *f, uint32_t i)
 {
-	uint64_t before = f->live.items[i].before, what;
+	uint64_t before = f->live.items[i].before, site = site_label(f, i), what;
 	if (before == 0)
 		return 0;
 	if (releases(f, i, before, &what))
 		return (before & LIVE_NORMAL) | LIVE_RELEASED;
-	return f->notes.items[i].site ? (before & LIVE_NORMAL) | label(audit_pad_of(f, i)) : before;
+	return site ? (before & LIVE_NORMAL) | site : before;
 }
 
 static bool spread_forward(struct audit_function *f)
@@ -52,10 +68,24 @@ static bool spread_forward(struct audit_function *f)
 /* What lies at or behind instruction i. */
 static uint64_t next_label(const struct audit_function *f, uint32_t i)
 {
-	uint64_t what;
+	uint64_t site = site_label(f, i), what;
 	if (releases(f, i, f->live.items[i].before, &what))
-		return what;
-	return f->notes.items[i].site ? label(audit_pad_of(f, i)) : f->live.items[i].after;
+		return what | LIVE_TO_RELEASE;
+	return site ? site : f->live.items[i].after;
+}
+
+/* 1 where the function may be left for good by instruction i. Where it does not go on, or goes on in its other part,
+ * nothing is known of what comes next. */
+static uint64_t leaves(const struct audit_function *f, uint32_t i)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	const struct rip_fde *fde;
+	if (insn->op == OP_RETURN || (insn->op == OP_JUMP_INDIRECT && f->notes.items[i].table == 0))
+		return 1;
+	if (insn->op != OP_JUMP || audit_index_of(f, insn->target) != NO_INDEX)
+		return 0;
+	fde = audit_fde_at(f->fdes, insn->target);
+	return !fde || fde->pc_begin == insn->target;
 }
 
 static bool spread_backward(struct audit_function *f)
@@ -64,7 +94,7 @@ static bool spread_backward(struct audit_function *f)
 	uint32_t to[SUCCESSORS];
 	for (uint32_t i = (uint32_t)f->insns.count; i-- > 0;) {
 		uint32_t count = audit_successors(f, i, to, SUCCESSORS);
-		uint64_t after = count ? 0 : 1;
+		uint64_t after = leaves(f, i);
 		while (count-- > 0)
 			after |= next_label(f, to[count]);
 		changed |= (after & ~f->live.items[i].after) != 0;
@@ -73,12 +103,53 @@ static bool spread_backward(struct audit_function *f)
 	return changed;
 }
 
+/* The first crossing to `address` or behind it. */
+static size_t first_crossing(const struct audit_crossings *crossings, uint64_t address)
+{
+	size_t low = 0, high = crossings->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (crossings->items[middle].target < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A part of a function is entered where the other part jumps to. */
+static void begin_labels(struct audit_function *f)
+{
+	const struct audit_crossings *crossings = f->crossings;
+	bool entered = false;
+	for (size_t k = f->crossings_known ? first_crossing(crossings, f->begin) : crossings->count;
+	     k < crossings->count && crossings->items[k].target < f->end; k++) {
+		uint32_t i = audit_index_of(f, crossings->items[k].target);
+		if (i == NO_INDEX)
+			continue;
+		f->live.items[i].before |= crossings->items[k].before;
+		entered = true;
+	}
+	if (!entered)
+		f->live.items[0].before = LIVE_NORMAL | 1;
+}
+
+static void note_crossing(struct audit_function *f, uint32_t i)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	uint64_t before = f->live.items[i].before, pads = pads_of(before);
+	if ((insn->op != OP_JUMP && insn->op != OP_BRANCH) || audit_index_of(f, insn->target) != NO_INDEX)
+		return;
+	*AUDIT_ADD(*f->crossings) = (struct audit_crossing){
+		insn->target, (before & (LIVE_NORMAL | LIVE_RELEASED | 1)) | (pads ? LIVE_OUTSIDE : 0) };
+}
+
 /* The sets only grow, so that few passes are enough; after those that are allowed a set may be too small. */
 static void find_labels(struct audit_function *f)
 {
 	audit_room(&f->live.items, &f->live.room, f->insns.count, sizeof *f->live.items);
 	memset(f->live.items, 0, f->insns.count * sizeof *f->live.items);
-	f->live.items[0].before = LIVE_NORMAL | 1;
+	begin_labels(f);
 	for (size_t p = 0; p < f->pads.count; p++)
 		if (f->pads.items[p].index != NO_INDEX)
 			f->live.items[f->pads.items[p].index].before |= 1;
@@ -124,32 +195,44 @@ static bool is_acquired(const struct audit_function *f, uint32_t i, uint64_t nex
 /* An instruction of a function with pads that no call-site entry covers: the compiler says that nothing is thrown
  * here. `before` and `after` are the sites around it on all paths.
  *   - Only pads lead here: a cleanup is running. Masked.
- *   - The same pads before and after: the cleanup is live here as it is there, and a fault would skip it. Window.
- *   - Pads before, others or none after: the cleanup is being run, or has been, unless it was seen that the call that
- *     does it is still ahead, in which case `after` names it and this is a window. Masked.
+ *   - The same pads before and after, or pads before and no end of the function after: the cleanup is live here as it
+ *     is there, and a fault would skip it. Window. A call that is seen to clean up counts as its pad's until it is
+ *     made, and as none behind it.
+ *   - Pads before, others or none after: the cleanup is being run, or has been. Masked.
  *   - No pad before, a pad after: not yet acquired, unless a call has just brought it. Plain, or window. */
 static enum audit_verdict judge_gap(const struct audit_function *f, uint32_t i)
 {
 	struct audit_live live = f->live.items[i];
-	uint64_t what, pads_before = live.before & ~(LIVE_NORMAL | LIVE_RELEASED | 1), pads_after = live.after & ~1ull;
+	uint64_t what, pads = pads_of(live.before), pads_after = pads_of(live.after);
 	if (live.before == 0)
 		return VERDICT_PLAIN;
 	if (!(live.before & LIVE_NORMAL) || releases(f, i, live.before, &what))
 		return VERDICT_MASKED;
-	if (pads_before && pads_before == pads_after && !(live.after & 1) && !(live.before & (LIVE_RELEASED | 1)))
+	if (pads && !(live.after & 1) && !(live.before & (LIVE_RELEASED | 1)) &&
+	    (pads_after == 0 || pads_after == pads || pads == LIVE_OUTSIDE))
 		return VERDICT_WINDOW;
-	if (pads_before)
+	if (pads)
 		return VERDICT_MASKED;
 	return pads_after && !(live.after & 1) && is_acquired(f, i, pads_after) ? VERDICT_WINDOW : VERDICT_PLAIN;
 }
 
-static enum audit_verdict judge(const struct audit_function *f, uint32_t i)
+/* True for what may stand in an entry without a pad only because GCC merges entries: what lies before the call that
+ * cleans up, and traps of __builtin_trap. */
+static bool is_merged(const struct audit_function *f, uint32_t i)
 {
-	if (f->pads.count == 0)
+	const struct audit_insn *insn = &f->insns.items[i];
+	return insn->op == OP_STOP || (insn->op != OP_CALL && f->live.items[i].after & LIVE_TO_RELEASE);
+}
+
+static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool labels)
+{
+	if (!labels)
 		return VERDICT_PLAIN;
 	if (f->notes.items[i].site == 0)
 		return judge_gap(f, i);
-	return audit_pad_of(f, i) != NO_INDEX ? VERDICT_PAD : VERDICT_PLAIN;
+	if (audit_pad_of(f, i) != NO_INDEX)
+		return VERDICT_PAD;
+	return is_merged(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
 }
 
 /* --- Results --- */
@@ -169,18 +252,28 @@ static void count(struct audit_function *f, uint32_t i)
 	f->counts.calls[verdict] += insn->op == OP_CALL;
 }
 
+static void name_pad(const struct audit_function *f, uint32_t i, char *text, size_t size)
+{
+	uint64_t pads = pads_of(f->live.items[i].after) ? pads_of(f->live.items[i].after) :
+							 pads_of(f->live.items[i].before);
+	uint32_t pad = pads ? (uint32_t)__builtin_ctzll(pads) - 1 : NO_INDEX;
+	if (pad < f->pads.count)
+		snprintf(text, size, "the landing pad at +%#llx",
+			 (unsigned long long)(f->pads.items[pad].address - f->begin));
+	else
+		snprintf(text, size, "a landing pad of the function's other part");
+}
+
 static void find_window(struct audit_function *f, uint32_t first, uint32_t last, unsigned stops)
 {
 	const struct audit_insn *insns = f->insns.items;
 	const struct audit_symbol *callee = insns[first].op == OP_CALL && insns[first].target ?
 						    audit_callee(f->image, insns[first].target) : NULL;
-	uint64_t pads = f->live.items[first].after & ~1ull;
-	uint32_t pad = pads ? (uint32_t)__builtin_ctzll(pads) - 1 : 0;
+	char pad[64];
+	name_pad(f, first, pad, sizeof pad);
 	audit_find(f, FOUND_WINDOW, f->begin + insns[first].offset, f->begin + insns[last].offset + insns[last].length,
-		   "%u %s%s%s%s: the landing pad at +%#llx would be skipped", stops,
-		   stops == 1 ? "instruction" : "instructions", callee ? " (call of " : "", callee ? callee->name : "",
-		   callee ? ")" : "",
-		   (unsigned long long)(pad < f->pads.count ? f->pads.items[pad].address - f->begin : 0));
+		   "%u %s%s%s%s: %s would be skipped", stops, stops == 1 ? "instruction" : "instructions",
+		   callee ? " (call of " : "", callee ? callee->name : "", callee ? ")" : "", pad);
 }
 
 /* Neighbours are one window. */
@@ -200,17 +293,26 @@ static void group_windows(struct audit_function *f)
 	}
 }
 
+/* The cold part of a function may have no pad of its own, and lie where one of the other part is live. */
+static bool has_labels(const struct audit_function *f)
+{
+	return f->insns.count && (f->pads.count || (f->has_lsda && f->rows.count && audit_is_part(f)));
+}
+
 void audit_verdicts(struct audit_function *f)
 {
 	audit_pads_read(f);
-	if (f->insns.count && f->pads.count)
+	bool labels = has_labels(f);
+	if (labels)
 		find_labels(f);
 	for (uint32_t i = 0; i < f->insns.count; i++) {
-		f->notes.items[i].verdict = (uint8_t)judge(f, i);
+		f->notes.items[i].verdict = (uint8_t)judge(f, i, labels);
 		count(f, i);
 	}
-	if (f->pads.count) {
-		group_windows(f);
-		audit_pads_check(f);
-	}
+	if (!labels)
+		return;
+	group_windows(f);
+	audit_pads_check(f);
+	for (uint32_t i = 0; i < f->insns.count && !f->crossings_known; i++)
+		note_crossing(f, i);
 }
