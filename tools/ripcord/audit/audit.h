@@ -86,7 +86,7 @@ enum { CALLEE_SAVED = 1 << 3 | 1 << 6 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 15 };
 enum audit_op {
 	OP_PLAIN,          /* nothing but what `writes` says */
 	OP_NOP,
-	OP_PUSH,           /* reg, or NO_REG: something else */
+	OP_PUSH,           /* reg; or, if there is a base, what is at base + value; or something else. `size` bytes */
 	OP_POP,            /* likewise */
 	OP_MOVE,           /* reg = base */
 	OP_LEA,            /* reg = base + value */
@@ -115,7 +115,7 @@ struct audit_insn {
 	uint8_t length, prefixes;
 	uint8_t op, fault;     /* enum audit_op, enum audit_fault */
 	uint8_t reg, base;     /* NO_REG without */
-	uint8_t size;          /* of a store */
+	uint8_t size;          /* of a store, push or pop */
 	uint8_t condition;     /* of a branch: enum audit_condition */
 	uint8_t index, scale;  /* of a memory operand, for jump tables */
 	uint16_t reads, writes; /* general registers, masks */
@@ -170,7 +170,8 @@ void audit_state_enter(struct audit_state *state);
 /* What the row of pc claims. */
 void audit_state_assume(struct audit_state *state, const struct rip_fde *fde, const struct rip_cfi_state *row,
 			uint64_t pc);
-/* What holds after instruction `index`; of a call: after its return. */
+/* What holds after instruction `index`; of a call: after its return. Something must follow the instruction in memory
+ * (audit_function keeps an end mark). */
 void audit_state_step(struct audit_state *state, const struct audit_insn *insn, uint32_t index);
 /* Reduces `into` to what holds in both; where they differ, what the row says wins. True if it changed. */
 bool audit_state_join(struct audit_state *into, const struct audit_state *from, const struct rip_cfi_state *row);
@@ -242,6 +243,7 @@ struct audit_function {
 	struct audit_counts counts;
 	uint64_t unverified, assumed; /* instructions */
 	struct audit_findings *findings;
+	struct audit_doubts *doubts;
 	struct audit_crossings *crossings; /* collected; then sorted by target, and not added to any more */
 	bool crossings_known;
 };
@@ -260,6 +262,7 @@ struct audit_pad {
 	uint32_t index;      /* of its instruction; NO_INDEX where it lies outside */
 	uint16_t registers;  /* callee-saved ones that it reads before it writes them, a mask */
 	uint8_t slots, calls;
+	bool settled_calls;  /* at least one call leads here with the stack pointer that the pad expects */
 	struct { uint8_t base; int32_t offset; } slot[PAD_SLOTS]; /* likewise: 8 bytes at base + offset */
 	uint64_t call[PAD_CALLS]; /* targets */
 };
@@ -274,6 +277,17 @@ enum { LABEL_MAX = 59 };
 #define LIVE_RELEASED (1ull << 61) /* `before` only: a call that cleans up */
 #define LIVE_TO_RELEASE (1ull << 61) /* `after` only: a call that cleans up */
 #define LIVE_NORMAL (1ull << 62)   /* `before` only: the function's entry leads here, not only its pads */
+
+/* Jumps to parts of functions, and what was wrong. A part belongs to the functions whose jumps to it agree with its
+ * rows. Others that lead there are what the compiler left of a switch whose default cannot be: it jumps to
+ * whatever comes next. */
+struct audit_doubts {
+	struct audit_doubt {
+		uint64_t target, function, begin, end; /* target: the part's start */
+		char *text;                            /* owned; NULL: the rows agree */
+	} *items;
+	size_t count, room;
+};
 
 /* What the analysis knows of one instruction. */
 struct audit_note {
@@ -318,6 +332,8 @@ void audit_jump_tables(struct audit_function *function);
 void audit_pads_read(struct audit_function *function);
 /* The index of the pad that covers instruction i with a cleanup, or NO_INDEX. */
 uint32_t audit_pad_of(const struct audit_function *function, uint32_t i);
+/* How far below the pad's the stack pointer is that the unwinder gives it for a stop at `row`, as far as the rows say. */
+int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad);
 /* True if the call at i is one that the pad's code makes, too. */
 bool audit_is_release(const struct audit_function *function, const struct audit_pad *pad, uint32_t i);
 /* Finds instructions that can fault, are covered by a pad, and stand where something that the pad needs has been

@@ -172,6 +172,13 @@ static void decode_lea(struct audit_insn *to, const struct decoded *d)
 		set(to, OP_LEA, a->reg.value, b->mem.base, b->mem.disp.value);
 }
 
+/* `lock or [rsp], 0` is a fence: what is stored is what was there. */
+static void decode_or(struct audit_insn *to, const struct decoded *d)
+{
+	if (is_memory(&d->operand[0]) && !(is_immediate(&d->operand[1]) && d->operand[1].imm.value.s == 0))
+		store(to, &d->operand[0], NULL);
+}
+
 static void decode_sum(struct audit_insn *to, const struct decoded *d, bool subtract)
 {
 	const ZydisDecodedOperand *a = &d->operand[0], *b = &d->operand[1];
@@ -181,7 +188,7 @@ static void decode_sum(struct audit_insn *to, const struct decoded *d, bool subt
 	else if (is_register(a) && is_register(b))
 		set(to, subtract ? OP_SUBTRACT : OP_ADD, a->reg.value, b->reg.value, 0);
 	else if (is_memory(a))
-		store(to, a, NULL);
+		decode_or(to, d);
 }
 
 static void decode_and(struct audit_insn *to, const struct decoded *d)
@@ -204,16 +211,21 @@ static void decode_compare(struct audit_insn *to, const struct decoded *d)
 
 static void decode_push(struct audit_insn *to, const struct decoded *d)
 {
+	const ZydisDecodedOperand *o = &d->operand[0];
 	note_fault(to, FAULT_STACK);
-	set(to, OP_PUSH, is_register(&d->operand[0]) ? d->operand[0].reg.value : ZYDIS_REGISTER_NONE,
-	    ZYDIS_REGISTER_NONE, d->insn.operand_width / 8);
+	if (is_slot(o))
+		set(to, OP_PUSH, ZYDIS_REGISTER_NONE, o->mem.base, o->mem.disp.value);
+	else
+		set(to, OP_PUSH, is_register(o) ? o->reg.value : ZYDIS_REGISTER_NONE, ZYDIS_REGISTER_NONE, 0);
+	to->size = d->insn.operand_width / 8;
 }
 
 static void decode_pop(struct audit_insn *to, const struct decoded *d)
 {
+	const ZydisDecodedOperand *o = &d->operand[0];
 	note_fault(to, FAULT_STACK);
-	set(to, OP_POP, is_register(&d->operand[0]) ? d->operand[0].reg.value : ZYDIS_REGISTER_NONE,
-	    ZYDIS_REGISTER_NONE, d->insn.operand_width / 8);
+	set(to, OP_POP, is_register(o) ? o->reg.value : ZYDIS_REGISTER_NONE, ZYDIS_REGISTER_NONE, 0);
+	to->size = d->insn.operand_width / 8;
 }
 
 static uint64_t destination(const struct decoded *d)
@@ -255,12 +267,15 @@ static void decode_call(struct audit_insn *to, const struct decoded *d)
 		to->target = destination(d);
 	if (to->target == d->pc + d->insn.length && is_immediate(&d->operand[0])) {
 		to->op = OP_PUSH; /* how old code asks where it is */
-		to->value = 8;
+		to->size = 8;
 	}
 }
 
 static void decode_exchange(struct audit_insn *to, const struct decoded *d)
 {
+	if (is_register(&d->operand[0]) && is_register(&d->operand[1]) &&
+	    d->operand[0].reg.value == d->operand[1].reg.value)
+		to->reads = to->writes = 0; /* nothing, as Valgrind's client requests have it */
 	for (unsigned i = 0; i < 2; i++)
 		if (is_memory(&d->operand[i]))
 			store(to, &d->operand[i], NULL);
@@ -302,7 +317,7 @@ static void decode_rest(struct audit_insn *to, const struct decoded *d)
 	case ZYDIS_MNEMONIC_PUSHFQ:
 	case ZYDIS_MNEMONIC_POPFQ:
 		to->op = d->insn.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ? OP_PUSH : OP_POP;
-		to->value = 8;
+		to->size = 8;
 		note_fault(to, FAULT_STACK);
 		break;
 	case ZYDIS_MNEMONIC_LEAVE:
@@ -338,6 +353,7 @@ static void decode_meaning(struct audit_insn *to, const struct decoded *d)
 	case ZYDIS_MNEMONIC_ADD: decode_sum(to, d, false); break;
 	case ZYDIS_MNEMONIC_SUB: decode_sum(to, d, true); break;
 	case ZYDIS_MNEMONIC_AND: decode_and(to, d); break;
+	case ZYDIS_MNEMONIC_OR: decode_or(to, d); break;
 	case ZYDIS_MNEMONIC_CMP: decode_compare(to, d); break;
 	case ZYDIS_MNEMONIC_PUSH: decode_push(to, d); break;
 	case ZYDIS_MNEMONIC_POP: decode_pop(to, d); break;

@@ -66,14 +66,9 @@ static void add_counts(struct audit_result *result, const struct audit_function 
 
 static bool run_function(struct audit_function *f, const struct rip_fde *fde, bool first, struct audit_result *result)
 {
-	size_t before = result->findings.count;
-	bool wrong = false;
 	if (!audit_function_run(f, fde, first))
 		return false;
-	for (size_t i = before; i < result->findings.count; i++)
-		wrong |= result->findings.items[i].kind == FOUND_CFI;
 	result->functions++;
-	result->wrong_functions += wrong;
 	add_counts(result, f);
 	return true;
 }
@@ -84,12 +79,54 @@ static int by_target(const void *a, const void *b)
 	return (x->target > y->target) - (x->target < y->target);
 }
 
+static int by_part(const void *a, const void *b)
+{
+	const struct audit_doubt *x = a, *y = b;
+	if (x->target != y->target)
+		return x->target > y->target ? 1 : -1;
+	return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+/* Of the jumps to one part: those that disagree are reported, unless another function's agree. */
+static void settle_part(struct audit_doubt *doubts, size_t count, struct audit_result *result)
+{
+	uint64_t owner = 0; /* a function whose jumps agree */
+	bool several = false;
+	for (size_t i = 0; i < count; i++) {
+		if (doubts[i].text)
+			continue;
+		several |= owner && owner != doubts[i].function;
+		owner = doubts[i].function;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (doubts[i].text && !several && (!owner || owner == doubts[i].function))
+			*AUDIT_ADD(result->findings) = (struct audit_finding){
+				.kind = FOUND_CFI, .begin = doubts[i].begin, .end = doubts[i].end,
+				.function = doubts[i].function, .text = doubts[i].text };
+		else
+			free(doubts[i].text);
+	}
+}
+
+static void settle_doubts(struct audit_doubts *doubts, struct audit_result *result)
+{
+	if (doubts->count)
+		qsort(doubts->items, doubts->count, sizeof *doubts->items, by_part);
+	for (size_t i = 0, next; i < doubts->count; i = next) {
+		for (next = i + 1; next < doubts->count && doubts->items[next].target == doubts->items[i].target;)
+			next++;
+		settle_part(&doubts->items[i], next - i, result);
+	}
+	free(doubts->items);
+}
+
 /* Functions first, then the parts that they jump to. */
 static void run_all(const struct audit_image *image, const struct audit_fdes *fdes, struct audit_result *result)
 {
 	struct audit_crossings crossings = { 0 };
-	struct audit_function f = {
-		.image = image, .fdes = fdes, .findings = &result->findings, .crossings = &crossings };
+	struct audit_doubts doubts = { 0 };
+	struct audit_function f = { .image = image, .fdes = fdes, .findings = &result->findings,
+				    .doubts = &doubts, .crossings = &crossings };
 	struct { const struct rip_fde **items; size_t count, room; } parts = { 0 };
 	for (size_t i = 0; i < fdes->count; i++)
 		if (!run_function(&f, &fdes->items[i], true, result))
@@ -99,6 +136,7 @@ static void run_all(const struct audit_image *image, const struct audit_fdes *fd
 	f.crossings_known = true;
 	for (size_t i = 0; i < parts.count; i++)
 		run_function(&f, parts.items[i], false, result);
+	settle_doubts(&doubts, result);
 	audit_function_deinit(&f);
 	free(crossings.items);
 	free(parts.items);
@@ -153,11 +191,15 @@ static void name_finding(const struct audit_image *image, struct audit_finding *
 
 static void finish(const struct audit_image *image, struct audit_result *result)
 {
+	uint64_t last = 0;
 	if (result->findings.count)
 		qsort(result->findings.items, result->findings.count, sizeof *result->findings.items, by_begin);
 	for (size_t i = 0; i < result->findings.count; i++) {
-		name_finding(image, &result->findings.items[i]);
-		result->found[result->findings.items[i].kind]++;
+		struct audit_finding *finding = &result->findings.items[i];
+		name_finding(image, finding);
+		result->found[finding->kind]++;
+		result->wrong_functions += finding->kind == FOUND_CFI && finding->function != last;
+		last = finding->kind == FOUND_CFI ? finding->function : last;
 	}
 }
 

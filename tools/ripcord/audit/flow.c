@@ -71,6 +71,16 @@ static void compare_return(struct audit_function *f, uint32_t i, const struct au
 
 /* --- Edges --- */
 
+static bool is_entry_row(const struct rip_cfi_state *row)
+{
+	if (row->cfa != RIP_CFA_AT_REGISTER || row->cfa_reg != RSP || row->cfa_value != 8)
+		return false;
+	for (unsigned column = 0; column < RIP_CFI_RA; column++)
+		if (CALLEE_SAVED >> column & 1 && row->kinds[column] != RIP_RULE_SAME)
+			return false;
+	return row->kinds[RIP_CFI_RA] == RIP_RULE_OFFSET && (int64_t)row->values[RIP_CFI_RA] == -8;
+}
+
 static void queue(struct audit_function *f, uint32_t i)
 {
 	if (f->notes.items[i].flags & FLAG_QUEUED)
@@ -98,6 +108,21 @@ static void edge(struct audit_function *f, uint32_t i, const struct audit_state 
 	join_into(f, i, state);
 }
 
+/* Whether a part of a function belongs to the one that jumps to it is decided when all jumps are known. */
+static void doubt(struct audit_function *f, uint32_t i, const struct rip_fde *part, const char *text)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	struct audit_doubt *doubt;
+	if (text && f->notes.items[i].wrong)
+		return;
+	doubt = AUDIT_ADD(*f->doubts);
+	*doubt = (struct audit_doubt){ part->pc_begin, f->begin, pc_of(f, i), pc_of(f, i) + insn->length, NULL };
+	if (text) {
+		f->notes.items[i].wrong = WRONG_JUMP;
+		doubt->text = strdup(text);
+	}
+}
+
 /* A jump to another FDE's code: a tail call, or the other part of a split function. */
 static void edge_outside(struct audit_function *f, uint32_t i, const struct audit_state *state, uint64_t target)
 {
@@ -108,11 +133,17 @@ static void edge_outside(struct audit_function *f, uint32_t i, const struct audi
 	    rip_cfi_state_at(fde, target, &row) != RIP_OK)
 		return;
 	struct audit_match match = audit_row_compare(fde, &row, state, target);
+	bool may_be_none = !is_entry_row(&row) || f->insns.items[i].op == OP_BRANCH;
+	if (!match.wrong && may_be_none)
+		doubt(f, i, fde, NULL);
 	if (!match.wrong)
 		return;
 	audit_row_explain(fde, &row, state, target, match.wrong, text, sizeof text);
 	snprintf(all, sizeof all, "where this jumps to, %#llx, %s", (unsigned long long)target, text);
-	note_mismatch(f, i, WRONG_JUMP, all);
+	if (may_be_none)
+		doubt(f, i, fde, all);
+	else
+		note_mismatch(f, i, WRONG_JUMP, all);
 }
 
 static void jump(struct audit_function *f, uint32_t i, const struct audit_state *state)
@@ -172,7 +203,8 @@ static void land(struct audit_function *f, uint32_t i, const struct audit_state 
 		return;
 	struct audit_state landed = *after;
 	landed.reg[RSP] = audit_value_add(landed.reg[RSP], (int64_t)(row_at(f, i)->args_size & INT32_MAX));
-	edge(f, pad, &landed);
+	if (audit_pad_distance(row_at(f, i), row_at(f, pad)) == 0) /* else pads.c reports it */
+		edge(f, pad, &landed);
 }
 
 /* --- Blocks --- */
@@ -261,16 +293,6 @@ static void run_work(struct audit_function *f)
 }
 
 /* --- Where to begin --- */
-
-static bool is_entry_row(const struct rip_cfi_state *row)
-{
-	if (row->cfa != RIP_CFA_AT_REGISTER || row->cfa_reg != RSP || row->cfa_value != 8)
-		return false;
-	for (unsigned column = 0; column < RIP_CFI_RA; column++)
-		if (CALLEE_SAVED >> column & 1 && row->kinds[column] != RIP_RULE_SAME)
-			return false;
-	return row->kinds[RIP_CFI_RA] == RIP_RULE_OFFSET && (int64_t)row->values[RIP_CFI_RA] == -8;
-}
 
 /* GCC puts a nop before the cold part of a function, which has the row of an entry: but nobody enters there. */
 static bool is_cold_part(const struct audit_function *f)

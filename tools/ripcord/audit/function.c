@@ -47,6 +47,8 @@ static void read_instructions(struct audit_function *f, const uint8_t *code)
 		f->at.items[offset] = (uint32_t)f->insns.count;
 		offset += insn->length;
 	}
+	*AUDIT_ADD(f->insns) = (struct audit_insn){ .op = OP_BAD, .offset = (uint32_t)size }; /* the end mark */
+	f->insns.count--;
 	audit_room(&f->notes.items, &f->notes.room, f->insns.count, sizeof *f->notes.items);
 	if (f->insns.count)
 		memset(f->notes.items, 0, f->insns.count * sizeof *f->notes.items);

@@ -154,6 +154,47 @@ bool audit_is_release(const struct audit_function *f, const struct audit_pad *pa
 
 /* --- Whether it is settled --- */
 
+int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad)
+{
+	if (row->cfa != RIP_CFA_AT_REGISTER || row->cfa_reg != RSP || pad->cfa != RIP_CFA_AT_REGISTER ||
+	    pad->cfa_reg != RSP)
+		return 0;
+	return (int64_t)(row->cfa_value - row->args_size - pad->cfa_value);
+}
+
+static int64_t distance_at(const struct audit_function *f, uint32_t i, const struct audit_pad *pad)
+{
+	if (pad->index == NO_INDEX)
+		return 0;
+	return audit_pad_distance(&f->rows.items[f->notes.items[i].row],
+				  &f->rows.items[f->notes.items[pad->index].row]);
+}
+
+/* A call with arguments on the stack that no DW_CFA_GNU_args_size tells of: its landing pad starts with them still
+ * there. If that holds for all calls that lead to the pad, the table is wrong. If only for some, the compiler held
+ * those not to throw, and they lie between others. */
+static void find_distance(struct audit_function *f, uint32_t i, const struct audit_pad *pad, int64_t distance)
+{
+	uint64_t begin = f->begin + f->insns.items[i].offset, end = begin + f->insns.items[i].length;
+	if (pad->settled_calls)
+		audit_find(f, FOUND_TRANSIENT, begin, end, "the landing pad at +%#llx would be entered with the stack "
+			   "pointer %lld bytes from where it expects it", (unsigned long long)(pad->address - f->begin),
+			   (long long)-distance);
+	else
+		audit_find(f, FOUND_CFI, pad->address, pad->address + 1, "the call at +%#x leads to this landing pad "
+			   "with the stack pointer %lld bytes from where the CFI has it", f->insns.items[i].offset,
+			   (long long)-distance);
+}
+
+static void count_settled(struct audit_function *f)
+{
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		uint32_t pad = audit_pad_of(f, i);
+		if (pad != NO_INDEX && f->insns.items[i].op == OP_CALL)
+			f->pads.items[pad].settled_calls |= distance_at(f, i, &f->pads.items[pad]) == 0;
+	}
+}
+
 /* Without -fnon-call-exceptions the compiler reckons with calls alone. It was not given if an instruction that traps
  * stands in a gap. */
 static bool reckons_with_faults(const struct audit_function *f)
@@ -188,6 +229,9 @@ void audit_pads_check(struct audit_function *f)
 {
 	uint32_t changed = NO_INDEX, pad = NO_INDEX;
 	bool faults = reckons_with_faults(f);
+	if (f->rows.count == 0)
+		return;
+	count_settled(f);
 	for (uint32_t i = 0; i < f->insns.count; i++) {
 		const struct audit_insn *insn = &f->insns.items[i];
 		uint32_t now = audit_pad_of(f, i);
@@ -196,6 +240,9 @@ void audit_pads_check(struct audit_function *f)
 		pad = now;
 		if (pad == NO_INDEX)
 			continue;
+		int64_t distance = distance_at(f, i, &f->pads.items[pad]);
+		if (distance && (insn->op == OP_CALL || insn->fault == FAULT_ANY))
+			find_distance(f, i, &f->pads.items[pad], distance);
 		bool throws = insn->op == OP_CALL || (faults && insn->fault == FAULT_ANY);
 		if (!throws && insn->fault == FAULT_ANY && changed != NO_INDEX)
 			find_transient(f, changed, i);

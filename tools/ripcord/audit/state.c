@@ -57,6 +57,16 @@ static void kill(struct audit_state *state, struct audit_value address, int64_t 
 	}
 }
 
+/* A store through a pointer that seems to lead to a saved register: no compiler means that. More likely a path was
+ * followed that cannot be. */
+static void lose(struct audit_state *state, struct audit_value address, int64_t size)
+{
+	unsigned before = state->slots;
+	if (address.kind == VALUE_FRAME)
+		kill(state, address, size);
+	state->lost |= state->slots != before;
+}
+
 static void store(struct audit_state *state, struct audit_value address, int64_t size, struct audit_value content)
 {
 	if (address.kind != VALUE_FRAME)
@@ -228,12 +238,16 @@ static void align(struct audit_state *state, const struct audit_insn *insn, uint
 }
 
 /* psABI 3.2.1: all but rbx, rsp, rbp, r12 to r15 are the callee's to change. */
-static void call(struct audit_state *state)
+static void call(struct audit_state *state, const struct audit_insn *insn)
 {
+	struct audit_value rax = state->reg[RAX];
 	kill_below(state, state->reg[RSP]);
 	for (unsigned i = 0; i < REGS; i++)
 		if (i != RSP && !(CALLEE_SAVED >> i & 1))
 			state->reg[i] = other;
+	/* A stack probe: called with the frame's size in rax, which it keeps for the `sub rsp, rax` behind it. */
+	if (insn[1].op == OP_SUBTRACT && insn[1].reg == RSP && insn[1].base == RAX)
+		state->reg[RAX] = rax;
 	state->changed = true;
 }
 
@@ -255,10 +269,10 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 	struct audit_value at = audit_value_add(get(state, insn->base), insn->value);
 	switch ((enum audit_op)insn->op) {
 	case OP_PUSH:
-		push(state, get(state, insn->reg), insn->value);
+		push(state, insn->base < REGS ? audit_state_load(state, at) : get(state, insn->reg), insn->size);
 		break;
 	case OP_POP:
-		pop(state, insn->reg, insn->value);
+		pop(state, insn->reg, insn->size);
 		break;
 	case OP_MOVE:
 		set(state, insn->reg, get(state, insn->base));
@@ -271,6 +285,8 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 		break;
 	case OP_STORE:
 		overwrite(state, insn->writes);
+		if (insn->base != RSP && insn->base != RBP)
+			lose(state, at, insn->size);
 		store(state, at, insn->size, get(state, insn->reg));
 		break;
 	case OP_CONSTANT:
@@ -287,7 +303,7 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 		leave(state);
 		break;
 	case OP_CALL:
-		call(state);
+		call(state, insn);
 		break;
 	default:
 		overwrite(state, insn->writes);
