@@ -118,6 +118,7 @@ struct audit_insn {
 	uint8_t size;          /* of a store, push or pop */
 	uint8_t condition;     /* of a branch: enum audit_condition */
 	uint8_t index, scale;  /* of a memory operand, for jump tables */
+	bool through_rbp;      /* it reads or writes memory at rbp */
 	uint16_t reads, writes; /* general registers, masks */
 	int32_t value;
 	uint64_t target;       /* of a direct jump or call; the address of a rip-relative operand; else 0 */
@@ -271,6 +272,7 @@ struct audit_pad {
  * function's entry or its end; bit n: pad n - 1 (the 59th and all further ones share a bit). */
 struct audit_live {
 	uint64_t before, after;
+	uint32_t from, ways; /* the last instruction that leads here, and how many do */
 };
 enum { LABEL_MAX = 59 };
 #define LIVE_OUTSIDE (1ull << 60)  /* `before` only: a pad of the function's other part */

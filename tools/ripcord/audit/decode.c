@@ -90,8 +90,7 @@ static void note_memory(struct audit_insn *to, const struct decoded *d, const Zy
 		to->target = d->pc + d->insn.length + (uint64_t)o->mem.disp.value;
 }
 
-/* What a memory operand can fault for. rbp is taken for a frame pointer; where it is not, the access is another
- * pointer's, and flow.c corrects this. */
+/* What a memory operand can fault for. rbp is taken for a frame pointer: flow.c knows where it is none. */
 static enum audit_fault fault_of(const ZydisDecodedOperand *o)
 {
 	if (o->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
@@ -122,6 +121,7 @@ static void note_operands(struct audit_insn *to, const struct decoded *d)
 		if (is_memory(o)) {
 			note_memory(to, d, o);
 			note_fault(to, fault_of(o));
+			to->through_rbp |= o->mem.base == ZYDIS_REGISTER_RBP && o->mem.type != ZYDIS_MEMOP_TYPE_AGEN;
 		} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
 			uint16_t mask = bit(general(o->reg.value));
 			if (o->actions & ZYDIS_OPERAND_ACTION_MASK_READ)

@@ -174,7 +174,7 @@ static bool learn_equal(struct audit_state *state, const struct audit_insn *comp
 /* False if nothing follows. */
 static bool branch(struct audit_function *f, uint32_t i, struct audit_state *state)
 {
-	const struct audit_insn *insn = &f->insns.items[i], *before = insn - 1;
+	const struct audit_insn *insn = &f->insns.items[i], *before = i ? insn - 1 : insn;
 	struct audit_state taken = *state;
 	if (i == 0 || insn->condition != COND_EQUAL || learn_equal(&taken, before))
 		jump(f, i, &taken);
@@ -231,10 +231,18 @@ static bool returns(struct audit_function *f, uint32_t i, const struct audit_sta
 	return false;
 }
 
+/* An access through rbp is one to the frame only if rbp holds an address of the frame. */
+static void correct_fault(struct audit_insn *insn, const struct audit_state *state)
+{
+	if (insn->through_rbp && insn->fault == FAULT_STACK && state->reg[RBP].kind != VALUE_FRAME)
+		insn->fault = FAULT_ANY;
+}
+
 /* Takes the step of instruction i; false if nothing follows. */
 static bool step(struct audit_function *f, uint32_t i, struct audit_state *state)
 {
-	const struct audit_insn *insn = &f->insns.items[i];
+	struct audit_insn *insn = &f->insns.items[i];
+	correct_fault(insn, state);
 	switch ((enum audit_op)insn->op) {
 	case OP_CALL:
 		audit_state_step(state, insn, i);

@@ -134,6 +134,17 @@ static void begin_labels(struct audit_function *f)
 		f->live.items[0].before = LIVE_NORMAL | 1;
 }
 
+static void count_ways(struct audit_function *f)
+{
+	uint32_t to[SUCCESSORS];
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		for (uint32_t k = audit_successors(f, i, to, SUCCESSORS); k-- > 0;) {
+			f->live.items[to[k]].from = i;
+			f->live.items[to[k]].ways++;
+		}
+	}
+}
+
 static void note_crossing(struct audit_function *f, uint32_t i)
 {
 	const struct audit_insn *insn = &f->insns.items[i];
@@ -150,6 +161,7 @@ static void find_labels(struct audit_function *f)
 	audit_room(&f->live.items, &f->live.room, f->insns.count, sizeof *f->live.items);
 	memset(f->live.items, 0, f->insns.count * sizeof *f->live.items);
 	begin_labels(f);
+	count_ways(f);
 	for (size_t p = 0; p < f->pads.count; p++)
 		if (f->pads.items[p].index != NO_INDEX)
 			f->live.items[f->pads.items[p].index].before |= 1;
@@ -216,12 +228,44 @@ static enum audit_verdict judge_gap(const struct audit_function *f, uint32_t i)
 	return pads_after && !(live.after & 1) && is_acquired(f, i, pads_after) ? VERDICT_WINDOW : VERDICT_PLAIN;
 }
 
-/* True for what may stand in an entry without a pad only because GCC merges entries: what lies before the call that
- * cleans up, and traps of __builtin_trap. */
-static bool is_merged(const struct audit_function *f, uint32_t i)
+/* The next instruction in a straight line from i, forward or back; NO_INDEX where paths fork or join. */
+static uint32_t straight_step(const struct audit_function *f, uint32_t i, bool forward)
+{
+	uint32_t to[2];
+	if (!forward)
+		i = f->live.items[i].ways == 1 ? f->live.items[i].from : NO_INDEX;
+	if (i == NO_INDEX || audit_successors(f, i, to, 2) != 1)
+		return NO_INDEX;
+	if (!forward)
+		return i;
+	return f->live.items[to[0]].ways == 1 ? to[0] : NO_INDEX;
+}
+
+/* The pad of the next site in that direction. */
+static uint32_t straight_pad(const struct audit_function *f, uint32_t i, bool forward)
+{
+	enum { REACH = 64 };
+	for (int steps = 0; steps < REACH && (i = straight_step(f, i, forward)) != NO_INDEX; steps++)
+		if (audit_pad_of(f, i) != NO_INDEX || f->insns.items[i].op == OP_CALL)
+			return audit_pad_of(f, i);
+	return NO_INDEX;
+}
+
+/* True for what stands in an entry without a pad although a cleanup may be live: GCC merges entries, so that one holds
+ * what lies before the call that cleans up, and traps of __builtin_trap; and inline assembly gets an entry without a
+ * pad between two with the same one. */
+static bool is_overlooked(const struct audit_function *f, uint32_t i)
 {
 	const struct audit_insn *insn = &f->insns.items[i];
-	return insn->op == OP_STOP || (insn->op != OP_CALL && f->live.items[i].after & LIVE_TO_RELEASE);
+	uint32_t pad;
+	if (insn->op == OP_STOP)
+		return true;
+	if (insn->op == OP_CALL)
+		return false;
+	if (f->live.items[i].after & LIVE_TO_RELEASE)
+		return true;
+	pad = straight_pad(f, i, false);
+	return pad != NO_INDEX && pad == straight_pad(f, i, true);
 }
 
 static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool labels)
@@ -232,7 +276,7 @@ static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool
 		return judge_gap(f, i);
 	if (audit_pad_of(f, i) != NO_INDEX)
 		return VERDICT_PAD;
-	return is_merged(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
+	return is_overlooked(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
 }
 
 /* --- Results --- */
