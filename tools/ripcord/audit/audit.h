@@ -158,13 +158,28 @@ struct audit_slot {
 struct audit_state {
 	struct audit_value reg[REGS];
 	uint8_t slots, lost; /* `lost`: a slot may be missing */
-	bool changed;        /* by the last instruction, in a way that a row may notice */
+	bool changed;        /* slots, by the last instruction */
 	struct audit_slot slot[SLOTS];
 };
 
-struct audit_value audit_value(enum audit_value_kind kind, uint32_t id, int64_t offset);
+/* VALUE_UNKNOWN if the offset is too large. */
+static inline struct audit_value audit_value(enum audit_value_kind kind, uint32_t id, int64_t offset)
+{
+	if (offset != (int32_t)offset)
+		return (struct audit_value){ .kind = VALUE_UNKNOWN };
+	return (struct audit_value){ .kind = kind & 7, .id = id & 0x1fffffff, .offset = (int32_t)offset };
+}
+
+static inline bool audit_value_equal(struct audit_value a, struct audit_value b)
+{
+	uint64_t x, y;
+	_Static_assert(sizeof a == sizeof x, "a value has no padding");
+	__builtin_memcpy(&x, &a, sizeof x);
+	__builtin_memcpy(&y, &b, sizeof y);
+	return x == y;
+}
+
 struct audit_value audit_value_add(struct audit_value value, int64_t distance);
-bool audit_value_equal(struct audit_value a, struct audit_value b);
 
 /* At a function's first instruction: rsp is CFA - 8, the return address lies there. */
 void audit_state_enter(struct audit_state *state);

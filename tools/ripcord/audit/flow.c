@@ -269,6 +269,14 @@ static bool step(struct audit_function *f, uint32_t i, struct audit_state *state
 	}
 }
 
+/* The registers that a row speaks of. */
+static uint16_t relevant(const struct rip_cfi_state *row)
+{
+	if (row->cfa != RIP_CFA_AT_REGISTER || row->cfa_reg >= REGS)
+		return UINT16_MAX;
+	return (uint16_t)(CALLEE_SAVED | 1u << RSP | 1u << row->cfa_reg);
+}
+
 static void run_block(struct audit_function *f, uint32_t i)
 {
 	struct audit_note *notes = f->notes.items;
@@ -283,7 +291,8 @@ static void run_block(struct audit_function *f, uint32_t i)
 			edge(f, i, &state);
 			return;
 		}
-		if (state.changed || notes[i].row != row)
+		if (state.changed || notes[i].row != row ||
+		    f->insns.items[i - 1].writes & relevant(&f->rows.items[row]))
 			compare(f, i, &state);
 		state.changed = false;
 		row = notes[i].row;

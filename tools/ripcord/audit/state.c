@@ -6,13 +6,6 @@
 
 /* --- Values --- */
 
-struct audit_value audit_value(enum audit_value_kind kind, uint32_t id, int64_t offset)
-{
-	if (offset != (int32_t)offset)
-		return (struct audit_value){ .kind = VALUE_UNKNOWN };
-	return (struct audit_value){ .kind = kind & 7, .id = id & 0x1fffffff, .offset = (int32_t)offset };
-}
-
 static const struct audit_value unknown = { .kind = VALUE_UNKNOWN }, other = { .kind = VALUE_OTHER };
 
 struct audit_value audit_value_add(struct audit_value value, int64_t distance)
@@ -22,11 +15,6 @@ struct audit_value audit_value_add(struct audit_value value, int64_t distance)
 	if (value.kind == VALUE_UNKNOWN || distance == 0)
 		return value;
 	return other;
-}
-
-bool audit_value_equal(struct audit_value a, struct audit_value b)
-{
-	return a.kind == b.kind && a.id == b.id && a.offset == b.offset;
 }
 
 static bool is_saved_register(struct audit_value value)
@@ -109,7 +97,6 @@ void audit_state_enter(struct audit_state *state)
 	state->slots = 1;
 	state->slot[0] = (struct audit_slot){ state->reg[RSP], audit_value(VALUE_RETURN, 0, 0) };
 	state->lost = 0;
-	state->changed = true;
 }
 
 static void assume_rule(struct audit_state *state, const struct rip_cfi_state *row, unsigned column)
@@ -170,7 +157,6 @@ void audit_state_assume(struct audit_state *state, const struct rip_fde *fde, co
 	else if (row->cfa == RIP_CFA_BY_EXPRESSION)
 		assume_expression(state, fde, row, pc);
 	state->lost = 1;
-	state->changed = true;
 }
 
 /* --- Instructions --- */
@@ -183,7 +169,6 @@ static void set(struct audit_state *state, unsigned reg, struct audit_value valu
 	if (reg == RSP && value.kind != VALUE_FRAME)
 		value = unknown;
 	state->reg[reg] = value;
-	state->changed = true;
 }
 
 static struct audit_value get(const struct audit_state *state, unsigned reg)
@@ -248,7 +233,6 @@ static void call(struct audit_state *state, const struct audit_insn *insn)
 	/* A stack probe: called with the frame's size in rax, which it keeps for the `sub rsp, rax` behind it. */
 	if (insn[1].op == OP_SUBTRACT && insn[1].reg == RSP && insn[1].base == RAX)
 		state->reg[RAX] = rax;
-	state->changed = true;
 }
 
 static void overwrite(struct audit_state *state, uint16_t mask)
