@@ -74,6 +74,10 @@ is "a table that is cut off is a finding" "$("$ripcord" audit cut.o | sed -n 's/
 # --- What is found
 is "text" "$("$ripcord" audit bad.so | sed -n 's/(0x[^)]*)/(...)/; s/^  cfi *//p')" \
 	'f+0x2 (...): the CFA is given as rsp+24, which is CFA+16 (the CFA is rsp+8)'
+printf '%s\n' '.globl f' '.type f, @function' 'f: .cfi_startproc' 'push %rbx' 'mov %rdi, %rax' 'add $1, %rax' 'nop' \
+	'.cfi_adjust_cfa_offset 8' 'pop %rbx' '.cfi_adjust_cfa_offset -8' 'ret' '.cfi_endproc' '.size f, . - f' >long.s
+gcc -c long.s -o long.o
+is "neighbours are one finding" "$("$ripcord" audit long.o | sed -n 's/^  cfi *f+0x1 (0x10001-\(0x[0-9a-f]*\)).*/\1/p')" 0x10009
 is "JSON" "$("$ripcord" audit --json bad.so good.so | json '$d->{files}[0]{findings}[0]{kind} . " " .
 	$d->{files}[0]{findings}[0]{function} . " " . @{$d->{files}[1]{findings}} . " " .
 	$d->{files}[1]{instructions}{plain} . " " . $d->{files}[0]{path}')" 'cfi f 0 3 bad.so'

@@ -291,7 +291,7 @@ static void run_block(struct audit_function *f, uint32_t i)
 			edge(f, i, &state);
 			return;
 		}
-		if (state.changed || notes[i].row != row ||
+		if (state.changed || notes[i].row != row || notes[i - 1].wrong ||
 		    f->insns.items[i - 1].writes & relevant(&f->rows.items[row]))
 			compare(f, i, &state);
 		state.changed = false;
