@@ -248,7 +248,7 @@ struct audit_function {
 	struct { struct rip_cfi_state *items; size_t count, room; } rows;
 	struct { struct rip_site *items; size_t count, room; } sites; /* entries of the call-site table */
 	bool has_lsda;
-	struct { uint32_t *items; size_t room; } at; /* by offset: index + 1 of the instruction that starts there, or 0 */
+	struct { uint32_t *items; size_t room; } at; /* by offset: index + 1 of what starts there, or 0 */
 	struct { struct audit_note *items; size_t room; } notes;      /* by instruction */
 	struct { struct audit_state *items; size_t count, room; } states;
 	struct { uint32_t *items; size_t count, room; } work;    /* heads of blocks that are to be run */
@@ -349,7 +349,8 @@ void audit_jump_tables(struct audit_function *function);
 void audit_pads_read(struct audit_function *function);
 /* The index of the pad that covers instruction i with a cleanup, or NO_INDEX. */
 uint32_t audit_pad_of(const struct audit_function *function, uint32_t i);
-/* How far below the pad's the stack pointer is that the unwinder gives it for a stop at `row`, as far as the rows say. */
+/* How far below the stack pointer that the pad expects is the one that the unwinder gives it for a stop at `row`, as
+ * far as the rows say. */
 int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad);
 /* True if the call at i is one that the pad's code makes, too. */
 bool audit_is_release(const struct audit_function *function, const struct audit_pad *pad, uint32_t i);

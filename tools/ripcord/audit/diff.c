@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * diff: what a new build of a file has that the old one has not. Addresses move, so findings are counted by function and
- * kind; functions without a name are counted together. */
+ * diff: what a new build of a file has that the old one has not. Addresses move, so findings are counted by
+ * function and kind; functions without a name are counted together. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -40,7 +40,8 @@ static void look_between(const struct audit_section *section, const struct audit
 		if (fde->pc_end <= at)
 			continue;
 		if (stop > at) {
-			struct rip_bytes between = { section->bytes.data + (at - section->bytes.address), stop - at, at };
+			struct rip_bytes between = {
+				section->bytes.data + (at - section->bytes.address), stop - at, at };
 			count_uncovered(&between, result);
 		}
 		at = fde->pc_end;

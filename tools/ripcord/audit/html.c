@@ -67,7 +67,8 @@ static void write_counts(FILE *to, const struct audit_counts *counts)
 	fputs("<table><tr><th>verdict</th><th class=\"n\" colspan=\"2\">instructions</th>"
 	      "<th class=\"n\" colspan=\"2\">can fault</th><th class=\"n\" colspan=\"2\">calls</th></tr>\n", to);
 	for (unsigned v = 0; v < VERDICTS; v++) {
-		fprintf(to, "<tr><td><span class=\"k %s\"></span>%s</td>", audit_verdict_name(v), audit_verdict_name(v));
+		const char *name = audit_verdict_name(v);
+		fprintf(to, "<tr><td><span class=\"k %s\"></span>%s</td>", name, name);
 		write_cell(to, counts->all[v], all);
 		write_cell(to, counts->faulting[v], faulting);
 		write_cell(to, counts->calls[v], calls);

@@ -24,7 +24,8 @@ static bool is_saved_register(struct audit_value value)
 
 static bool is_worth_a_slot(const struct audit_state *state, struct audit_value value)
 {
-	return is_saved_register(value) || (value.kind == VALUE_ENTRY && state->slots < SLOTS / 2) || value.kind == VALUE_FRAME || value.kind == VALUE_RETURN;
+	return is_saved_register(value) || (value.kind == VALUE_ENTRY && state->slots < SLOTS / 2) ||
+	       value.kind == VALUE_FRAME || value.kind == VALUE_RETURN;
 }
 
 /* --- Slots --- */

@@ -77,7 +77,8 @@ static void read_functions(struct audit_image *image, Elf_Scn *scn, const GElf_S
 			continue;
 		if (type == STT_FUNC || type == STT_GNU_IFUNC || outside)
 			*AUDIT_ADD(image->functions) = (struct audit_symbol){
-				audit_symbol_address(image, &symbol, (uint64_t)i), outside ? 1 : symbol.st_size, name, never_returns(name) };
+				audit_symbol_address(image, &symbol, (uint64_t)i), outside ? 1 : symbol.st_size,
+				name, never_returns(name) };
 	}
 }
 
@@ -155,7 +156,7 @@ void audit_symbols_read(struct audit_image *image)
 const struct audit_symbol *audit_callee(const struct audit_image *image, uint64_t target)
 {
 	const struct audit_section *section = audit_section_at(image, target);
-	const struct audit_symbol *symbol = audit_symbol_at(section && !section->code ? &image->slots : &image->functions,
-							    target);
+	const struct audit_symbols *symbols = section && !section->code ? &image->slots : &image->functions;
+	const struct audit_symbol *symbol = audit_symbol_at(symbols, target);
 	return symbol && symbol->address == target ? symbol : NULL;
 }
