@@ -439,4 +439,122 @@ right 'a jump behind a lock prefix' <<'E1'
 1:	cmpxchg %esi, (%rdx)
 	ret
 E1
+right 'a fence on the return address, an exchange with itself' <<'E1'
+	lock orq $0, (%rsp)
+	nop
+	xchg %rbx, %rbx
+	nop
+	ret
+E1
+wrong 'an `or` that changes the return address' <<'E1'
+	orq $1, (%rsp)
+bad:	nop
+	ret
+E1
+right 'a probe that keeps rax' <<'E1'
+	mov $0x5000, %eax
+	call probestack
+	sub %rax, %rsp
+	.cfi_adjust_cfa_offset 0x5000
+	nop
+	add $0x5000, %rsp
+	.cfi_adjust_cfa_offset -0x5000
+	ret
+E1
+right 'a CFA that is pushed from memory' <<'E1'
+	mov %rsp, %rax
+	.cfi_def_cfa rax, 8
+	sub $0x40, %rsp
+	mov %rax, 0x38(%rsp)
+	.cfi_escape 0x0f, 6, 0x77, 0x38, 0x06, 0x23, 0x08, 0x96
+	lea -0x40(%rsp), %rsp
+	.cfi_escape 0x0f, 7, 0x77, 0xf8, 0x00, 0x06, 0x23, 0x08, 0x96
+	push 0x78(%rsp)
+	.cfi_escape 0x0f, 5, 0x77, 0x00, 0x06, 0x23, 0x08
+	xor %eax, %eax
+	mov (%rsp), %rsp
+	.cfi_def_cfa rsp, 8
+	ret
+E1
+right 'a switch whose default cannot be: it leads to the part of another function' <<'E1'
+	cmp $3, %edi
+	ja part
+	ret
+	.cfi_endproc
+	.globl g
+g:	.cfi_startproc
+	push %rax
+	.cfi_adjust_cfa_offset 8
+	test %edi, %edi
+	je part
+	pop %rax
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+	.cfi_startproc
+	nop
+	.cfi_def_cfa_offset 16
+part:	ud2
+E1
+wrong 'a jump to the part of a function from another place of it, with another offset' <<'E1'
+	push %rax
+	.cfi_adjust_cfa_offset 8
+	test %edi, %edi
+	je part
+	pop %rax
+	.cfi_adjust_cfa_offset -8
+	test %esi, %esi
+bad:	je part
+	ret
+	.cfi_endproc
+	.cfi_startproc
+	nop
+	.cfi_def_cfa_offset 16
+part:	ud2
+E1
+right 'a call that the compiler holds not to throw, with arguments on the stack, in an entry with a landing pad' <<'E1'
+	.cfi_personality 0x9b, personality
+	.cfi_lsda 0x1b, lsda
+	push %rax
+	.cfi_adjust_cfa_offset 8
+1:	call other
+	push %rdi
+	.cfi_adjust_cfa_offset 8
+here:	call another
+	pop %rdi
+	.cfi_adjust_cfa_offset -8
+2:	pop %rax
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_adjust_cfa_offset 8
+3:	mov %rax, %rdi
+	call _Unwind_Resume
+	.section .gcc_except_table, "a"
+lsda:	.byte 0xff, 0xff, 1, 4
+	.uleb128 1b - f, 2b - 1b, 3b - f, 0
+	.data
+	.hidden personality
+personality: .quad 0
+	.text
+E1
+is 'is transient, where it stands' "$("$ripcord" audit f.o | sed -n 's/^  transient *f+\(0x[0-9a-f]*\).*/\1/p')" \
+	"$(nm f.o | sed -n 's/^0*\([0-9a-f]*\) t here/0x\1/p')"
+assemble 2>/dev/null <<'E1'
+	ret
+	.section .eh_frame, "a"
+9:	.long 8f - 7f
+7:	.long 0
+	.byte 1
+	.asciz "zR"
+	.uleb128 1
+	.sleb128 -8
+	.byte 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1
+	.balign 8
+8:	.long 6f - 5f
+5:	.long 5b - 9b, f - ., 1, 0
+	.balign 8
+6:	.text
+E1
+is 'two entries for one function' "$("$ripcord" audit f.o | sed -n 's/^  table *//p')" \
+	': .eh_frame: two entries cover the same code'
 finish
