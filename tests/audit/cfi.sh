@@ -127,6 +127,27 @@ wrong 'a missing restore: the slot is below the red zone' <<'E1'
 bad:	.cfi_adjust_cfa_offset -200
 	ret
 E1
+wrong 'a missing restore: a call has been made since' <<'E1'
+	push %rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbx, 0
+	pop %rbx
+	.cfi_adjust_cfa_offset -8
+	call other
+bad:	ret
+E1
+right 'a store through a pointer that seems to lead to a saved register' <<'E1'
+	push %rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbx, 0
+	xor %ebx, %ebx
+	mov %rsp, %r8
+	mov %rax, (%r8)
+	pop %rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore rbx
+	ret
+E1
 wrong 'the wrong register as CFA' <<'E1'
 	push %rbp
 	.cfi_adjust_cfa_offset 8
