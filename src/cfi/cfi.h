@@ -169,6 +169,10 @@ struct rip_cfi_state {
 
 /* As rip_cfi_row_at, for those who look at few of the rules. */
 rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_state *state_ret);
+/* Calls `each` for every row of the FDE in ascending order, until it returns false: together they tile the range. O(n),
+ * where asking pc by pc is O(n^2). The rows before an error have been handed over. Errors as rip_cfi_row_at. */
+rip_status rip_cfi_rows(const struct rip_fde *fde, bool (*each)(void *context, const struct rip_cfi_state *state),
+			void *context);
 /* The row that such a state stands for. */
 void rip_cfi_row_of(const struct rip_fde *fde, const struct rip_cfi_state *state, struct rip_cfi_row *row_ret);
 

@@ -15,6 +15,8 @@ struct machine {
 	uint64_t args_size;
 	bool in_cie, done;
 	unsigned depth;
+	bool (*each)(void *context, const struct rip_cfi_state *state); /* NULL unless all rows are wanted */
+	void *context;
 	struct rip_cfi_state now, initial;
 	struct rip_cfi_state saved[DEPTH_MAX]; /* the first `depth`; the others are never written */
 };
@@ -29,16 +31,37 @@ static void machine_init(struct machine *m, const struct rip_fde *fde, uint64_t 
 	m->in_cie = true;
 	m->done = false;
 	m->depth = 0;
+	m->each = NULL;
 	m->now = (struct rip_cfi_state){ .cfa = RIP_CFA_UNSET }; /* every rule SAME */
 }
 
 /* --- Instructions --- */
+
+/* Hands over the row of [begin, end): what lies outside of the FDE's range is no row. */
+static rip_status emit(struct machine *m, uint64_t end)
+{
+	struct rip_cfi_state state = m->now;
+	state.pc_begin = m->begin;
+	state.pc_end = end < m->fde->pc_end ? end : m->fde->pc_end;
+	state.args_size = m->args_size;
+	if (state.pc_begin >= state.pc_end)
+		return RIP_OK;
+	if (state.cfa == RIP_CFA_UNSET)
+		return RIP_E_CFA_OP;
+	m->done = !m->each(m->context, &state) || state.pc_end == m->fde->pc_end;
+	return RIP_OK;
+}
 
 /* Rows are in ascending order, and a CIE has only the first. */
 static rip_status move_to(struct machine *m, uint64_t location)
 {
 	if (m->in_cie || location < m->begin)
 		return RIP_E_CFA_OP;
+	if (m->each) {
+		rip_status status = emit(m, location);
+		m->begin = location;
+		return status;
+	}
 	m->done = location > m->pc;
 	if (!m->done)
 		m->begin = location;
@@ -271,6 +294,20 @@ rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_c
 	m.now.args_size = m.args_size;
 	*state_ret = m.now;
 	return RIP_OK;
+}
+
+rip_status rip_cfi_rows(const struct rip_fde *fde, bool (*each)(void *context, const struct rip_cfi_state *state),
+			void *context)
+{
+	struct machine m;
+	rip_status status;
+	if (fde->cie.return_register >= RIP_CFI_COLUMNS)
+		return RIP_E_REGISTER;
+	machine_init(&m, fde, UINT64_MAX);
+	m.each = each;
+	m.context = context;
+	status = run_both(&m);
+	return status == RIP_OK && !m.done ? emit(&m, UINT64_MAX) : status;
 }
 
 rip_status rip_cfi_row_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_row *row_ret)

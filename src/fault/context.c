@@ -17,7 +17,7 @@ enum { EFLAGS_TF = 1 << 8, EFLAGS_DF = 1 << 10, EFLAGS_NT = 1 << 14, EFLAGS_AC =
 
 void rip_fault_clear_flags(void)
 {
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(unsigned long long)EFLAGS_AC);
+	rip_arch_clear_flags(EFLAGS_AC);
 }
 
 /* tgkill(tgid, tid, signal) has its arguments in rdi, rsi and rdx still, and 0 in rax (psABI A.2.1). */

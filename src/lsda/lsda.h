@@ -51,6 +51,11 @@ rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_si
 /* True if an entry, as far as the table can be read, has its landing pad there. */
 bool rip_lsda_is_pad(const struct rip_lsda *lsda, uint64_t address);
 
+/* Walks the table in O(n): `r` starts as rip_reader_init(&lsda->sites), `last_end` as lsda->function and then as the
+ * end of the entry before. Entries of no length are passed over. END; otherwise as rip_lsda_site. */
+rip_status rip_lsda_next(struct rip_reader *r, const struct rip_lsda *lsda, uint64_t last_end,
+			 struct rip_site *site_ret);
+
 /* What a forced unwind does with a pad: the first action of the chain that would take it. */
 enum rip_action_kind {
 	RIP_ACTION_CLEANUP,   /* enter with selector 0 */

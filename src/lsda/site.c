@@ -54,6 +54,22 @@ static struct rip_site find(struct rip_reader *r, const struct rip_lsda *lsda, u
 	return gap(last_end, UINT64_MAX);
 }
 
+rip_status rip_lsda_next(struct rip_reader *r, const struct rip_lsda *lsda, uint64_t last_end,
+			 struct rip_site *site_ret)
+{
+	struct rip_site site;
+	do {
+		if (r->status == RIP_OK && rip_reader_left(r) == 0)
+			return RIP_E_END;
+		site = read_entry(r, lsda);
+		if (site.begin < last_end)
+			rip_reader_fail(r, RIP_E_LSDA);
+	} while (r->status == RIP_OK && site.begin == site.end);
+	if (r->status == RIP_OK)
+		*site_ret = site;
+	return r->status;
+}
+
 rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_site *site_ret)
 {
 	struct rip_reader r = rip_reader_init(&lsda->sites);

@@ -59,6 +59,38 @@ static void check_rows(struct counts *n, const struct rip_fde *fde)
 	}
 }
 
+/* The walk over all rows against the question for each. */
+struct row_walk {
+	const struct rip_fde *fde;
+	uint64_t at;
+	bool same;
+};
+
+static bool check_walked(void *context, const struct rip_cfi_state *walked)
+{
+	struct row_walk *walk = context;
+	struct rip_cfi_row row, asked;
+	rip_cfi_row_of(walk->fde, walked, &row);
+	walk->same = walk->same && walked->pc_begin == walk->at &&
+		     rip_cfi_row_at(walk->fde, walk->at, &asked) == RIP_OK && asked.pc_end == row.pc_end &&
+		     asked.cfa_reg == row.cfa_reg && asked.cfa_offset == row.cfa_offset &&
+		     asked.args_size == row.args_size;
+	for (int column = 0; column < RIP_CFI_COLUMNS; column++)
+		walk->same = walk->same && asked.rules[column].kind == row.rules[column].kind &&
+			     (row.rules[column].kind != RIP_RULE_OFFSET ||
+			      asked.rules[column].offset == row.rules[column].offset);
+	walk->at = walked->pc_end;
+	return true;
+}
+
+static void check_row_walk(struct counts *n, const struct rip_fde *fde)
+{
+	struct row_walk walk = { fde, fde->pc_begin, true };
+	rip_status status = rip_cfi_rows(fde, check_walked, &walk);
+	if (status != RIP_OK || !walk.same || walk.at != fde->pc_end)
+		complain(n, fde, "the walk over the rows differs", status);
+}
+
 static void check_site(struct counts *n, const struct module *m, const struct rip_fde *fde,
 		       const struct rip_lsda *lsda, const struct rip_site *site)
 {
@@ -93,6 +125,23 @@ static void check_sites(struct counts *n, const struct module *m, const struct r
 	}
 }
 
+/* The walk over the entries against the question for each of their pcs. */
+static void check_site_walk(struct counts *n, const struct rip_fde *fde, const struct rip_lsda *lsda)
+{
+	struct rip_reader r = rip_reader_init(&lsda->sites);
+	struct rip_site site, asked;
+	uint64_t last_end = lsda->function;
+	rip_status status;
+	while ((status = rip_lsda_next(&r, lsda, last_end, &site)) == RIP_OK) {
+		if (rip_lsda_site(lsda, site.begin, &asked) != RIP_OK || asked.kind != site.kind ||
+		    asked.begin != site.begin || asked.end != site.end || asked.pad != site.pad)
+			complain(n, fde, "the walk over the sites differs", RIP_OK);
+		last_end = site.end;
+	}
+	if (status != RIP_E_END)
+		complain(n, fde, "the walk over the sites ends badly", status);
+}
+
 static void check_lsda(struct counts *n, const struct module *m, const struct rip_fde *fde)
 {
 	struct rip_bytes bytes = { (const uint8_t *)(uintptr_t)fde->lsda.value, 0, fde->lsda.value };
@@ -105,8 +154,10 @@ static void check_lsda(struct counts *n, const struct module *m, const struct ri
 	status = rip_lsda_read(&bytes, fde->pc_begin, &fde->bases, &lsda);
 	if (status != RIP_OK)
 		complain(n, fde, "no LSDA", status);
-	else
+	else {
 		check_sites(n, m, fde, &lsda);
+		check_site_walk(n, fde, &lsda);
+	}
 }
 
 static void check_fde(struct counts *n, const struct module *m, const struct rip_fde *fde)
@@ -117,6 +168,7 @@ static void check_fde(struct counts *n, const struct module *m, const struct rip
 	check_found(n, m, fde, fde->pc_begin);
 	check_found(n, m, fde, fde->pc_end - 1);
 	check_rows(n, fde);
+	check_row_walk(n, fde);
 	check_lsda(n, m, fde);
 }
 

@@ -1,7 +1,7 @@
 # The documents: links lead somewhere, folders exist, and nothing in them is bound to one machine.
 . tests/tap.bash
 
-documents=$(ls ./*.md tests/fixtures/*.md)
+documents=$(ls ./*.md docs/*.md tests/fixtures/*.md)
 
 broken_links() {
 	local document link

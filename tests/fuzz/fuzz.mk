@@ -3,23 +3,29 @@
 
 FUZZ_CC    ?= clang-14
 SECONDS    ?= 60
-FUZZ_NAMES := cfi header lsda expr frame
+FUZZ_NAMES := cfi header lsda expr frame audit
 FUZZ_DIR   := $(BUILD)/fuzz
 FUZZ_SRC   := $(wildcard src/base/*.c src/cfi/*.c src/lsda/*.c)
 # What these two need besides.
 WALK_SRC   := $(wildcard src/unwind/*.c src/port/linux/*.c src/arch/x86_64/*.c src/arch/x86_64/*.S)
 
 $(FUZZ_DIR)/fuzz_expr $(FUZZ_DIR)/fuzz_frame: MORE_SRC = $(WALK_SRC)
+AUDIT_SRC := $(wildcard tools/ripcord/audit/*.c)
+$(FUZZ_DIR)/fuzz_audit: MORE_SRC = $(AUDIT_SRC)
+$(FUZZ_DIR)/fuzz_audit: FUZZ_LIBS = $(LDLIBS_SYMBOLIZE)
+$(FUZZ_DIR)/fuzz_audit: $(AUDIT_SRC) $(wildcard tools/ripcord/audit/*.h)
+# A small ELF file is larger than a table.
+fuzz-audit: MAX_LEN = 16384
 $(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(WALK_SRC) $(wildcard src/*/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $< $(FUZZ_SRC) $(MORE_SRC) -o $@ -pthread
+	    -fno-sanitize-recover=all $< $(FUZZ_SRC) $(MORE_SRC) -o $@ -pthread $(FUZZ_LIBS)
 
 .PHONY: fuzz fuzz-seeds $(FUZZ_NAMES:%=fuzz-%)
 fuzz: $(FUZZ_NAMES:%=fuzz-%)
 $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(FUZZ_DIR)/fuzz_%
 	@mkdir -p $(FUZZ_DIR)/corpus/$*
-	$< -max_total_time=$(SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 \
+	$< -max_total_time=$(SECONDS) -max_len=$(or $(MAX_LEN),2048) -verbosity=0 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ_DIR)/$*- $(FUZZ_DIR)/corpus/$* tests/fuzz/corpus/$*
 
 $(FUZZ_DIR)/seeds: tests/fuzz/seeds.c tests/table_builder.h

@@ -45,6 +45,26 @@ static void check_rows(const struct rip_fde *fde)
 	}
 }
 
+/* The walk gives the same rows, one after the other, and no more than the range. */
+struct walk {
+	const struct rip_fde *fde;
+	uint64_t at;
+	int rows;
+};
+
+static bool check_walked(void *context, const struct rip_cfi_state *state)
+{
+	struct rip_cfi_state asked;
+	struct walk *walk = context;
+	if (state->pc_begin != walk->at || state->pc_end <= walk->at || state->pc_end > walk->fde->pc_end)
+		__builtin_trap();
+	if (rip_cfi_state_at(walk->fde, walk->at, &asked) != RIP_OK || asked.pc_end != state->pc_end ||
+	    asked.cfa != state->cfa || asked.cfa_value != state->cfa_value || asked.args_size != state->args_size)
+		__builtin_trap();
+	walk->at = state->pc_end;
+	return ++walk->rows < ROWS_MAX;
+}
+
 static void check_fde(const struct rip_fde *fde)
 {
 	touch(fde->instructions.data, fde->instructions.size);
@@ -52,6 +72,7 @@ static void check_fde(const struct rip_fde *fde)
 	if (fde->pc_end < fde->pc_begin)
 		__builtin_trap();
 	check_rows(fde);
+	rip_cfi_rows(fde, check_walked, &(struct walk){ fde, fde->pc_begin, 0 });
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

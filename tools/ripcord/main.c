@@ -42,6 +42,17 @@ static const struct subcommand subcommands[] = {
 	 "the same for C++",
 	 "Arguments and exit status are g++'s. RIPCORD_CXX names another g++.\n"
 	 "125: Ripcord's own parts are missing; 126, 127: g++ cannot be run or found.\n"},
+	{"audit", tool_audit,
+	 "ripcord audit [OPTION...] FILE...",
+	 "check unwind tables, find where a stop would leak",
+	 "  --fail-on KINDS      exit with 1 if there are findings of these kinds: cfi, window,\n"
+	 "                       transient, table, separated by commas\n"
+	 "  --all                show every finding, not only the first of each kind\n"
+	 "  --json, --html       the result for programs, or as a page for a browser\n"
+	 "  --diff               two files, the old and the new one: what has changed\n"
+	 "\n"
+	 "Exit status: 0; 1 if --fail-on asks for it; 2 for bad options or a file that\n"
+	 "cannot be read.\n"},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -19,6 +19,7 @@ enum {
 /* Each takes the arguments from its own name on and returns the exit status. */
 int tool_cc(int argc, char **argv);
 int tool_cxx(int argc, char **argv);
+int tool_audit(int argc, char **argv);
 int tool_run(int argc, char **argv);
 
 /* Help for one subcommand, or for all where `name` is NULL. False if there is no such subcommand. */

@@ -120,6 +120,9 @@ void rip_arch_capture(struct rip_context *context_ret);
  * same stack. `reg` may lie below the new rsp; the control words stay as they are. */
 __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
 
+/* Clears those of the given bits of EFLAGS that user code may change. Async-signal-safe. */
+void rip_arch_clear_flags(uint64_t flags);
+
 /* Not functions. A signal handler that sets rsp to host_sp, rax to an event and rip to
  * rip_arch_host_return ends the guest's turn. A frame whose return address is rip_arch_backstop is the
  * outermost one of a guest. */

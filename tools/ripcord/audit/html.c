@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ * html: results as one page that needs nothing else: no script of others, no font, no network. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "audit.h"
+
+static const char head[] =
+	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width\"><title>ripcord audit</title>\n<style>\n"
+	":root{color-scheme:light dark;--line:#8884}\n"
+	"body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em}\n"
+	"h1{font-size:1.4em}h2{font-size:1.1em;margin:2em 0 .4em;overflow-wrap:anywhere}\n"
+	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .7em;vertical-align:top;"
+	"border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+	"code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\n"
+	".bar{display:flex;height:.9em;margin:.4em 0;border-radius:3px;overflow:hidden}\n"
+	".pad{background:#2e8b57}.plain{background:#9aa5b1}.masked{background:#4a7fc1}.window{background:#d9822b}"
+	".none{background:#555}\n"
+	".k{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.5em}\n"
+	".cfi,.table{color:#c0392b}.win,.transient{color:#c46a00}\n"
+	".filters label{margin-right:1.2em}summary{cursor:pointer;margin:.6em 0}\n"
+	"#hide-cfi:checked~main .f-cfi,#hide-window:checked~main .f-window,"
+	"#hide-transient:checked~main .f-transient,#hide-table:checked~main .f-table{display:none}\n"
+	"</style></head><body>\n<h1>ripcord audit</h1>\n"
+	"<p>What a stop would do at each instruction: <b>pad</b>, a landing pad cleans up; <b>plain</b>, there is "
+	"nothing to clean up; <b>masked</b>, a cleanup is running; <b>window</b>, a fault here skips a cleanup that is "
+	"live; <b>none</b>, no unwind information.</p>\n";
+
+static void write_text(FILE *to, const char *text)
+{
+	for (; text && *text; text++) {
+		switch (*text) {
+		case '<': fputs("&lt;", to); break;
+		case '>': fputs("&gt;", to); break;
+		case '&': fputs("&amp;", to); break;
+		case '"': fputs("&quot;", to); break;
+		default: fputc((unsigned char)*text < 0x20 ? ' ' : *text, to);
+		}
+	}
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void write_bar(FILE *to, const uint64_t counts[VERDICTS])
+{
+	uint64_t all = audit_sum(counts);
+	fputs("<div class=\"bar\">", to);
+	for (unsigned v = 0; v < VERDICTS; v++)
+		if (counts[v])
+			fprintf(to, "<span class=\"%s\" style=\"flex:%" PRIu64 "\" title=\"%s %.2f %%\"></span>",
+				audit_verdict_name(v), counts[v], audit_verdict_name(v), percent(counts[v], all));
+	fputs("</div>\n", to);
+}
+
+static void write_cell(FILE *to, uint64_t count, uint64_t all)
+{
+	fprintf(to, "<td class=\"n\">%" PRIu64 "</td><td class=\"n\">%.2f %%</td>", count, percent(count, all));
+}
+
+static void write_counts(FILE *to, const struct audit_counts *counts)
+{
+	uint64_t all = audit_sum(counts->all), faulting = audit_sum(counts->faulting), calls = audit_sum(counts->calls);
+	fputs("<table><tr><th>verdict</th><th class=\"n\" colspan=\"2\">instructions</th>"
+	      "<th class=\"n\" colspan=\"2\">can fault</th><th class=\"n\" colspan=\"2\">calls</th></tr>\n", to);
+	for (unsigned v = 0; v < VERDICTS; v++) {
+		const char *name = audit_verdict_name(v);
+		fprintf(to, "<tr><td><span class=\"k %s\"></span>%s</td>", name, name);
+		write_cell(to, counts->all[v], all);
+		write_cell(to, counts->faulting[v], faulting);
+		write_cell(to, counts->calls[v], calls);
+		fputs("</tr>\n", to);
+	}
+	fputs("</table>\n", to);
+}
+
+static void write_place(FILE *to, const struct audit_finding *finding)
+{
+	if (finding->name)
+		write_text(to, finding->name);
+	else if (finding->function)
+		fprintf(to, "%#" PRIx64, finding->function);
+	if (finding->function)
+		fprintf(to, "+%#" PRIx64, finding->begin - finding->function);
+}
+
+static void write_finding(FILE *to, const struct audit_finding *finding)
+{
+	const char *kind = audit_kind_name(finding->kind);
+	fprintf(to, "<tr class=\"f-%s\"><td class=\"%s\">%s</td><td><code>", kind,
+		finding->kind == FOUND_WINDOW ? "win" : kind, kind);
+	write_place(to, finding);
+	fprintf(to, "</code></td><td><code>%#" PRIx64 "</code></td><td><code>", finding->begin);
+	write_text(to, finding->file);
+	if (finding->file)
+		fprintf(to, ":%d", finding->line);
+	fputs("</code></td><td>", to);
+	write_text(to, finding->text);
+	fputs("</td></tr>\n", to);
+}
+
+static void write_findings(FILE *to, const struct audit_result *result)
+{
+	if (result->findings.count == 0) {
+		fputs("<p>Nothing was found.</p>\n", to);
+		return;
+	}
+	fprintf(to, "<details%s><summary>%zu findings</summary>\n<table><tr><th>kind</th><th>where</th><th>address</th>"
+		"<th>source</th><th>what</th></tr>\n", result->findings.count <= 200 ? " open" : "",
+		result->findings.count);
+	for (size_t i = 0; i < result->findings.count; i++)
+		write_finding(to, &result->findings.items[i]);
+	fputs("</table></details>\n", to);
+}
+
+static void write_result(FILE *to, const struct audit_result *result)
+{
+	uint64_t all = audit_sum(result->counts.all);
+	fputs("<h2>", to);
+	write_text(to, result->path);
+	fputs("</h2>\n", to);
+	if (result->error) {
+		fputs("<p class=\"cfi\">", to);
+		write_text(to, result->error);
+		fputs("</p>\n", to);
+		return;
+	}
+	fprintf(to, "<p>%" PRIu64 " functions, %" PRIu64 " instructions. CFI: %" PRIu64 " wrong in %" PRIu64
+		" functions; %.2f %% not verified, %.2f %% reached by no known path.</p>\n", result->functions, all,
+		result->found[FOUND_CFI], result->wrong_functions, percent(result->unverified, all),
+		percent(result->assumed, all));
+	write_bar(to, result->counts.all);
+	write_counts(to, &result->counts);
+	write_findings(to, result);
+}
+
+void audit_write_html(FILE *to, const struct audit_result *results, size_t count)
+{
+	fputs(head, to);
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		fprintf(to, "<input type=\"checkbox\" id=\"hide-%s\"><label for=\"hide-%s\"> hide %s</label> \n",
+			audit_kind_name(kind), audit_kind_name(kind), audit_kind_name(kind));
+	fputs("<main>\n", to);
+	for (size_t i = 0; i < count; i++)
+		write_result(to, &results[i]);
+	fputs("</main></body></html>\n", to);
+}
