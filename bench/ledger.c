@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What it costs that a guest's memory belongs to it: the ways that were tried, in turn, in one process. Each allocates and
- * frees 64 bytes; replaces random blocks among 1,000 of 16 to 1,000 bytes; and gives 1,000 of those up at once.
- * Prints NAME NANOSECONDS: of a malloc and a free, or of one block given up. `ours` is the heap itself; bench/ledger_guest.c
- * has what a guest sees of it. mimalloc and jemalloc are opened so that they do not become this process's malloc. */
+ * What it costs that a guest's memory belongs to it: the ways that were tried, in turn, in one process. Each
+ * allocates and frees 64 bytes; replaces random blocks among 1,000 of 16 to 1,000 bytes; and gives 1,000 of
+ * those up at once. Prints NAME NANOSECONDS: of a malloc and a free, or of one block given up. `ours` is the
+ * heap itself; bench/ledger_guest.c has what a guest sees of it. mimalloc and jemalloc are opened so that
+ * they do not become this process's malloc. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the ledger costs the code that it is for. The same loops as plain GCC builds them, and as `ripcord cc` does: off a
- * guest, and on one. Prints NAME NANOSECONDS for a pair: malloc and free, open and close, lock and unlock, fopen and fclose. */
+ * What the ledger costs the code that it is for. The same loops as plain GCC builds them, and as `ripcord
+ * cc` does: off a guest, and on one. Prints NAME NANOSECONDS for a pair: malloc and free, open and close,
+ * lock and unlock, fopen and fclose. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 #include <ripcord/ripcord.h>
 #endif
 
-enum { ROUNDS = 11 };
+enum { ROUNDS = 61 };
 static void *volatile block;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -28,8 +29,8 @@ static const struct work {
 	void (*loop)(int count);
 	int count;
 } works[] = {
-	{ "malloc_free", loop_malloc, 200000 }, { "malloc_free_sizes", loop_sizes, 200000 },
-	{ "open_close", loop_open, 4000 }, { "lock_unlock", loop_lock, 100000 }, { "fopen_fclose", loop_fopen, 4000 },
+	{ "malloc_free", loop_malloc, 10000 }, { "malloc_free_sizes", loop_sizes, 10240 },
+	{ "open_close", loop_open, 50 }, { "lock_unlock", loop_lock, 10000 }, { "fopen_fclose", loop_fopen, 50 },
 };
 
 static double now(void)

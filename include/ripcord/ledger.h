@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The ledger: what a guest owns besides what its scopes hold.
  *
- * What code built by `ripcord cc` allocates, opens, maps and locks while it runs as a guest belongs to that guest. When
- * the guest ends, however it ends, what it still owns is taken back, after its cleanups have run, and the report lists
- * it. What outlives a guest has to be handed over first: rip_give and its like.
+ * What code built by `ripcord cc` allocates, opens, maps and locks while it runs as a guest belongs to that
+ * guest. When the guest ends, however it ends, what it still owns is taken back, after its cleanups have
+ * run, and the report lists it. What outlives a guest has to be handed over first: rip_give and its like.
  *
- * Off a guest, such code does exactly what it does without Ripcord. Code that was not built by `ripcord cc` (the host's
- * functions, other libraries) owns what it allocates itself, on a guest too. */
+ * Off a guest, such code does exactly what it does without Ripcord. Code that was not built by `ripcord cc`
+ * (the host's functions, other libraries) owns what it allocates itself, on a guest too. */
 #ifndef RIPCORD_LEDGER_H
 #define RIPCORD_LEDGER_H
 
@@ -58,27 +58,30 @@ typedef struct rip_reclaimed {
 	uint32_t item_count;
 } rip_reclaimed;
 
-/* Hands memory over to the host: what the result points to belongs to no guest any more, and is for the host's free(). It
- * is `memory` itself, or, since guests have a heap of their own, mostly a copy of its bytes, and `memory` has been freed.
- * NULL: no memory for the copy; the guest still owns what it had. Memory that no guest owns, and NULL, come back as they
- * are. May be called on a guest, in guest and host code, for objects of that guest and of those it was run from. */
+/* Hands memory over to the host: what the result points to belongs to no guest any more, and is for the
+ * host's free(). It is `memory` itself, or, since guests have a heap of their own, mostly a copy of its
+ * bytes, and `memory` has been freed. NULL: no memory for the copy; the guest still owns what it had. Memory
+ * that no guest owns, and NULL, come back as they are. May be called on a guest, in guest and host code, for
+ * objects of that guest and of those it was run from. */
 void *rip_give(void *memory);
 
-/* The other way: memory of the host's malloc becomes the running guest's. STATE: no guest runs here. NOMEM. ARGUMENT: NULL,
- * or it is a guest's already. */
+/* The other way: memory of the host's malloc becomes the running guest's. STATE: no guest runs here. NOMEM.
+ * ARGUMENT: NULL, or it is a guest's already. */
 rip_status rip_take(void *memory);
 
-/* Hands over, or takes over, an object of another kind: a descriptor, stream, directory, lock or mapping. What it is stays
- * as it is; a stream or directory keeps its descriptor. `value` as in rip_item; `size` counts for mappings only.
- * STATE: no guest runs here. ARGUMENT: for rip_give_object, no guest that runs here owns it; MEMORY, PROCESS, REPLACED. NOMEM. */
+/* Hands over, or takes over, an object of another kind: a descriptor, stream, directory, lock or mapping.
+ * What it is stays as it is; a stream or directory keeps its descriptor. `value` as in rip_item; `size`
+ * counts for mappings only. STATE: no guest runs here. ARGUMENT: for rip_give_object, no guest that runs
+ * here owns it; MEMORY, PROCESS, REPLACED. NOMEM. */
 rip_status rip_give_object(rip_kind kind, uintptr_t value, size_t size);
 rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size);
 
 /* rip_give_object for a descriptor. */
 rip_status rip_give_fd(int fd);
 
-/* Gives the ledger to all modules built by `ripcord cc` that are loaded now. rip_create and rip_program_open do
- * so, and so does dlopen on a guest; only a host that loads such modules itself, after its first guest, has to. */
+/* Gives the ledger to all modules built by `ripcord cc` that are loaded now. The first rip_create and rip_program_open
+ * do so, and so does dlopen on a guest; only a host that loads such modules itself, after its first guest,
+ * has to. */
 void rip_ledger_attach(void);
 
 #ifdef __cplusplus

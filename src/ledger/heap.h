@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * heap: a guest's own heap, which can be given up at once.
  *
- * One region of address space serves all guests. It is cut into segments, each a heap's own; a segment into spans; a
- * span holds blocks of one size, or is part of a run that holds one large block. What is known of a block lies outside,
- * in a second area: a bit for each block. So nothing that a guest writes into its blocks, or past their ends, leads the
- * allocator or the giving up astray, and whose a pointer is, is told by its address.
+ * One region of address space serves all guests. It is cut into segments, each a heap's own; a segment into
+ * spans; a span holds blocks of one size, or is part of a run that holds one large block. What is known of a
+ * block lies outside, in a second area: a bit for each block. So nothing that a guest writes into its
+ * blocks, or past their ends, leads the allocator or the giving up astray, and whose a pointer is, is told
+ * by its address.
  *
- * Before each block stand eight bytes that make libc's free() refuse it as an invalid pointer: it would take the blocks
- * for its own otherwise, and hand them out later.
+ * Before each block stand eight bytes that make libc's free() refuse it as an invalid pointer: it would take
+ * the blocks for its own otherwise, and hand them out later.
  *
- * Invariants: a heap is used by one thread at a time, but for rip_heap_free_remote; no lock is taken (segments are
- * claimed by compare-and-swap), so a forked child can go on; no block is handed out that is not free by its bit. */
+ * Invariants: a heap is used by one thread at a time, but for rip_heap_free_remote; no lock is taken
+ * (segments are claimed by compare-and-swap), so a forked child can go on; no block is handed out that is
+ * not free by its bit. */
 #ifndef RIPCORD_LEDGER_HEAP_H
 #define RIPCORD_LEDGER_HEAP_H
 
@@ -30,8 +32,9 @@ enum {
 	RIP_HEAP_MAX = 8 * RIP_SPAN_SIZE - RIP_HEAP_ALIGN, /* the largest block, with its alignment */
 };
 
-/* What stands before each block: as a size of glibc's (malloc/malloc.c, struct malloc_chunk) it says "mapped", and can
- * never be the size of a mapping: not a multiple of 16, and too large for the adaptive threshold. */
+/* What stands before each block: as a size of glibc's (malloc/malloc.c, struct malloc_chunk) it says
+ * "mapped", and can never be the size of a mapping: not a multiple of 16, and too large for the adaptive
+ * threshold. */
 #define RIP_BLOCK_WORD 0x5249504c4544470aull
 
 struct rip_heap;
@@ -75,7 +78,8 @@ struct rip_heap {
 
 /* `size` bytes, uninitialized or (`zero`) zeros; NULL: the limit, or no memory. */
 void *rip_heap_alloc(struct rip_heap *heap, size_t size, bool zero);
-/* The same where a block is at hand; NULL: try rip_heap_alloc. Calls nothing, so that its frame is all it needs. */
+/* The same where a block is at hand; NULL: try rip_heap_alloc. Calls nothing, so that its frame is all it
+ * needs. */
 void *rip_heap_quick(struct rip_heap *heap, size_t size);
 /* `alignment` is a power of two up to RIP_HEAP_ALIGN_MAX. */
 void *rip_heap_align(struct rip_heap *heap, size_t alignment, size_t size);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * ledger: what a guest owns, and taking it back.
  *
- * The stubs that `ripcord cc` links into a guest (tools/guest) come here through struct rip_ledger_hooks. Memory comes
- * from a heap of the guest's own (heap.h); everything else is recorded (table.h).
+ * The stubs that `ripcord cc` links into a guest (tools/guest) come here through struct rip_ledger_hooks.
+ * Memory comes from a heap of the guest's own (heap.h); everything else is recorded (table.h).
  *
- * Invariants: what releases an object forgets it first, what acquires one has room for its record first: a stop in
- * between loses one object at worst, and never releases one twice. No function here holds a lock while it can be stopped.
- * An object belongs to one ledger at most; it is looked for in those of the guests that this thread is in. */
+ * Invariants: what releases an object forgets it first, what acquires one has room for its record first: a
+ * stop in between loses one object at worst, and never releases one twice. No function here holds a lock
+ * while it can be stopped. An object belongs to one ledger at most; it is looked for in those of the guests
+ * that this thread is in. */
 #ifndef RIPCORD_LEDGER_INTERNAL_H
 #define RIPCORD_LEDGER_INTERNAL_H
 
@@ -42,8 +43,9 @@ static inline bool rip_ledger_is_empty(const struct rip_ledger *ledger)
 /* Runs function(argument) so that no fault in it gets through. True: it returned. */
 typedef bool (*rip_ledger_contain)(void *context, intptr_t (*function)(void *), void *argument);
 
-/* Takes back everything; what it was, is added to *reclaimed. `flush`: streams are written out, as exit() does. `contain`
- * serves for what looks into memory that the guest could write to. On the host's stack, with no ledger entered. */
+/* Takes back everything; what it was, is added to *reclaimed. `flush`: streams are written out, as exit()
+ * does. `contain` serves for what looks into memory that the guest could write to. On the host's stack, with
+ * no ledger entered. */
 void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contain contain, void *context,
 			rip_reclaimed *reclaimed);
 
@@ -63,11 +65,12 @@ struct rip_ledger *rip_ledger_find(rip_kind kind, uintptr_t value, uint64_t *dat
 void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, uint64_t data);
 void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value);
 
-/* Stack that libc's functions may take, bytes; tests/ledger/depth.c holds them to it: what makes a system call or takes a
- * lock; streams, directories and paths; malloc. */
+/* Stack that libc's functions may take, bytes; tests/ledger/depth.c holds them to it: what makes a system
+ * call or takes a lock; streams, directories and paths; malloc. */
 enum rip_ledger_stack { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RIP_LEDGER_GIVE = 4 * 1024 };
 
-/* Touches the stack that a function below may need: if it overflows, then here, before anything is half done. */
+/* Touches the stack that a function below may need: if it overflows, then here, before anything is half
+ * done. */
 void rip_ledger_touch(enum rip_ledger_stack how);
 
 /* --- memory.c --- */

@@ -41,8 +41,8 @@ struct rip_hooks {
 /* What acquiring something needs besides: stack for libc's function, and a free descriptor. */
 enum rip_need { RIP_NEED_LITTLE, RIP_NEED_MUCH, RIP_NEED_DESCRIPTOR = 2, RIP_NEED_DESCRIPTOR_MUCH = 3 };
 
-/* The ledger, as the stubs see it. Where no guest runs on the thread, the first six are libc's own, begin is true and the
- * rest does nothing. errno is set as libc does. */
+/* The ledger, as the stubs see it. Where no guest runs on the thread, the first six are libc's own, begin is
+ * true and the rest does nothing. errno is set as libc does. */
 #define RIP_LEDGER_INVALID ((void *)-1)
 struct rip_ledger_hooks {
 	void *(*malloc)(size_t size);
@@ -51,15 +51,17 @@ struct rip_ledger_hooks {
 	bool (*free)(void *memory);                  /* false: it is no pointer to an allocated object */
 	void *(*memalign)(size_t alignment, size_t size);
 	size_t (*usable_size)(void *memory);
-	/* Before something is acquired: makes sure of the stack that libc's function takes and of room for two records,
-	 * so that nothing can go wrong between acquiring and recording. False: ENOMEM or EMFILE is set. */
+	/* Before something is acquired: makes sure of the stack that libc's function takes and of room for
+	 * two records, so that nothing can go wrong between acquiring and recording. False: ENOMEM or EMFILE
+	 * is set. */
 	bool (*begin)(enum rip_need need);
 	void (*own)(rip_kind kind, uintptr_t value, uint64_t data);
 	/* False: no guest of this thread owns it. `data_ret` may be NULL. */
 	bool (*disown)(rip_kind kind, uintptr_t value, uint64_t *data_ret);
 	/* A descriptor is about to be closed, or dup2 about to replace it: it is nobody's then. */
 	void (*drop_descriptor)(int fd);
-	/* dup2 onto a descriptor that no guest owns: what stands there is kept, to be put back. False: EMFILE. */
+	/* dup2 onto a descriptor that no guest owns: what stands there is kept, to be put back. False:
+	 * EMFILE. */
 	bool (*replace)(int fd);
 	/* `thread`: the kernel's number of the one that holds a mutex; 0 for the others. After begin. */
 	void (*lock)(rip_kind kind, void *address, uint32_t thread);

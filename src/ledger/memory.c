@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * memory: malloc and its like. A guest's blocks are its heap's; larger ones have a mapping of their own, with a record;
- * what libc allocated for a guest has a record too. All other pointers are libc's. */
+ * memory: malloc and its like. A guest's blocks are its heap's; larger ones have a mapping of their own,
+ * with a record; what libc allocated for a guest has a record too. All other pointers are libc's. */
 #include "ledger/ledger.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ static size_t mapping_size(size_t size)
 	return (size + page - 1) & ~(page - 1);
 }
 
-/* The record tells the bytes from the block to the mapping's end; it begins with the page of the block's header. */
+/* The record tells the bytes from the block to the mapping's end; it begins with the page of the block's
+ * header. */
 uint8_t *rip_ledger_mapping_of(void *block)
 {
 	size_t page = rip_port_page_size();
@@ -197,8 +198,8 @@ static void *move(void *memory, size_t old, size_t size)
 	return block;
 }
 
-/* libc's memory stays libc's. Its record goes first: a stop in libc's realloc leaves nobody to know which of the two
- * blocks there is. */
+/* libc's memory stays libc's. Its record goes first: a stop in libc's realloc leaves nobody to know which of
+ * the two blocks there is. */
 static void *realloc_libc(struct rip_ledger *owner, void *memory, size_t size)
 {
 	uint64_t old = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * reclaim: takes back what a guest left. Streams, directories, locks and libc's memory may have been written to by the
- * guest: what looks into them runs contained, one object at a time, each forgotten before it is touched. */
+ * reclaim: takes back what a guest left. Streams, directories, locks and libc's memory may have been written
+ * to by the guest: what looks into them runs contained, one object at a time, each forgotten before it is
+ * touched. */
 #include "ledger/ledger.h"
 
 #include <dirent.h>
@@ -69,8 +70,8 @@ static bool release_directory(DIR *directory, uint64_t data)
 	return data != 0 && closedir(directory) == 0;
 }
 
-/* glibc notes a mutex' owner for all its types (bits/struct_mutex.h). One that somebody else holds by now stays as it
- * is; some types can only be unlocked by the thread that locked them. */
+/* glibc notes a mutex' owner for all its types (bits/struct_mutex.h). One that somebody else holds by now
+ * stays as it is; some types can only be unlocked by the thread that locked them. */
 static bool release_mutex(pthread_mutex_t *mutex, uint64_t data)
 {
 	for (uint64_t i = 0; i < data >> 32; i++)

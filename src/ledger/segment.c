@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * segment: the region that all guests' heaps share, and who has which segment of it.
  *
- * The region is reserved once and opened as far as it was ever needed. It begins with what is known of the segments, so
- * that no block lies next to that. */
+ * The region is reserved once and opened as far as it was ever needed. It begins with what is known of the
+ * segments, so that no block lies next to that. */
 #include "ledger/heap.h"
 
 #include "port/port.h"

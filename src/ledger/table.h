@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * table: a guest's records of what is not in its heap: a hash table of (kind, value) to a number, and a sorted list of
- * mappings.
+ * table: a guest's records of what is not in its heap: a hash table of (kind, value) to a number, and a
+ * sorted list of mappings.
  *
- * Invariants: the memory is mapped by itself, away from libc's and the guest's heap; an insertion into a table with
- * room cannot fail; a zeroed table is an empty one. */
+ * Invariants: the memory is mapped by itself, away from libc's and the guest's heap; an insertion into a
+ * table with room cannot fail; a zeroed table is an empty one. */
 #ifndef RIPCORD_LEDGER_TABLE_H
 #define RIPCORD_LEDGER_TABLE_H
 
@@ -27,7 +27,8 @@ void rip_table_put(struct rip_table *table, rip_kind kind, uintptr_t value, uint
 /* The data of a record; NULL: there is none. Valid until the next change. */
 uint64_t *rip_table_find(const struct rip_table *table, rip_kind kind, uintptr_t value);
 bool rip_table_remove(struct rip_table *table, rip_kind kind, uintptr_t value, uint64_t *data_ret);
-/* A record of that kind; false: there is none. *from is where to begin (0 at first) and receives where it was. */
+/* A record of that kind; false: there is none. *from is where to begin (0 at first) and receives where it
+ * was. */
 bool rip_table_next(const struct rip_table *table, rip_kind kind, uint32_t *from, uintptr_t *value_ret,
 		    uint64_t *data_ret);
 void rip_table_deinit(struct rip_table *table);

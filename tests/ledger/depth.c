@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * How deep libc's functions go: less than what the ledger makes sure of before it calls them, so that a stack that is too
- * short ends before a lock is taken. Measured on a thread whose stack was painted. */
+ * How deep libc's functions go: less than what the ledger makes sure of before it calls them, so that a
+ * stack that is too short ends before a lock is taken. Measured on a thread whose stack was painted. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>

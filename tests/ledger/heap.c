@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The heap beside a shadow of it: random calls, every block's bytes checked; the limit; invalid pointers; blocks freed
- * by other threads; nothing that a guest writes misleads it; memory comes back. */
+ * The heap beside a shadow of it: random calls, every block's bytes checked; the limit; invalid pointers;
+ * blocks freed by other threads; nothing that a guest writes misleads it; memory comes back. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Every family of what a guest can own, left behind by every way to end: taken back, counted, and nothing of the host's
- * touched. Built by `ripcord cc`: host and guest in one, as examples/embed is. */
+ * Every family of what a guest can own, left behind by every way to end: taken back, counted, and nothing of
+ * the host's touched. Built by `ripcord cc`: host and guest in one, as examples/embed is. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What a guest owns, beyond leaving it behind: limits, handing over, the host's own descriptors, guests in guests, other
- * threads, children, damaged objects, and an overflow at each depth of the stack. Built by `ripcord cc`. */
+ * What a guest owns, beyond leaving it behind: limits, handing over, the host's own descriptors, guests in
+ * guests, other threads, children, damaged objects, and an overflow at each depth of the stack. Built by
+ * `ripcord cc`. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -441,7 +442,8 @@ static void overflow_in(const char *name, void (*work)(void), int from, int to, 
 		struct descent descent = { work, step };
 		rip_outcome outcome = run(&options, start_descent, &descent);
 		wrong += outcome.cause != RIP_CAUSE_OVERFLOW || last.failed != 0 || count_descriptors() != before;
-		/* A lock of libc's malloc, of its list of streams, or ours, that was left held would end this here. */
+		/* A lock of libc's malloc, of its list of streams, or ours, that was left held would end
+		 * this here. */
 		FILE *file = fopen("/dev/null", "w");
 		wrong += !file || fclose(file) != 0 || fflush(NULL) != 0 || pthread_mutex_trylock(&plain) != 0;
 		pthread_mutex_unlock(&plain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * resume: each guest's own _Unwind_Resume. A landing pad that was entered for a stop goes straight back to the
- * engine (see struct rip_exception in arch.h); all others go on to libgcc_s or what stands in for it.
+ * resume: each guest's own _Unwind_Resume. A landing pad that was entered for a stop goes straight back to
+ * the engine (see struct rip_exception in arch.h); all others go on to libgcc_s or what stands in for it.
  *
  * void _Unwind_Resume(struct _Unwind_Exception *exception); */
 #include "layout.h"

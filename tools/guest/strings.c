@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * strings: libc's functions whose results are to be freed. Those that are easily made of malloc are; the others' results
- * are libc's memory, and recorded. */
+ * strings: libc's functions whose results are to be freed. Those that are easily made of malloc are; the
+ * others' results are libc's memory, and recorded. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * vfork: is fork in a guest. A child that shares the parent's memory would take what it closes off the parent's ledger.
+ * vfork: is fork in a guest. A child that shares the parent's memory would take what it closes off the
+ * parent's ledger.
  *
  * pid_t vfork(void); */
 	.symver	libc_vfork, vfork@GLIBC_2.2.5
