@@ -17,12 +17,10 @@ static unsigned class_of(size_t stride)
 	return 7 + (log - 7) * 4 + (unsigned)((stride - 1) >> (log - 2) & 3);
 }
 
-static uint32_t stride_of(unsigned class)
-{
-	if (class < 7)
-		return (class + 2) * 16;
-	return (5 + (class - 7) % 4) << ((class - 7) / 4 + 5);
-}
+#define FOUR(n) 5 * (n), 6 * (n), 7 * (n), 8 * (n)
+static const uint32_t strides[RIP_HEAP_CLASSES] = {
+	32, 48, 64, 80, 96, 112, 128, FOUR(32), FOUR(64), FOUR(128), FOUR(256), FOUR(512), FOUR(1024), FOUR(2048),
+};
 
 /* --- Spans ------------------------------------------------------------------------------------- */
 
@@ -152,7 +150,7 @@ static inline unsigned number_of(const struct rip_span *span, const void *memory
 	unsigned number = (unsigned)((uint64_t)(uint32_t)offset * span->reciprocal >> 32);
 
 	if (offset >= RIP_SPAN_SIZE || number >= span->count || number * span->stride != offset ||
-	    (span->free[number / 64] >> number % 64 & 1))
+	    (span->free[number / 64] >> number % 64 & 1) || span->heap->quick[span->class] == memory)
 		return span->count;
 	return number;
 }
@@ -261,7 +259,7 @@ static __attribute__((noinline)) struct rip_span *find_span(struct rip_heap *hea
 		heap->open[class] = span->next;
 		span->listed = false;
 	}
-	return span ? span : make_span(heap, class, stride_of(class), RIP_HEAP_ALIGN);
+	return span ? span : make_span(heap, class, strides[class], RIP_HEAP_ALIGN);
 }
 
 static __attribute__((noinline)) void *clear(struct rip_span *span, void *block, unsigned number)
@@ -306,7 +304,15 @@ void *rip_heap_quick(struct rip_heap *heap, size_t size)
 {
 	if (size > RIP_BLOCK_MAX - 8)
 		return NULL;
-	struct rip_span *span = heap->open[class_of(size + 8 < RIP_BLOCK_MIN ? RIP_BLOCK_MIN : size + 8)];
+	unsigned class = class_of(size + 8 < RIP_BLOCK_MIN ? RIP_BLOCK_MIN : size + 8);
+	uint64_t *block = heap->quick[class];
+	if (block && strides[class] <= heap->limit - heap->bytes) {
+		heap->quick[class] = NULL;
+		heap->bytes += strides[class];
+		block[-1] = RIP_BLOCK_WORD;
+		return block;
+	}
+	struct rip_span *span = heap->open[class];
 	if (!span || !span->words || span->stride > heap->limit - heap->bytes)
 		return NULL;
 	return alloc_block(heap, span, false);
@@ -372,6 +378,10 @@ bool rip_heap_free(struct rip_heap *heap, void *memory)
 	if (__builtin_expect(number == span->count, 0))
 		return false;
 	heap->bytes -= span->stride;
+	if (__builtin_expect(span->class != ALIGNED && !heap->quick[span->class], 1)) {
+		heap->quick[span->class] = memory;
+		return true;
+	}
 	give_block(span, number);
 	if (__builtin_expect(!span->listed || span->used == 0, 0))
 		settle(heap, span);
@@ -386,6 +396,7 @@ static bool visit_span(const struct rip_span *span, bool (*visit)(void *, void *
 		return visit(context, span->first, span->stride);
 	for (unsigned i = 0; span->kind == RIP_SPAN_BLOCKS && span->used && i < span->count; i++)
 		if (!(span->free[i / 64] >> i % 64 & 1) &&
+		    span->first + i * span->stride != span->heap->quick[span->class] &&
 		    !visit(context, span->first + i * span->stride, span->stride - 8))
 			return false;
 	return true;
