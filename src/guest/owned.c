@@ -16,8 +16,11 @@ void rip_guest_leave_ledger(rip_guest *guest)
 static bool contain(void *context, intptr_t (*function)(void *), void *argument)
 {
 	rip_guest *guest = context;
+	intptr_t value = guest->stop.way.value; /* what the guest returned */
 
-	return rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top) == RIP_EVENT_RETURNED;
+	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top);
+	guest->stop.way.value = value;
+	return event == RIP_EVENT_RETURNED;
 }
 
 void rip_guest_reclaim_inside(rip_guest *guest, bool flush)
