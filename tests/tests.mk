@@ -13,10 +13,11 @@ TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_P
 TEST_SH   := $(wildcard tests/*/*.sh)
 # Under sanitizers without: what compares standard error, where AddressSanitizer warns of stacks that it
 # does not know; broken stacks, which lead the walk into its own memory; default handlers, which it
-# replaces; limits on memory, of which it needs more.
+# replaces; limits on memory, of which it needs more; guests that bring the library with them, which would have to be
+# sanitized themselves.
 ifneq ($(SAN),)
 TEST_SH   := $(filter-out tests/demo/% tests/real/%,$(TEST_SH))
-TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stop/% fault/% stack/% guest/states%),$(TEST_PROG))
+TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stop/% fault/% stack/% guest/states% ledger/owned% ledger/depth real/leftovers),$(TEST_PROG))
 endif
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
