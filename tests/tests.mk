@@ -22,7 +22,8 @@ endif
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
 GUEST_FLAGS := -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions -fstack-clash-protection
-TEST_COMPILE = $(subst $(CC) -std,gcc -std,$(COMPILE)) $(GUEST_FLAGS) -Itests
+# Without link-time optimization, which would compile the whole library anew for each test.
+TEST_COMPILE = $(subst $(CC) -std,gcc -std,$(COMPILE)) $(GUEST_FLAGS) -fno-lto -Itests
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
@@ -37,7 +38,7 @@ $(foreach level,$(LEVELS),$(eval $(call LEVEL_RULE,$(level))))
 
 $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -Itests \
+	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -fno-lto -Itests \
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Host and guest in one, built as a user would.
