@@ -8,7 +8,7 @@ extern uint64_t rip_arch_hook_cells[RIP_HOOKS];
 
 static uint64_t taken; /* atomic: a bit for each hook */
 
-_Static_assert(RIP_HOOKS == 64, "the bits of a word");
+_Static_assert(RIP_HOOKS == 64 && RIP_HOOK_SIZE == 8, "the bits of a word, and the expression in hook.S");
 
 int rip_arch_hook_take(uint64_t return_address)
 {

@@ -60,7 +60,7 @@
 
 /* Return hooks: how many there are, and the bytes of each. */
 #define RIP_HOOKS 64
-#define RIP_HOOK_SIZE 16
+#define RIP_HOOK_SIZE 8
 
 /* The x87 status word: an exception is pending; after fxam, C3 and C0 alone of the condition codes for an empty
  * register, and the stack's top at 0 (Intel SDM volume 1, 8.1.3 and table 8-1). */
