@@ -198,14 +198,17 @@ static void fill(struct rip_stack_pool *pool, uint32_t slot, struct rip_stack *s
 }
 
 /* The reserve could not be closed when the stack was given back: without closing it now, no use. */
-static __attribute__((noinline)) rip_status close_late(struct rip_stack *stack)
+static __attribute__((noinline)) rip_status close_late(struct rip_stack_pool *pool, uint32_t slot)
 {
-	stack->reserve_open = true;
-	rip_status status = rip_stack_close_reserve(stack);
+	struct rip_stack stack;
+
+	fill(pool, slot, &stack);
+	stack.reserve_open = true;
+	rip_status status = rip_stack_close_reserve(&stack);
 	if (status == RIP_OK)
-		stack->pool->slots[stack->slot].left_open = false;
+		pool->slots[slot].left_open = false;
 	else
-		rip_shard_push(stack->pool, rip_shard_mine(), stack->slot);
+		rip_shard_push(pool, rip_shard_mine(), slot);
 	return status;
 }
 
@@ -220,15 +223,14 @@ rip_status rip_stack_pool_take(struct rip_stack_pool *pool, struct rip_stack *st
 		status = take_slowly(pool, &slot);
 	if (status != RIP_OK)
 		return status;
-	struct rip_stack stack;
-	fill(pool, slot, &stack);
 	if (__builtin_expect(pool->slots[slot].left_open, 0))
-		status = close_late(&stack);
-	if (status == RIP_OK) {
-		pool->slots[slot].dropped = false;
-		*stack_ret = stack;
-	}
-	return status;
+		status = close_late(pool, slot);
+	if (status != RIP_OK)
+		return status;
+	pool->slots[slot].dropped = false;
+	/* In place: a copy of what was just stored field by field waits for the stores. */
+	fill(pool, slot, stack_ret);
+	return RIP_OK;
 }
 
 /* --- Give ------------------------------------------------------------------------------------- */
