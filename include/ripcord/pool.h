@@ -40,12 +40,12 @@ typedef enum rip_supply {
 	RIP_SUPPLY_REFUSE = 2, /* none: the guest is stopped by a fault at an address in the page (SIGSEGV) */
 } rip_supply;
 
-/* Asked when a page of a stack is accessed that is not there; `address` is its first byte's, `page` has room for
- * RIP_POOL_PAGE bytes. Called on a thread of the pool that blocks all signals, for one page at a time; the guest waits
- * meanwhile, and so do others of the pool that need a page. Now and then it is asked again for a page that it has just
- * supplied, if the access was tried anew meanwhile; the first answer counts. It must not touch stacks of the pool, and not fault.
- * Each guest starts with no page at all: what was there is given back when a guest is destroyed. The reserve is
- * asked for as well, when it is needed. */
+/* Asked when a page of a stack is accessed that is not there; `address` is its first byte's, `page` has
+ * room for RIP_POOL_PAGE bytes. Called on a thread of the pool that blocks all signals, for one page at a
+ * time; the guest waits meanwhile, and so do others of the pool that need a page. Now and then it is asked
+ * again for a page that it has just supplied, if the access was tried anew meanwhile: it is to answer the
+ * same. It must not touch stacks of the pool, and not fault. Each guest starts with no page at all: what
+ * was there is given back when a guest is destroyed. The reserve is asked for as well, when it is needed. */
 typedef rip_supply (*rip_pool_supplier)(void *context, uintptr_t address, void *page);
 
 typedef struct rip_pool_options {
