@@ -453,6 +453,12 @@ right 'the cold part of a function' <<'E1'
 	.cfi_def_cfa_offset 16
 cold:	ud2
 E1
+right 'data behind a breakpoint' <<'E1'
+	nop
+	int3
+	.skip 6, 0xcc
+	.byte 0x58, 0xc3, 0x53, 0x5b, 0x58, 0x58, 0xc3, 0
+E1
 right 'a jump behind a lock prefix' <<'E1'
 	test %edi, %edi
 	je 1f

@@ -356,12 +356,32 @@ static bool is_padding(const struct audit_insn *insn)
 	return insn->op == OP_NOP || insn->op == OP_STOP || insn->op == OP_BAD;
 }
 
+/* int3 (or hlt) fills what nobody should run: what stands behind it, and is jumped to by nobody, may be data. */
+static bool is_filler(const struct audit_insn *insn)
+{
+	return insn->op == OP_STOP && insn->length == 1;
+}
+
+static void begin_unreached(struct audit_function *f)
+{
+	bool data = false;
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		struct audit_note *note = &f->notes.items[i];
+		const struct audit_insn *insn = &f->insns.items[i];
+		data = is_filler(insn) || (data && !(note->flags & (FLAG_REACHED | FLAG_HEAD)));
+		if (note->flags & FLAG_REACHED || is_padding(insn))
+			continue;
+		if (data)
+			note->flags |= FLAG_ASSUMED;
+		else
+			begin_anywhere(f, i);
+	}
+}
+
 void audit_flow(struct audit_function *f)
 {
 	if (f->insns.count == 0)
 		return;
 	begin_function(f);
-	for (uint32_t i = 0; i < f->insns.count; i++)
-		if (!(f->notes.items[i].flags & FLAG_REACHED) && !is_padding(&f->insns.items[i]))
-			begin_anywhere(f, i);
+	begin_unreached(f);
 }

@@ -48,12 +48,14 @@ static void kill(struct audit_state *state, struct audit_value address, int64_t 
 
 /* A store through a pointer that seems to lead to a saved register: no compiler means that. More likely a path was
  * followed that cannot be. */
-static void lose(struct audit_state *state, struct audit_value address, int64_t size)
+static bool leads_astray(struct audit_state *state, const struct audit_insn *insn, struct audit_value address)
 {
 	unsigned before = state->slots;
-	if (address.kind == VALUE_FRAME)
-		kill(state, address, size);
+	if (insn->base == RSP || insn->base == RBP || address.kind != VALUE_FRAME)
+		return false;
+	kill(state, address, insn->size);
 	state->lost |= state->slots != before;
+	return state->slots != before;
 }
 
 static void store(struct audit_state *state, struct audit_value address, int64_t size, struct audit_value content)
@@ -270,9 +272,8 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 		break;
 	case OP_STORE:
 		overwrite(state, insn->writes);
-		if (insn->base != RSP && insn->base != RBP)
-			lose(state, at, insn->size);
-		store(state, at, insn->size, get(state, insn->reg));
+		if (!leads_astray(state, insn, at))
+			store(state, at, insn->size, get(state, insn->reg));
 		break;
 	case OP_CONSTANT:
 		set(state, insn->reg, audit_value(VALUE_CONSTANT, 0, insn->value));
