@@ -42,7 +42,7 @@ static bool has(tree function, const char *name)
 	return lookup_attribute(name, DECL_ATTRIBUTES(function)) != NULL_TREE;
 }
 
-/* --- Cleanup functions ------------------------------------------------------------------------- */
+/* --- Cleanup functions ------------------------------------------------------------------------ */
 
 static tree note_calls(tree *node, int *, void *)
 {
@@ -84,7 +84,7 @@ void note_generic_body(void *data, void *)
 						      DECL_ATTRIBUTES(function));
 }
 
-/* --- `#pragma ripcord off`, `on` ----------------------------------------------------------------- */
+/* --- `#pragma ripcord off`, `on` -------------------------------------------------------------- */
 
 /* The front ends for C and C++ have it; link-time optimization has not. */
 #pragma weak c_register_pragma
@@ -112,7 +112,7 @@ void register_pragmas(void *, void *)
 		cpp_define(parse_in, "__RIPCORD_KILLABLE__=1");
 }
 
-/* --- Roles ---------------------------------------------------------------------------------------- */
+/* --- Roles ------------------------------------------------------------------------------------ */
 
 /* The C++ ABI's names begin so (Itanium C++ ABI 5.1); extern "C" ones do not. */
 bool is_cxx(tree function)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * calls: who calls whom in this unit, for polls at the entry of functions that recurse.
  *
- * A loop has a poll at its back edge. Recursion has its back edges in the call graph: on each circle of direct calls
- * one function at least polls at its entry, the largest first, as it costs least there. There an argument may be in flight: given up by the caller, not yet in
- * a guard of the callee. So a function that takes what it is given has none: one that says so
- * (ripcord_takes), that begins a guard with a parameter, or that hands a parameter on to such a one.
- * Known by declaration, from each function's whole body before the first is lowered. */
+ * A loop has a poll at its back edge. Recursion has its back edges in the call graph: on each circle of
+ * direct calls one function at least polls at its entry, the largest first, as it costs least there. There
+ * an argument may be in flight: given up by the caller, not yet in a guard of the callee. So a function
+ * that takes what it is given has none: one that says so (ripcord_takes), that begins a guard with a
+ * parameter, or that hands a parameter on to such a one. Known by declaration, from each function's whole
+ * body before the first is lowered. */
 #include "ripcord_plugin.h"
 
 #include "stringpool.h"
@@ -67,7 +68,7 @@ tree note(tree *node, int *, void *data)
 	return NULL_TREE;
 }
 
-/* --- Circles: Tarjan's strongly connected components, of functions that do not poll yet ----------------------- */
+/* --- Circles: Tarjan's strongly connected components, of functions that do not poll yet ------- */
 
 int visits;
 bool found;
@@ -90,8 +91,8 @@ bool is_better(const caller *c, const caller *other)
 	return c->callees.length() > other->callees.length();
 }
 
-/* A whole component is on top of the path. Its largest member polls from now on, if it is a circle; one that takes
- * stays without, if there is no other. */
+/* A whole component is on top of the path. Its largest member polls from now on, if it is a circle; one
+ * that takes stays without, if there is no other. */
 void close(caller *root)
 {
 	caller *member, *largest = NULL;
@@ -139,7 +140,7 @@ void break_circles()
 	} while (found);
 }
 
-/* --- Who takes: handed on from callee to caller ------------------------------------------------------------------ */
+/* --- Who takes: handed on from callee to caller ----------------------------------------------- */
 
 bool says_takes(tree function)
 {

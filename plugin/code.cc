@@ -43,7 +43,8 @@ bool is_poll(const gimple *statement)
 	       integer_onep(TYPE_SIZE_UNIT(TREE_TYPE(load)));
 }
 
-/* A cleanup that does nothing: a fault in the region goes on to the cleanups around it, as it does without. */
+/* A cleanup that does nothing: a fault in the region goes on to the cleanups around it, as it does
+ * without. */
 gtry *build_masked_region(gimple_seq body)
 {
 	gasm *mark = gimple_build_asm_vec(MASK_TEXT, NULL, NULL, NULL, NULL);

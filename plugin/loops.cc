@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * loops: which loops need their polls.
  *
- * "short" runs after inlining: it takes the poll out of a loop that has another one each time round, and out of
- * one that GCC proves to end soon. "strips" runs before the loops are optimized, on innermost loops. Of a loop
- * whose rounds can be counted it makes a copy without polls, for few rounds. What is left for many is cut into
- * strips with a poll between them, so that it can be vectorized; where that cannot be, it is unrolled, for one poll in
- * several rounds.
- * Invariant: from one poll to the next a loop runs WORK_MAX statements at most, unless it calls something. */
+ * "short" runs after inlining: it takes the poll out of a loop that has another one each time round, and
+ * out of one that GCC proves to end soon. "strips" runs before the loops are optimized, on innermost
+ * loops. Of a loop whose rounds can be counted it makes a copy without polls, for few rounds. What is left
+ * for many is cut into strips with a poll between them, so that it can be vectorized; where that cannot
+ * be, it is unrolled, for one poll in several rounds. Invariant: from one poll to the next a loop runs
+ * WORK_MAX statements at most, unless it calls something. */
 #include "ripcord_plugin.h"
 
 #include "cfgloop.h"
@@ -33,10 +33,10 @@ namespace ripcord {
 namespace {
 
 /* In GCC's estimate of instructions. 80 us or so; with a cache miss each time, some ms. */
-enum { WORK_MAX = 1 << 18, STRIP_MIN = 64, STRIP_MAX = 4096, STRIP_BODY_MAX = 128, COPY_BODY_MAX = 40,
+enum { WORK_MAX = 1 << 18, STRIP_MIN = 64, STRIP_MAX = 512, STRIP_BODY_MAX = 128, COPY_BODY_MAX = 40,
        UNROLL_4_MAX = 6, UNROLL_2_MAX = 12 };
 
-/* --- What is in a loop ------------------------------------------------------------------------------------- */
+/* --- What is in a loop ------------------------------------------------------------------------ */
 
 /* Blocks that end in a poll, or hold one: a poll with a pad ends its block. */
 gimple *poll_in(basic_block block)
@@ -83,8 +83,8 @@ auto_vec<edge> real_exits(class loop *loop)
 	return real;
 }
 
-/* How many rounds at most, more than WORK_MAX standing for any number: by an exit's own test, taken each time round. No
- * conclusions from the sizes of arrays. */
+/* How many rounds at most, more than WORK_MAX standing for any number: by an exit's own test, taken each
+ * time round. No conclusions from the sizes of arrays. */
 unsigned rounds_of(class loop *loop)
 {
 	auto_vec<edge> exits = real_exits(loop);
@@ -120,7 +120,8 @@ unsigned own_work_of(class loop *loop)
 	return work;
 }
 
-/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than WORK_MAX. */
+/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than
+ * WORK_MAX. */
 unsigned work_of(class loop *loop)
 {
 	uint64_t work = own_work_of(loop);
@@ -144,7 +145,7 @@ void remove_poll(gimple *poll)
 	gimple_purge_dead_eh_edges(block);
 }
 
-/* --- Loops that need none of their own ------------------------------------------------------------------------ */
+/* --- Loops that need none of their own -------------------------------------------------------- */
 
 bool each_time_round(class loop *loop, gimple *poll)
 {
@@ -188,7 +189,7 @@ bool drop_if_short(class loop *loop)
 	return !polls.is_empty();
 }
 
-/* --- Strips ------------------------------------------------------------------------------------------------------
+/* --- Strips -----------------------------------------------------------------------------------
  *
  *     before ---> H ---> E ---> after            before ---> O ---> H ---> E ---> T ---> after
  *                 ^      |                                   ^      ^      |      |
@@ -274,7 +275,8 @@ bool has_shape(strips *s)
 	basic_block latch = s->loop->latch;
 	gimple *last = last_stmt(s->exit->src);
 	return single_pred_p(latch) && single_pred(latch) == s->exit->src && single_succ_p(latch) &&
-	       is_latch_empty(latch) && last && gimple_code(last) == GIMPLE_COND && header_can_change(s->loop);
+	       is_latch_empty(latch) && last && gimple_code(last) == GIMPLE_COND &&
+	       header_can_change(s->loop);
 }
 
 /* An exit whose test, taken each time round, says beforehand how often the latch will be taken at most. */
@@ -302,7 +304,8 @@ bool is_counted(strips *s)
 	return false;
 }
 
-/* The largest power of 2 that keeps a strip's work in bounds, or that divides a known count into whole strips. */
+/* The largest power of 2 that keeps a strip's work in bounds, or that divides a known count into whole
+ * strips. */
 void choose_size(strips *s)
 {
 	s->size = STRIP_MAX;
@@ -378,7 +381,8 @@ void count_strips(strips *s)
 		set_range_info(s->strip, value_range(build_one_cst(s->type), most));
 	gcond *test = as_a<gcond *>(last_stmt(s->exit->src));
 	gimple_stmt_iterator end = gsi_for_stmt(test);
-	create_iv(build_zero_cst(s->type), build_one_cst(s->type), NULL_TREE, s->loop, &end, false, NULL, &after);
+	create_iv(build_zero_cst(s->type), build_one_cst(s->type), NULL_TREE, s->loop, &end, false,
+		  NULL, &after);
 	gimple_cond_set_condition(test, s->exit->flags & EDGE_TRUE_VALUE ? EQ_EXPR : NE_EXPR, after,
 				  s->strip);
 	update_stmt(test);
@@ -387,7 +391,8 @@ void count_strips(strips *s)
 	gsi_insert_after(&last, gimple_build_cond(EQ_EXPR, s->left, s->strip, NULL_TREE, NULL_TREE),
 			 GSI_NEW_STMT);
 	at = gsi_after_labels(s->between);
-	gsi_insert_before(&at, gimple_build_assign(s->left_next, MINUS_EXPR, s->left, s->strip), GSI_SAME_STMT);
+	gsi_insert_before(&at, gimple_build_assign(s->left_next, MINUS_EXPR, s->left, s->strip),
+			  GSI_SAME_STMT);
 }
 
 /* A new poll between the strips, with the old one's pad, and what the pad's PHIs then get. */
@@ -443,7 +448,8 @@ void renew_dominators()
 void compute_count(strips *s)
 {
 	gimple_seq code = NULL, more = NULL;
-	tree count = force_gimple_operand(fold_convert(s->type, unshare_expr(s->count)), &code, true, NULL_TREE);
+	tree latched = fold_convert(s->type, unshare_expr(s->count));
+	tree count = force_gimple_operand(latched, &code, true, NULL_TREE);
 	tree rounds = fold_build2(PLUS_EXPR, s->type, count, build_one_cst(s->type));
 	s->count = force_gimple_operand(rounds, &more, true, NULL_TREE);
 	gimple_seq_add_seq(&code, more);
@@ -500,8 +506,8 @@ bool unroll(class loop *loop, unsigned work)
 	auto_sbitmap wont_exit(copies + 1);
 	bitmap_clear(wont_exit);
 	initialize_original_copy_tables();
-	bool done = gimple_duplicate_loop_body_to_header_edge(loop, loop_latch_edge(loop), copies, wont_exit, NULL,
-							      NULL, DLTHE_FLAG_UPDATE_FREQ);
+	bool done = gimple_duplicate_loop_body_to_header_edge(loop, loop_latch_edge(loop), copies, wont_exit,
+							      NULL, NULL, DLTHE_FLAG_UPDATE_FREQ);
 	free_original_copy_tables();
 	if (!done)
 		return false;
@@ -552,7 +558,7 @@ bool relieve(class loop *loop)
 	return is_counted(&s) ? strip_or_copy(&s) : unroll(loop, s.work);
 }
 
-/* --- Passes ------------------------------------------------------------------------------------------------------- */
+/* --- Passes ----------------------------------------------------------------------------------- */
 
 const pass_data short_data = {
 	GIMPLE_PASS, "ripcord_short", OPTGROUP_NONE, TV_NONE, PROP_cfg | PROP_ssa, 0, 0, 0, 0,

@@ -28,8 +28,9 @@ static void read_options(const plugin_name_args *arguments)
 			warning(0, "the plugin of ripcord has no option %qs", arguments->argv[i].key);
 }
 
-/* What GCC would do otherwise because every access may throw: take floating-point operations to trap, which they
- * do only where a program asks for it; and inline less, because functions look larger. The user's word counts. */
+/* What GCC would do otherwise because every access may throw: take floating-point operations to trap,
+ * which they do only where a program asks for it; and inline less, because functions look larger. The
+ * user's word counts. */
 static void set_options()
 {
 	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_trapping_math, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * marks: the last pass, on the finished instructions: what the runtime reads (ripcord/killable.h).
  *
- * Behind each call in a masked region stands a no-op that says so, and each part of a function has an entry in
- * the module's table of killable code. */
+ * Behind each call in a masked region stands a no-op that says so, and each part of a function has an
+ * entry in the module's table of killable code. */
 #include "ripcord_plugin.h"
 
 #include "memmodel.h"
@@ -136,8 +136,8 @@ public:
 
 } // namespace
 
-/* At the end of the unit: the module's note, once, whatever the number of its objects. The names are the linker's;
- * weak, because it may drop all the code. */
+/* At the end of the unit: the module's note, once, whatever the number of its objects. The names are the
+ * linker's; weak, because it may drop all the code. */
 void write_note(void *, void *)
 {
 	if (first_labels.is_empty())

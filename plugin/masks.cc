@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * masks: after inlining, what stands where.
  *
- * A function with polls may have been inlined into a masked one. "masks" takes polls out of masked regions, so
- * that each one that is left is a place where a kill may land, as far as its own frame is concerned. "pads"
- * remembers which landing pads belong to masked regions, until the instructions are there to be marked. */
+ * A function with polls may have been inlined into a masked one. "masks" takes polls out of masked
+ * regions, so that each one that is left is a place where a kill may land, as far as its own frame is
+ * concerned. "pads" remembers which landing pads belong to masked regions, until the instructions are
+ * there to be marked. */
 #include "ripcord_plugin.h"
 
 #include "ssa.h"
@@ -12,7 +13,8 @@
 
 namespace ripcord {
 
-/* Landing pads of masked regions of the function that is being compiled: by number, from "pads" to "marks". */
+/* Landing pads of masked regions of the function that is being compiled: by number, from "pads" to
+ * "marks". */
 static hash_set<int_hash<int, INT_MIN, INT_MAX>> *masked_pads;
 
 namespace {

@@ -16,7 +16,7 @@ const pass_data polls_data = {
 	GIMPLE_PASS, "ripcord_polls", OPTGROUP_NONE, TV_NONE, PROP_gimple_any, 0, 0, 0, 0,
 };
 
-/* --- nothrow ------------------------------------------------------------------------------------------ */
+/* --- nothrow ---------------------------------------------------------------------------------- */
 
 /* Expanded in place, whatever happens: there is no function of that name to call. */
 bool is_expanded(tree function)
@@ -42,7 +42,7 @@ void expect_stops(gcall *call)
 	gimple_call_set_nothrow(call, false);
 }
 
-/* --- One function -------------------------------------------------------------------------------------- */
+/* --- One function ----------------------------------------------------------------------------- */
 
 class body {
 public:
@@ -93,7 +93,8 @@ bool has_calls(gimple_seq seq)
 	return false;
 }
 
-/* The scope of a catch clause: __cxa_end_catch belongs to a call at its start, before which nothing is held. */
+/* The scope of a catch clause: __cxa_end_catch belongs to a call at its start, before which nothing is
+ * held. */
 bool ends_catch(gimple_seq seq)
 {
 	const gcall *call = dyn_cast<const gcall *>(gimple_seq_first_stmt(seq));
@@ -120,7 +121,7 @@ bool is_must_not_throw(const gtry *statement)
 	       gimple_code(handler) == GIMPLE_EH_MUST_NOT_THROW;
 }
 
-/* --- Looking: which labels are the targets of back edges ------------------------------------------------- */
+/* --- Looking: which labels are the targets of back edges -------------------------------------- */
 
 void body::jump(tree label)
 {
@@ -147,7 +148,8 @@ void body::look_at_targets(const gimple *statement)
 /* `masked`: in a cleanup, or what a must-not-throw region holds. */
 void body::look_at_try(gtry *statement, bool masked, bool in_scope)
 {
-	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY && has_calls(gimple_try_cleanup(statement));
+	bool scope = gimple_try_kind(statement) == GIMPLE_TRY_FINALLY &&
+		     has_calls(gimple_try_cleanup(statement));
 	look(gimple_try_eval(statement), masked || is_must_not_throw(statement), in_scope || scope);
 	gimple *handler = gimple_seq_first_stmt(gimple_try_cleanup(statement));
 	bool catches = handler && gimple_code(handler) == GIMPLE_CATCH;
@@ -171,7 +173,7 @@ void body::look(gimple_seq seq, bool masked, bool in_scope)
 	}
 }
 
-/* --- Changing ------------------------------------------------------------------------------------------- */
+/* --- Changing --------------------------------------------------------------------------------- */
 
 void body::begin_scope(gtry *statement)
 {
@@ -278,8 +280,8 @@ gimple *take_last_return(gimple_seq *seq)
 	return statement;
 }
 
-/* Pass "eh" holds on to a body by its first statement, and wants a return or the like as its last one: neither
- * may be one that it lowers. */
+/* Pass "eh" holds on to a body by its first statement, and wants a return or the like as its last one:
+ * neither may be one that it lowers. */
 void mask_body(gimple_seq *seq)
 {
 	gimple *last = take_last_return(seq);

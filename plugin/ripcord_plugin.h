@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * plugin: makes GCC's code killable: polls where a kill may land, and marks where none may.
  *
- * Four passes. `polls` runs on each function as it was written, before GCC knows its landing pads;
- * `masks` after inlining; `strips` before the loops are optimized; `marks` on the finished instructions. The
- * first two speak through the code itself (a masked region's pad begins with an empty asm), so that what they say
- * survives inlining, cloning and the way through LTO's files.
- * Invariants: no pass changes what the program does when it is not killed; nothing here is global but what
- * the comment beside it says. */
+ * Four passes. `polls` runs on each function as it was written, before GCC knows its landing pads; `masks`
+ * after inlining; `strips` before the loops are optimized; `marks` on the finished instructions. The first
+ * two speak through the code itself (a masked region's pad begins with an empty asm), so that what they
+ * say survives inlining, cloning and the way through LTO's files. Invariants: no pass changes what the
+ * program does when it is not killed; nothing here is global but what the comment beside it says. */
 #ifndef RIPCORD_PLUGIN_H
 #define RIPCORD_PLUGIN_H
 

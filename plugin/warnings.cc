@@ -6,11 +6,16 @@
 
 namespace ripcord {
 
+static bool is_memory(tree clobber)
+{
+	return strcmp(TREE_STRING_POINTER(TREE_VALUE(clobber)), "memory") == 0;
+}
+
 /* A store that a fault can stop, and no pad for it: GCC gives inline assembly none. */
 static bool may_store(const gasm *assembly)
 {
 	for (unsigned i = 0; i < gimple_asm_nclobbers(assembly); i++)
-		if (strcmp(TREE_STRING_POINTER(TREE_VALUE(gimple_asm_clobber_op(assembly, i))), "memory") == 0)
+		if (is_memory(gimple_asm_clobber_op(assembly, i)))
 			return *gimple_asm_string(assembly) != '\0';
 	for (unsigned i = 0; i < gimple_asm_noutputs(assembly); i++)
 		if (!is_gimple_reg(TREE_VALUE(gimple_asm_output_op(assembly, i))))
@@ -27,7 +32,8 @@ static bool is_called(const gcall *call, const char *name)
 static const char *fault_of_call(const gcall *call)
 {
 	if (gimple_call_builtin_p(call, BUILT_IN_INIT_TRAMPOLINE))
-		return "the address of a nested function is code on the stack, and a guest's stack is not executable";
+		return "the address of a nested function is code on the stack, and a guest's stack is "
+		       "not executable";
 	if (is_called(call, "longjmp") || is_called(call, "siglongjmp") || is_called(call, "_longjmp"))
 		return "a jump leaves the cleanups of the frames that it passes undone";
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Loops as zlib has them: checksums, hash chains and longest match, counting and assigning codes, a bit writer, and
- * the way back. */
+ * Loops as zlib has them: checksums, hash chains and longest match, counting and assigning codes, a bit
+ * writer, and the way back. */
 #include <string.h>
 
 #include "kernel.h"
@@ -184,5 +184,6 @@ uint64_t kernel(void)
 	size_t size = compress();
 	uint64_t result = code_bits(size);
 	size_t expanded = expand(size);
-	return result ^ (uint64_t)crc(back, expanded) << 32 ^ adler(back, expanded) ^ (memcmp(input, back, SIZE) == 0);
+	result ^= (uint64_t)crc(back, expanded) << 32 ^ adler(back, expanded);
+	return result ^ (memcmp(input, back, SIZE) == 0);
 }

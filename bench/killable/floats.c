@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Float kernels that GCC vectorizes: a x + y, products of matrices, a stencil, a convolution, a histogram's scaling. */
+ * Float kernels that GCC vectorizes: a x + y, products of matrices, a stencil, a convolution, a
+ * histogram's scaling. */
 #include <string.h>
 
 #include "kernel.h"

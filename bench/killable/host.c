@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The host of the kernels: compiled by gcc alone in all builds. Usage: NAME ROUNDS. Prints the best time of a round in
- * microseconds, and the kernel's result. */
+ * The host of the kernels: compiled by gcc alone in all builds. Usage: NAME ROUNDS. Prints the best time
+ * of a round in microseconds, and the kernel's result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

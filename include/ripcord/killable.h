@@ -26,8 +26,8 @@
  * linker sorts it by address where all of it comes from the plugin. */
 #define RIP_KILLABLE_SECTION "ripcord_killable"
 
-/* The note that leads to it (gABI chapter 5, "Note Section"): name, type, and struct rip_killable_note. A module
- * has one for each version of the format that its objects were built for. */
+/* The note that leads to it (gABI chapter 5, "Note Section"): name, type, and struct rip_killable_note. A
+ * module has one for each version of the format that its objects were built for. */
 #define RIP_KILLABLE_NOTE_SECTION ".note.ripcord.killable"
 #define RIP_KILLABLE_NOTE_NAME "Ripcord"
 #define RIP_KILLABLE_NOTE_TYPE 2
@@ -45,7 +45,7 @@ struct rip_killable_range {
 /* The descriptor; distances count from its own first byte. */
 struct rip_killable_note {
 	uint32_t version, flags; /* flags: 0 */
-	int64_t begin, end;      /* the table; anything, if the linker dropped all of it: not in the module then */
+	int64_t begin, end;      /* the table; nowhere in the module, if the linker dropped all of it */
 };
 #endif
 

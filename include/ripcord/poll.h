@@ -10,9 +10,9 @@
 /* RIP_POLL(): a kill may land here: what the function holds is in its guards. One instruction, about as
  * dear as a load from the stack; no call, no branch. To be written as a statement.
  *
- * With the plugin it has a landing pad, as every poll, and none is left in masked code. With GCC alone in C it
- * has one as well (-fexceptions -fnon-call-exceptions). With Clang, and in C++ without the plugin, it has none:
- * the runtime takes such code for foreign, and kills wait until it has returned. */
+ * With the plugin it has a landing pad, as every poll, and none is left in masked code. With GCC alone in
+ * C it has one as well (-fexceptions -fnon-call-exceptions). With Clang, and in C++ without the plugin, it
+ * has none: the runtime takes such code for foreign, and kills wait until it has returned. */
 #if defined(__RIPCORD_KILLABLE__)
 #ifdef __cplusplus
 extern "C"
@@ -34,8 +34,9 @@ void __ripcord_poll(void); /* The plugin puts a poll in the place of each call. 
  * instruction or must not be stopped for reasons of its own. `#pragma ripcord off` and `#pragma ripcord on`
  * do the same to the functions that end between them. */
 #define RIP_NO_POLL __attribute__((ripcord_no_poll))
-/* Kills wait until it has returned, whatever it calls, also where it is inlined. For functions that release or
- * hand over by hand. The functions that scopes of the same file name as their cleanups are so by themselves. */
+/* Kills wait until it has returned, whatever it calls, also where it is inlined. For functions that
+ * release or hand over by hand. The functions that scopes of the same file name as their cleanups are so
+ * by themselves. */
 #define RIP_MASKED __attribute__((ripcord_masked))
 /* Its arguments are handed over to it: no poll stands at its entry, where nothing guards them yet. */
 #define RIP_TAKES __attribute__((ripcord_takes))

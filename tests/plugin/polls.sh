@@ -104,7 +104,7 @@ __attribute__((noipa)) unsigned bytes(unsigned char from) { unsigned h = 1; do h
 __attribute__((noipa)) unsigned scoped(unsigned n) { int held __attribute__((cleanup(scoped_drop))) = 1; unsigned h = held; for (unsigned i = 0; i < n; i++) h = h * 33 + i; return h; }
 int main(void)
 {
-	static const unsigned sizes[] = { 0, 1, 2, 3, 63, 64, 65, 4095, 4096, 4097, 8191, 8192, 8193, 12289, 19999 };
+	static const unsigned sizes[] = { 0, 1, 2, 3, 63, 64, 65, 511, 512, 513, 1023, 1024, 1025, 1537, 12289, 19999 };
 	for (unsigned i = 0; i < sizeof data; i++)
 		data[i] = (unsigned char)((i * 7919u >> 3) % 255);
 	data[15000] = 255;

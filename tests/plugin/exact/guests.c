@@ -25,7 +25,7 @@ NOINLINE static int work(const int *numbers, int count)
 	return sum;
 }
 
-/* --- Nested scopes, a loop that acquires and releases, goto out of a scope, recursion ---------------------- */
+/* --- Nested scopes, a loop that acquires and releases, goto out of a scope, recursion --------- */
 
 NOINLINE static int nested(int depth)
 {
@@ -66,7 +66,7 @@ NOINLINE static int loops(int rounds)
 	return total;
 }
 
-/* --- Cleanups with loops and helpers of their own, inlined on the normal path -------------------------------- */
+/* --- Cleanups with loops and helpers of their own, inlined on the normal path ----------------- */
 
 static INLINE void drop_each(int *numbers, int count)
 {
@@ -127,7 +127,7 @@ NOINLINE static int bundles(int count)
 	return sum_of(bundle.numbers, count);
 }
 
-/* --- Conditional acquisition, early return, files, locks, references ------------------------------------------ */
+/* --- Conditional acquisition, early return, files, locks, references -------------------------- */
 
 static void drop_file_guard(int *file)
 {
@@ -206,7 +206,7 @@ NOINLINE static int references(void)
 	return sum;
 }
 
-/* --- Ownership handed over through calls ------------------------------------------------------------------------ */
+/* --- Ownership handed over through calls ------------------------------------------------------ */
 
 static int steal(int *guard)
 {
@@ -281,7 +281,7 @@ NOINLINE static int recursion(void)
 	return fibonacci(5) + even(4) + held;
 }
 
-/* --- Callbacks: through foreign code, through libc, to nested functions ------------------------------------------- */
+/* --- Callbacks: through foreign code, through libc, to nested functions ----------------------- */
 
 static int called_back(int number, void *sum)
 {
@@ -329,7 +329,7 @@ NOINLINE static int callbacks(void)
 	return sum;
 }
 
-/* --- Variable-length arrays, setjmp, computed goto, hot and cold ---------------------------------------------------- */
+/* --- Variable-length arrays, setjmp, computed goto, hot and cold ------------------------------ */
 
 NOINLINE static int variable(int count)
 {

@@ -57,7 +57,7 @@ NOINLINE int nested(int depth)
 	return sum + nested(depth + 1) + outer.number;
 }
 
-// --- noexcept destructors with members, loops, helpers and scopes of their own ---------------------------------
+// --- noexcept destructors with members, loops, helpers and scopes of their own ----------------
 
 void drain(resource *list, int count)
 {
@@ -124,7 +124,7 @@ NOINLINE int destructors()
 	return quiet(numbers) + m.number + p.last.number;
 }
 
-// --- Owners -------------------------------------------------------------------------------------------------------
+// --- Owners -----------------------------------------------------------------------------------
 
 NOINLINE int consume(std::unique_ptr<resource> owner)
 {
@@ -179,7 +179,7 @@ NOINLINE int containers()
 	return add(calls) + map.begin()->second.number;
 }
 
-// --- Exceptions of the guest's own -----------------------------------------------------------------------------
+// --- Exceptions of the guest's own ------------------------------------------------------------
 
 struct part {
 	resource a{45};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the guests of the exactness tests acquire and release: each release is counted. All of these are foreign
- * code to a guest: a kill waits until they have returned. */
+ * What the guests of the exactness tests acquire and release: each release is counted. All of these are
+ * foreign code to a guest: a kill waits until they have returned. */
 #ifndef TEST_EXACT_LEDGER_H
 #define TEST_EXACT_LEDGER_H
 

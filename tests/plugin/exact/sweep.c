@@ -5,11 +5,12 @@
  *     sweep GUEST.so each     the same, and nothing shared: a process for each instruction
  *     sweep GUEST.so any      stops at once at each instruction of the guest's own code
  *
- * The guest is stepped through by the trap flag. To be killed at an instruction is to run on, step by step, to the next
- * safe place and to be stopped there: so all kills between two safe places have one outcome, and one process finds it
- * out for all of them. The process is a copy of this one, made in the signal handler. In it the engine gets the
- * stepped registers as a fault, and what the guest holds after its unwinding is counted.
- * Output: one line of names and numbers. Set GLIBC_TUNABLES=glibc.malloc.tcache_count=0, so that memory can be counted. */
+ * The guest is stepped through by the trap flag. To be killed at an instruction is to run on, step by
+ * step, to the next safe place and to be stopped there: so all kills between two safe places have one
+ * outcome, and one process finds it out for all of them. The process is a copy of this one, made in the
+ * signal handler. In it the engine gets the stepped registers as a fault, and what the guest holds after
+ * its unwinding is counted. Output: one line of names and numbers. Set
+ * GLIBC_TUNABLES=glibc.malloc.tcache_count=0, so that memory can be counted. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ enum { HELD = 1, TWICE = 2, LANDED = 4, TROUBLE = 8, BITS = 16 };
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* --- What the guests hold --------------------------------------------------------------------------------- */
+/* --- What the guests hold --------------------------------------------------------------------- */
 
 static struct { int numbers[NUMBERS], files, locks, twice; } held;
 EXPORT volatile int always = 1, never = 0;
@@ -114,7 +115,7 @@ static int count_held(void)
 	return sum != 0 || (memory_at_end && mallinfo2().uordblks != memory_at_end);
 }
 
-/* --- The guest's module -------------------------------------------------------------------------------------- */
+/* --- The guest's module ----------------------------------------------------------------------- */
 
 static struct {
 	void (*entry)(void);
@@ -172,7 +173,7 @@ static bool is_killable(uintptr_t pc)
 	return false;
 }
 
-/* --- Where a kill may land: as ripcord/killable.h says, word for word -------------------------------------------- */
+/* --- Where a kill may land: as ripcord/killable.h says, word for word ------------------------- */
 
 static bool is_masked_frame(struct rip_cursor *cursor)
 {
@@ -218,7 +219,7 @@ static bool may_land(const ucontext_t *from)
 	return true;
 }
 
-/* --- Stepping ------------------------------------------------------------------------------------------------------ */
+/* --- Stepping --------------------------------------------------------------------------------- */
 
 static enum { SHARED, EACH, ANY } mode;
 static bool is_copy, verbose;
