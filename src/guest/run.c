@@ -4,16 +4,6 @@
 
 #include <pthread.h>
 
-/* A switch ends in a function that the other side's switch began: a ret would always be predicted wrong, see switch.S. */
-#if defined(__has_attribute) && !defined(__CET__)
-#if __has_attribute(function_return)
-#define RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
-#endif
-#endif
-#ifndef RETURNS_BY_JUMP
-#define RETURNS_BY_JUMP
-#endif
-
 /* --- Threads ----------------------------------------------------------------------------------- */
 
 /* What these functions need of the stack that they are called on, at most. */
@@ -61,7 +51,7 @@ static inline bool enter(rip_guest *guest)
 	return !guest->slot && !guest->outer ? true : !rip_guest_is_asked(guest);
 }
 
-static void leave(rip_guest *guest, rip_state state)
+__attribute__((always_inline)) static inline void leave(rip_guest *guest, rip_state state)
 {
 	if (guest->slot)
 		rip_guest_end_turn(guest);
@@ -291,7 +281,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 
 /* --- Yield and resume -------------------------------------------------------------------------- */
 
-RETURNS_BY_JUMP
+RIP_RETURNS_BY_JUMP
 rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret)
 {
 	rip_guest *guest = rip_current;
@@ -309,7 +299,7 @@ rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wante
 	return RIP_OK;
 }
 
-RETURNS_BY_JUMP
+RIP_RETURNS_BY_JUMP
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret)
 {
 	sigset_t mask;

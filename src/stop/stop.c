@@ -94,6 +94,7 @@ static inline enum rip_event pass_caught(struct rip_stop *stop, enum rip_event e
 	return __builtin_expect(is_stop(event), 0) ? go_on_caught(stop, event) : event;
 }
 
+RIP_RETURNS_BY_JUMP
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
@@ -107,6 +108,7 @@ enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *
 	return event;
 }
 
+RIP_RETURNS_BY_JUMP
 enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context)
 {
 	bool entered = rip_foreign_enter(&stop->foreign);

@@ -23,6 +23,17 @@ struct rip_context {
 	uint16_t fcw;
 };
 
+/* For functions that a switch begins and the other side's switch ends: their ret would always be predicted wrong, see
+ * switch.S. */
+#if defined(__has_attribute) && !defined(__CET__)
+#if __has_attribute(function_return)
+#define RIP_RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
+#endif
+#endif
+#ifndef RIP_RETURNS_BY_JUMP
+#define RIP_RETURNS_BY_JUMP
+#endif
+
 /* Why control came back to the host. */
 enum rip_event {
 	RIP_EVENT_RETURNED = 0, /* the guest's function returned; `value` holds what */
