@@ -94,7 +94,6 @@ static inline enum rip_event pass_caught(struct rip_stop *stop, enum rip_event e
 	return __builtin_expect(is_stop(event), 0) ? go_on_caught(stop, event) : event;
 }
 
-RIP_RETURNS_BY_JUMP
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
