@@ -96,16 +96,28 @@ intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(voi
 
 /* --- Return hooks --- */
 
-/* A hook that stands for a return address; -1: all are taken. Async-signal-safe, as the others. */
+/* A hook that stands for a return address; -1: all are taken. It may be given back when nothing on a stack leads to it
+ * and no thread is in its code. Async-signal-safe, as the others. */
 int rip_arch_hook_take(uint64_t return_address);
 void rip_arch_hook_give(int hook);
 
-/* What to write in the return address's place: a breakpoint, which traps with the pc one byte further on. Unwinders walk
- * on to the true return address, while the hook is not given back. */
+/* What to write in the return address's place. Unwinders walk on to the true return address, while the hook is not given
+ * back. The return leads to a breakpoint, with all registers as they were, and SIGTRAP unblocked. */
 uint64_t rip_arch_hook_address(int hook);
 
-/* The true one. */
+/* The pc with which that traps. */
+uint64_t rip_arch_hook_trap(int hook);
+
+/* The true return address, and once it has trapped the signals that were blocked (bit number - 1). */
 uint64_t rip_arch_hook_return(int hook);
+uint64_t rip_arch_hook_mask(int hook);
+
+/* True if the pc lies in a hook's code. */
+extern const char rip_arch_hooks[], rip_arch_hooks_end[];
+static inline bool rip_arch_is_hook(uint64_t pc)
+{
+	return pc >= (uintptr_t)rip_arch_hooks && pc < (uintptr_t)rip_arch_hooks_end;
+}
 
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
