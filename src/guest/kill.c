@@ -487,16 +487,32 @@ static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_contex
 	return RIP_FAULT_LEAVE;
 }
 
+/* Steps make code a thousand times slower: it is not to spend more than a fifth of its time in them. */
+static void give_up_stepping(rip_guest *guest)
+{
+	uint64_t now = rip_timer_now();
+
+	guest->quiet_until = now + 4 * (now - guest->stepping_since);
+	guest->steps++;
+}
+
+static uint32_t steps_max(const rip_guest *guest)
+{
+	return guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX;
+}
+
 /* No system call is stepped over: it might block the trap. */
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
 	static const uint8_t system_call[2] = { 0x0f, 0x05 };
 	const void *code = (const void *)(uintptr_t)at->reg[RIP_REG_RIP];
 
-	if (guest->steps >= (guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX) ||
-	    memcmp(code, system_call, sizeof system_call) == 0)
+	if (guest->steps == steps_max(guest))
+		give_up_stepping(guest);
+	if (guest->steps > steps_max(guest) || memcmp(code, system_call, sizeof system_call) == 0)
 		return RIP_FAULT_GO_ON;
-	guest->steps++;
+	if (guest->steps++ == 0)
+		guest->stepping_since = rip_timer_now();
 	guest->stepping = true;
 	return RIP_FAULT_STEP;
 }
@@ -575,8 +591,9 @@ static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const st
 static enum rip_fault_answer get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look)
 {
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
+	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);
 
-	if (look->landing == RIP_LANDING_NEAR || (masked && (guest->steps || !look->slot)))
+	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
 		return step(guest, at);
 	return look->slot ? hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
 }
@@ -647,7 +664,6 @@ static void look_anew(rip_guest *guest)
 	guest->judged = (struct rip_judged){ 0 };
 }
 
-/* While an overflowing guest is stepped, or on its way to a hook, a nudge finds nothing new. */
 enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret)
 {
 	rip_guest *guest = rip_current;
@@ -655,7 +671,10 @@ enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct 
 	RIP_SYNC(NUDGED);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
-	look_anew(guest);
+	if (!guest->stepping && rip_timer_now() >= guest->quiet_until)
+		look_anew(guest);
+	else if (!guest->stepping)
+		guest->judged = (struct rip_judged){ 0 };
 	enum rip_fault_answer answer = consider(guest, at, exit_ret);
 	RIP_SYNC(DECIDED);
 	return answer;

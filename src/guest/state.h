@@ -34,6 +34,7 @@ struct rip_guest {
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
+	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing are not tried again at once */
 	uint32_t refused;       /* how often a firm kill waited for a library's function to return */
 	bool overflowing;       /* the reserve is open, and it runs on to a place where it can be stopped */
 	struct rip_judged judged; /* what a look at its frames need not look at again */

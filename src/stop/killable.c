@@ -155,16 +155,49 @@ static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_curs
 	return is_gap(cursor) || is_marked(pc) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
 }
 
-/* Where the frame's return address lies; 0 if not in its usual place, or if the function may read it. */
+/* Whether what returns to `address` was called to find out just that: setjmp and its like. They may not have been reached
+ * yet: the way there leads through the program's linkage table, and the loader the first time. */
+static bool callee_reads_caller(uint64_t address)
+{
+	struct rip_callee callee;
+	uint64_t target = 0;
+
+	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
+		return true;
+	callee = rip_arch_callee((const uint8_t *)(uintptr_t)address);
+	if (callee.kind == RIP_CALLEE_DIRECT && rip_port_readable(callee.address, RIP_ARCH_STUB_MAX) &&
+	    !rip_port_reads_caller(callee.address))
+		callee = rip_arch_stub((const uint8_t *)(uintptr_t)callee.address);
+	if (callee.kind == RIP_CALLEE_POINTER && rip_port_readable(callee.address, sizeof target))
+		__builtin_memcpy(&target, (const void *)(uintptr_t)callee.address, sizeof target);
+	else if (callee.kind == RIP_CALLEE_DIRECT)
+		target = callee.address;
+	if (target == 0)
+		return false;
+	return rip_port_reads_caller(target) ||
+	       (rip_port_readable(target, RIP_ARCH_STUB_MAX) && rip_arch_is_unbound((const uint8_t *)(uintptr_t)target));
+}
+
+/* Where the frame's return address lies; 0 if not in its usual place. */
 static uint64_t return_slot(const struct rip_cursor *cursor)
 {
 	const struct rip_rule *rule = &cursor->row.rules[RIP_CFI_RA];
 
-	if (cursor->signal_frame || rip_port_reads_caller(cursor->frame.function))
+	if (cursor->signal_frame)
 		return 0;
 	if (cursor->kind == RIP_CURSOR_FULL)
 		return rule->kind == RIP_RULE_OFFSET ? cursor->cfa + (uint64_t)rule->offset : 0;
 	return cursor->cfa - 8;
+}
+
+/* The same, if the return address may be replaced. */
+static uint64_t hookable(struct rip_memory *memory, uint64_t slot)
+{
+	uint64_t address;
+
+	if (slot == 0 || !rip_memory_read(memory, slot, &address, sizeof address) || rip_arch_is_hook(address))
+		return slot;
+	return callee_reads_caller(address) ? 0 : slot;
 }
 
 /* --- Landing ----------------------------------------------------------------------------------- */
@@ -257,7 +290,7 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 	if (judge_all(&j) != RIP_OK)
 		return;
 	*judged = j.judged;
-	*look_ret = (struct rip_look){ j.landing, j.slot, j.outermost != RIP_LANDING_FOREIGN };
+	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot), j.outermost != RIP_LANDING_FOREIGN };
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }
@@ -280,5 +313,6 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 		if (rip_cursor_step(&cursor) != RIP_OK)
 			break;
 	}
+	*slot_ret = hookable(&memory, *slot_ret);
 	return inside;
 }

@@ -186,6 +186,20 @@ bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t
 bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word);
 bool rip_arch_takes_address(const uint8_t *code, size_t size, uint64_t pc, uint64_t *address_ret);
 
+/* What the call that returns to `code_end` calls, and where a jump through a pointer leads (a stub of the linkage table);
+ * RIP_ARCH_CALL_MAX bytes before, RIP_ARCH_STUB_MAX from there on may be read. DIRECT: the address; POINTER: where the
+ * address is kept. What is no such stub leads to itself. */
+enum { RIP_ARCH_CALL_MAX = 7, RIP_ARCH_STUB_MAX = 12 };
+struct rip_callee {
+	enum { RIP_CALLEE_UNKNOWN, RIP_CALLEE_DIRECT, RIP_CALLEE_POINTER } kind;
+	uint64_t address;
+};
+struct rip_callee rip_arch_callee(const uint8_t *code_end);
+struct rip_callee rip_arch_stub(const uint8_t *code);
+
+/* True for the code that has the loader find a function first (the psABI's PLT: push imm32). RIP_ARCH_STUB_MAX bytes. */
+bool rip_arch_is_unbound(const uint8_t *code);
+
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);
 
