@@ -173,6 +173,10 @@ uint64_t rip_port_load_count(void);
 
 /* --- Time and threads --- */
 
+/* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that put them
+ * there were ended (pthread_cond_wait, say), and the next longjmp or pthread_exit would run them. */
+void rip_port_drop_handlers(uint64_t low, uint64_t high);
+
 /* Nanoseconds of a clock that only goes forward. Signal-safe. */
 uint64_t rip_port_now(void);
 
