@@ -461,8 +461,10 @@ void rip_guest_begin_unwinding(rip_guest *guest)
 	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
 
 	guest->refused = 0;
-	if (asked & ASKED_DROP)
+	if (asked & ASKED_DROP) {
 		guest->stop.abandon = true;
+		guest->rung = RIP_ABANDON;
+	}
 	if (!asked || guest->stop.abandon)
 		return;
 	rip_slot_restart(slot);
@@ -492,7 +494,7 @@ static void give_up_stepping(rip_guest *guest)
 {
 	uint64_t now = rip_timer_now();
 
-	guest->quiet_until = now + 4 * (now - guest->stepping_since);
+	looks_of(guest)->quiet_until = now + 4 * (now - looks_of(guest)->stepping_since);
 	guest->steps++;
 }
 
@@ -512,7 +514,7 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
 	if (guest->steps > steps_max(guest) || memcmp(code, system_call, sizeof system_call) == 0)
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
-		guest->stepping_since = rip_timer_now();
+		looks_of(guest)->stepping_since = rip_timer_now();
 	guest->stepping = true;
 	return RIP_FAULT_STEP;
 }
@@ -606,7 +608,7 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 	struct rip_look look = { .landing = RIP_LANDING_FOREIGN };
 
 	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
-		rip_stop_landing(&guest->stop, at, false, &guest->judged, &look);
+		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
 	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX)
 		return step(guest, at);
 	if (look.landing == RIP_LANDING_HERE || guest->refused >= REFUSALS_MAX ||
@@ -623,7 +625,7 @@ static enum rip_fault_answer consider_softly(rip_guest *guest, uint32_t asked, c
 
 	if (guest->masks || guest->state != RIP_STATE_RUNNING)
 		return RIP_FAULT_GO_ON;
-	rip_stop_landing(&guest->stop, at, false, &guest->judged, &look);
+	rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
 	return look.landing == RIP_LANDING_HERE ? stop_now(guest, asked, at, exit_ret) : get_out(guest, at, &look);
 }
 
@@ -636,7 +638,7 @@ static enum rip_fault_answer consider_overflow(rip_guest *guest, const struct ri
 
 	if (guest->hook)
 		return RIP_FAULT_GO_ON;
-	rip_stop_landing(&guest->stop, at, true, &guest->judged, &look);
+	rip_stop_landing(&guest->stop, at, true, &looks_of(guest)->judged, &look);
 	if (look.landing != RIP_LANDING_HERE && look.reachable)
 		answer = get_out(guest, at, &look);
 	return answer == RIP_FAULT_STEP || guest->hook ? answer : stop_now(guest, 0, at, exit_ret);
@@ -661,7 +663,7 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 static void look_anew(rip_guest *guest)
 {
 	guest->steps = 0;
-	guest->judged = (struct rip_judged){ 0 };
+	looks_of(guest)->judged = (struct rip_judged){ 0 };
 }
 
 enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret)
@@ -671,10 +673,10 @@ enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct 
 	RIP_SYNC(NUDGED);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
-	if (!guest->stepping && rip_timer_now() >= guest->quiet_until)
+	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
 		look_anew(guest);
 	else if (!guest->stepping)
-		guest->judged = (struct rip_judged){ 0 };
+		looks_of(guest)->judged = (struct rip_judged){ 0 };
 	enum rip_fault_answer answer = consider(guest, at, exit_ret);
 	RIP_SYNC(DECIDED);
 	return answer;
@@ -713,7 +715,7 @@ enum rip_fault_answer rip_guest_take_overflow(rip_guest *guest, const struct rip
 	look_anew(guest);
 	if (guest->busy || guest->state != RIP_STATE_RUNNING || guest->stop.stack.reserve_open)
 		return RIP_FAULT_PASS;
-	rip_stop_landing(&guest->stop, &fault->context, true, &guest->judged, &look);
+	rip_stop_landing(&guest->stop, &fault->context, true, &looks_of(guest)->judged, &look);
 	if (!look.reachable || rip_stack_open_reserve(&guest->stop.stack) != RIP_OK)
 		return RIP_FAULT_PASS;
 	guest->fault = *fault;

@@ -34,10 +34,8 @@ struct rip_guest {
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
-	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing are not tried again at once */
 	uint32_t refused;       /* how often a firm kill waited for a library's function to return */
 	bool overflowing;       /* the reserve is open, and it runs on to a place where it can be stopped */
-	struct rip_judged judged; /* what a look at its frames need not look at again */
 	int hook;               /* the return hook in a stack of this guest's, plus 1; 0: none */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
@@ -58,7 +56,19 @@ struct rip_guest {
 };
 
 _Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block fits");
-_Static_assert(sizeof(rip_report) <= RIP_STACK_COLD, "and the report");
+/* In the cold block: what only a guest that was asked for its end needs, behind the report. */
+struct rip_looks {
+	struct rip_judged judged;             /* what a look at its frames need not look at again */
+	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing are not tried again at once */
+};
+
+static inline struct rip_looks *looks_of(const rip_guest *guest)
+{
+	return (struct rip_looks *)(void *)(guest->report + 1);
+}
+
+_Static_assert(sizeof(rip_report) + sizeof(struct rip_looks) <= RIP_STACK_COLD, "and the report");
+_Static_assert(sizeof(rip_report) % _Alignof(struct rip_looks) == 0, "one behind the other");
 
 /* Initial-exec: signal handlers read it, and may not allocate. */
 extern __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
