@@ -1,7 +1,8 @@
 # Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/pool $(BENCH)/ledger $(BENCH)/ledger-guest $(BENCH)/ledger-plain \
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/pool $(if $(PLUGIN),$(BENCH)/kill) $(BENCH)/ledger $(BENCH)/ledger-guest \
+                  $(BENCH)/ledger-plain \
                   $(if $(wildcard /usr/include/boost/context),$(BENCH)/switch) \
                   $(if $(shell command -v rustc),$(BENCH)/panic)
 
@@ -46,3 +47,9 @@ $(BENCH)/pool: bench/pool.cc $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/
 .PHONY: bench-plugin
 bench-plugin: all
 	@BUILD=$(BUILD) bench/plugin
+
+# Killable code.
+$(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions \
+	    -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl

@@ -63,6 +63,19 @@ $(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+# Races are forced at sync points (src/base/sync.h), in objects of their own.
+SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest,$(wildcard src/$(l)/*.c)))
+$(BUILD)/sync/%.c.o: src/%.c
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -DRIPCORD_SYNC_POINTS -c $< -o $@
+$(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=$(BUILD)/obj/%),$(LIB_OBJ))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+$(BUILD)/tests/kill/races: tests/kill/races.c $(BUILD)/sync/libripcord.a $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
+-include $(SYNC_OBJ:.o=.d)
+
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
 $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 

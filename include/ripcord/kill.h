@@ -6,7 +6,11 @@
  * the way is waited for. *Firm*, after rip_options.grace: where it stands, through foreign frames and masks, with the
  * landing pads that there are. *Abandon*, after rip_options.abandon_grace more: nothing is unwound, and only what the
  * ledger knows is taken back. In a guest that is being unwound already, the same times are given to each cleanup:
- * firm ends the cleanup, abandon the unwinding.
+ * firm ends the cleanup, abandon the unwinding; report.rung says how far it went.
+ *
+ * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of libc or the
+ * loader, the way to the next poll; and always for Ripcord's own functions. A thread that has SIGURG blocked cannot be
+ * interrupted on any rung.
  *
  * What a kill meets, and what comes of it:
  *
@@ -15,7 +19,7 @@
  *   running          it is stopped: at once, or when what it does allows it
  *   in a hostcall    waited for, as with everything foreign; a system call that blocks returns EINTR
  *   in an inner guest the inner one ends with the cause OUTER, then this one is stopped
- *   leaving          if its end is recorded first: GONE, and it ended by itself
+ *   leaving          it ends by itself: OK until its end is recorded, then GONE
  *   stopped, faulting what stopped it first stays its cause
  *   being unwound    see above
  *   yielded          the next rip_resume, rip_unwind, rip_reset or rip_destroy unwinds it; rip_resume returns KILLED
@@ -46,7 +50,7 @@ rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret);
 rip_status rip_kill(rip_handle handle, rip_rung rung);
 
 /* Sets the time at which the guest's time is up to `from_now` nanoseconds from now; 0: never. The cause is DEADLINE, and
- * the ladder begins. Who uses the guest, also on it. As rip_get_handle; GONE (it has ended). */
+ * the ladder begins. A time that has passed is not taken back. Who uses the guest, also on it. As rip_get_handle; GONE (it has ended). */
 rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now);
 
 #ifdef __cplusplus

@@ -139,7 +139,10 @@ void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const s
 	}
 	if (exit->pc)
 		reg[REG_RIP] = (greg_t)exit->pc;
-	if (answer == RIP_FAULT_STEP)
+	if (exit->block_trap)
+		sigaddset(&context->uc_sigmask, SIGTRAP);
+	/* A trap that is blocked kills the process. */
+	if (answer == RIP_FAULT_STEP && sigismember(&context->uc_sigmask, SIGTRAP) == 0)
 		reg[REG_EFL] |= EFLAGS_TF;
 	else
 		reg[REG_EFL] &= ~(greg_t)EFLAGS_TF;

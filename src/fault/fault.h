@@ -26,6 +26,7 @@ struct rip_fault {
 /* Where a fault that was taken goes on. */
 struct rip_fault_exit {
 	uint64_t pc, sp, rax;
+	bool block_trap; /* with GO_ON or STEP: SIGTRAP is to be blocked afterwards */
 };
 
 /* What to do when the signal handler returns. */
@@ -33,7 +34,7 @@ enum rip_fault_answer {
 	RIP_FAULT_PASS,  /* nobody's here: to the handler that was there before */
 	RIP_FAULT_LEAVE, /* go on at the exit */
 	RIP_FAULT_GO_ON, /* go on where the code stood, or with all its registers at exit.pc */
-	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP */
+	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP. As GO_ON where that is blocked. */
 };
 
 /* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two, its pc may be

@@ -2,7 +2,8 @@
  * fault: a signal that one thread sends another, so that it looks whether it should stop.
  *
  * The signal is SIGURG: it is ignored by default, so one that comes late does no harm; and few programs use it. A
- * handler of the host's still gets those that Ripcord did not send. */
+ * handler of the host's still gets those that Ripcord did not send. Where too many signals are queued (RLIMIT_SIGPENDING),
+ * the kernel delivers ours without saying whose it is: so the taker is asked each time. */
 #include "fault/context.h"
 
 #include <errno.h>
@@ -32,17 +33,22 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		earlier.sa_handler(signal);
 }
 
-bool rip_nudge_handle(siginfo_t *info, void *context)
+static void take(void *context)
 {
 	struct rip_fault_exit exit = { 0 };
 	struct rip_context at;
 
-	if (!is_ours(info))
-		return false;
 	rip_port_context(context, &at);
 	enum rip_fault_answer answer = the_taker(&at, &exit);
 	if (answer != RIP_FAULT_PASS)
 		rip_fault_answer(context, answer, &exit);
+}
+
+bool rip_nudge_handle(siginfo_t *info, void *context)
+{
+	if (!is_ours(info))
+		return false;
+	take(context);
 	return true;
 }
 
@@ -51,8 +57,9 @@ static void on_nudge(int signal, siginfo_t *info, void *context)
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
-	if (!rip_nudge_handle(info, context))
+	if (!is_ours(info))
 		pass_on(signal, info, context);
+	take(context);
 	errno = saved_errno;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: hostcalls, and guest code called from them. */
-#include "guest/state.h"
+#include "guest/kill.h"
 
 struct hostcall {
 	rip_function function;
@@ -57,6 +57,8 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	options.hostcall_room = 1;
 	options.hold = options.save_mask = false;
 	options.on_stop = NULL;
+	options.deadline = options.cpu_time = 0; /* the guest's go on */
+	begin_busy();
 	if (rip_create(&options, &own) != RIP_OK)
 		stop_without_room(guest);
 	own->face = guest;
@@ -64,12 +66,16 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 		end_with(guest, own, &outcome);
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
 		rip_stop_take_thrown(&guest->stop, &own->stop);
+	bool own_ends_others = own->end_outer; /* else it was killed with the guest */
 	rip_destroy(own);
 	/* Its callers can catch what a hostcall throws. */
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
 		rip_stop_rethrow(&guest->stop);
+	if (outcome.cause == RIP_CAUSE_OUTER && !own_ends_others)
+		rip_guest_is_asked(guest);
 	if (outcome.cause != RIP_CAUSE_RETURNED)
 		rip_guest_leave(guest);
+	end_busy(guest);
 	return outcome.value;
 }
 

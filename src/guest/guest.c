@@ -12,8 +12,7 @@ __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibi
  * destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
 
-/* If a guest's stack overflows in here, then now, before a lock is held. */
-__attribute__((noinline)) static void touch_stack(size_t size)
+__attribute__((noinline)) void rip_guest_touch_stack(size_t size)
 {
 	volatile uint8_t room[size];
 
@@ -82,7 +81,7 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 		options = &defaults;
 	if (options->hostcall_stack && options->hostcall_stack < RIP_STACK_MIN)
 		return RIP_E_ARGUMENT;
-	touch_stack(CREATE_STACK);
+	rip_guest_touch_stack(CREATE_STACK);
 	rip_guest *caller = begin_busy();
 	rip_status status = create(options, &guest);
 	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time)) {
@@ -108,7 +107,7 @@ rip_status rip_destroy(rip_guest *guest)
 {
 	if (!guest)
 		return RIP_OK;
-	touch_stack(DESTROY_STACK);
+	rip_guest_touch_stack(DESTROY_STACK);
 	rip_status status = make_idle(guest);
 	if (status != RIP_OK)
 		return status;
@@ -186,8 +185,11 @@ rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)
 	return RIP_OK;
 }
 
+/* A program's life ends with its last handler. */
 void rip_guest_set_program(rip_guest *guest, void *program)
 {
+	if (guest->program && !program && guest->slot && guest->state == RIP_STATE_ENDED)
+		rip_guest_end_life(guest);
 	guest->program = program;
 }
 

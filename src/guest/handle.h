@@ -1,49 +1,64 @@
 /* SPDX-License-Identifier: MIT
  * guest: handles: what others may know of a guest that may be gone: a slot in a table that never moves or shrinks.
  *
- * Invariants: `word` has the generation of the guest's present life above, what was asked of it below; whoever changes
- * it compares the generation in the same step, so that nothing is asked of a later life. A thread that enters a
- * guest says so (`tid`) before it looks at the word; who asks writes the word before it looks for a thread: so one
- * of them sees the other. */
+ * Invariants: `word` has the generation of the guest's present life, the ladder's number, and what was asked of it;
+ * whoever changes it compares the generation in the same step, and the timer thread the ladder too, so that nothing is
+ * asked of a later life, and nothing that an earlier ladder came to of a later one. A thread that enters a guest says so
+ * (`tid`) before it looks at the word; who asks writes the word before it looks for a thread: so one of them sees the
+ * other. A thread that leaves waits for those who are about to nudge it (`nudging`): nudges that come later would
+ * interrupt the host. */
 #ifndef RIPCORD_GUEST_HANDLE_H
 #define RIPCORD_GUEST_HANDLE_H
 
 #include "ripcord/kill.h"
 #include "timer/timer.h"
 
-/* What can be asked, in the word's lower half. */
+/* What can be asked, in the word's lowest byte. FIRM and ABANDON are what a ladder has come to, DROP that rip_kill asked to
+ * abandon: no new ladder takes that back. */
 enum {
-	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16,
-	ASKED_ANY = 31,
+	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16, ASKED_DROP = 32,
+	ASKED_ANY = 63,
 };
+enum { LADDER_SHIFT = 8, LADDER_BITS = 24, GENERATION_SHIFT = 32 };
 
 struct rip_slot {
-	uint64_t word;      /* atomic: generation << 32 | asked */
+	uint64_t word;      /* atomic: generation << 32 | ladder << 8 | asked */
 	int32_t tid;        /* atomic: the thread that the guest is current on; 0: none */
-	uint32_t ladder;    /* atomic: counts how often the ladder began anew */
+	uint32_t turn;      /* atomic: changes when a turn begins, and when it ends */
+	uint32_t nudging;   /* atomic: how many may be about to nudge that thread */
+	uint32_t nudged;    /* atomic: somebody has in this turn */
 	uint64_t armed;     /* atomic: when the timer will go off at the latest; 0: it will not */
 	uint64_t deadline;  /* atomic: of rip_timer_now; 0: none */
 	uint64_t cpu_limit; /* atomic, ns; 0: none */
 	uint64_t cpu_used;  /* atomic, ns: in turns that are over */
 	uint64_t cpu_start; /* atomic: the thread's clock when this turn began */
-	uint64_t grace, abandon_grace;
+	uint64_t grace, abandon_grace; /* atomic */
 	struct rip_timer timer;
 	/* The timer thread's own: */
-	uint64_t watched;   /* generation << 32 | ladder */
+	uint64_t watched;   /* the word without what was asked */
 	uint64_t since;     /* when that was first seen */
 	struct rip_slot *next_free;
 };
 
-/* A free slot, with a generation of its own. NOMEM, FULL. */
-rip_status rip_slot_take(struct rip_slot **slot_ret);
+/* A free slot, with a generation of its own; its timer calls `fire`. NOMEM, FULL. */
+rip_status rip_slot_take(uint64_t (*fire)(struct rip_timer *timer, uint64_t now), struct rip_slot **slot_ret);
 void rip_slot_give(struct rip_slot *slot);
 
 /* The slot that a handle names, whether or not that life goes on; NULL: no such handle was ever given out. Signal-safe. */
 struct rip_slot *rip_slot_of(rip_handle handle);
 rip_handle rip_slot_handle(const struct rip_slot *slot);
 
-/* Adds to what is asked of the life that `generation` is. GONE. Signal-safe. */
-rip_status rip_slot_ask(struct rip_slot *slot, uint32_t generation, uint32_t asked);
+/* Adds to what is asked of the life that `word` is of; with `same_ladder`, GONE also if the ladder is another. GONE.
+ * Signal-safe. */
+rip_status rip_slot_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder);
+
+/* The ladder begins anew. On the guest's thread, in its life. */
+void rip_slot_restart(struct rip_slot *slot);
+
+/* In a forked child: no thread is in any guest, and no timer is set. */
+void rip_slot_forget_threads(void);
+void rip_slot_lock(void);
+void rip_slot_unlock(void);
 
 static inline uint64_t slot_word(const struct rip_slot *slot)
 {
@@ -52,7 +67,7 @@ static inline uint64_t slot_word(const struct rip_slot *slot)
 
 static inline uint32_t slot_generation(uint64_t word)
 {
-	return (uint32_t)(word >> 32);
+	return (uint32_t)(word >> GENERATION_SHIFT);
 }
 
 static inline uint32_t slot_asked(uint64_t word)

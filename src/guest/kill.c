@@ -2,6 +2,11 @@
  * guest: kills: who asks, the ladder, and the thread that looks whether it may stop. */
 #include "guest/kill.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/sync.h"
 #include "port/port.h"
 #include "stop/killable.h"
 
@@ -9,18 +14,58 @@
  * then longer, for one that sits in a system call. ns. */
 enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
 
-/* Single steps at a time, on the way to the next poll: some two milliseconds. */
-enum { STEPS_MAX = 400 };
+/* Single steps at a time, on the way to the next poll: some two milliseconds. After an overflow nobody nudges again. */
+enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
+
+/* How often a firm kill waits for a function of libc to return: 3 to 64 milliseconds. */
+enum { REFUSALS_MAX = 64 };
 
 /* --- Asking ------------------------------------------------------------------------------------ */
 
-static rip_status ask(struct rip_slot *slot, uint32_t generation, uint32_t asked)
+static uint64_t load(const uint64_t *word)
 {
-	rip_status status = rip_slot_ask(slot, generation, asked);
-	int tid = __atomic_load_n(&slot->tid, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
 
-	if (status == RIP_OK && tid)
+static void store(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+static int slot_tid(const struct rip_slot *slot)
+{
+	return __atomic_load_n(&slot->tid, __ATOMIC_SEQ_CST);
+}
+
+static void nudge(struct rip_slot *slot)
+{
+	__atomic_add_fetch(&slot->nudging, 1, __ATOMIC_SEQ_CST);
+	int tid = slot_tid(slot);
+	if (tid) {
+		RIP_SYNC(NUDGES);
+		__atomic_store_n(&slot->nudged, 1, __ATOMIC_SEQ_CST);
 		rip_nudge(tid);
+	}
+	__atomic_sub_fetch(&slot->nudging, 1, __ATOMIC_SEQ_CST);
+}
+
+static rip_status ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder)
+{
+	rip_status status = rip_slot_ask(slot, word, asked, same_ladder);
+
+	RIP_SYNC(ASKED);
+	if (status == RIP_OK)
+		nudge(slot);
+	return status;
+}
+
+/* A guest that no thread is in needs no timer: whoever enters it looks. */
+static rip_status kill_slot(struct rip_slot *slot, uint64_t word, uint32_t asked)
+{
+	rip_status status = ask(slot, word, asked, false);
+
+	if (status == RIP_OK && slot_tid(slot))
+		rip_timer_post(&slot->timer);
 	return status;
 }
 
@@ -28,7 +73,7 @@ rip_status rip_kill(rip_handle handle, rip_rung rung)
 {
 	static const uint32_t asked[] = {
 		[RIP_SOFT] = ASKED_KILL, [RIP_FIRM] = ASKED_KILL | ASKED_FIRM,
-		[RIP_ABANDON] = ASKED_KILL | ASKED_FIRM | ASKED_ABANDON,
+		[RIP_ABANDON] = ASKED_KILL | ASKED_FIRM | ASKED_ABANDON | ASKED_DROP,
 	};
 	struct rip_slot *slot = rip_slot_of(handle);
 
@@ -36,9 +81,9 @@ rip_status rip_kill(rip_handle handle, rip_rung rung)
 		return RIP_E_ARGUMENT;
 	if (!slot)
 		return RIP_E_GONE;
-	rip_status status = ask(slot, slot_generation(handle), asked[rung]);
-	if (status == RIP_OK)
-		rip_timer_post(&slot->timer);
+	rip_guest *caller = begin_busy();
+	rip_status status = kill_slot(slot, handle, asked[rung]);
+	end_busy(caller);
 	return status;
 }
 
@@ -57,46 +102,60 @@ static uint64_t later(uint64_t time, uint64_t wait)
 /* The rung that a request has come to after so long. */
 static uint32_t rung_after(const struct rip_slot *slot, uint64_t waited)
 {
-	if (waited < slot->grace)
+	uint64_t grace = load(&slot->grace);
+
+	if (waited < grace)
 		return 0;
-	return waited < later(slot->grace, slot->abandon_grace) ? ASKED_FIRM : ASKED_FIRM | ASKED_ABANDON;
+	return waited < later(grace, load(&slot->abandon_grace)) ? ASKED_FIRM : ASKED_FIRM | ASKED_ABANDON;
 }
 
 static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
-	uint64_t watched = (word & ~(uint64_t)UINT32_MAX) | __atomic_load_n(&slot->ladder, __ATOMIC_ACQUIRE);
+	uint64_t watched = word >> LADDER_SHIFT;
 
 	if (slot->watched != watched) {
 		slot->watched = watched;
 		slot->since = now;
 	}
-	uint64_t waited = now - slot->since;
-	ask(slot, slot_generation(word), rung_after(slot, waited));
-	uint64_t again = waited / AGAIN_PART;
+	uint64_t waited = now - slot->since, again = waited / AGAIN_PART;
+	RIP_SYNC(JUDGED);
+	ask(slot, word, rung_after(slot, waited), true);
 	return now + (again < AGAIN_FIRST ? AGAIN_FIRST : again > AGAIN_LAST ? AGAIN_LAST : again);
 }
 
-/* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. */
+/* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. Whether it is used up
+ * is looked at no more often than every AGAIN_LAST: the guest may sleep. */
 static uint64_t cpu_due(const struct rip_slot *slot, int tid, uint64_t now)
 {
-	uint64_t limit = __atomic_load_n(&slot->cpu_limit, __ATOMIC_ACQUIRE), clock;
+	uint64_t limit = load(&slot->cpu_limit), clock;
 
 	if (!limit || !tid || !rip_port_cpu_time(tid, &clock))
 		return 0;
-	uint64_t start = __atomic_load_n(&slot->cpu_start, __ATOMIC_ACQUIRE);
-	uint64_t used = __atomic_load_n(&slot->cpu_used, __ATOMIC_ACQUIRE) + (clock > start ? clock - start : 0);
-	return used >= limit ? now : later(now, limit - used);
+	uint64_t start = load(&slot->cpu_start), used = load(&slot->cpu_used);
+	used = later(used, clock > start ? clock - start : 0);
+	if (used >= limit)
+		return now;
+	return later(now, limit - used < AGAIN_LAST ? AGAIN_LAST : limit - used);
 }
 
-/* When to look again; asks for the end if a time is up. */
+static uint32_t turn_of(const struct rip_slot *slot)
+{
+	return __atomic_load_n(&slot->turn, __ATOMIC_SEQ_CST);
+}
+
+/* When to look again; asks for the end if a time is up. The clock of one turn's thread says nothing of another turn. */
 static uint64_t look_at_clocks(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
-	int tid = __atomic_load_n(&slot->tid, __ATOMIC_SEQ_CST);
-	uint64_t deadline = __atomic_load_n(&slot->deadline, __ATOMIC_SEQ_CST), cpu = cpu_due(slot, tid, now);
-	uint32_t asked = (deadline && deadline <= now ? ASKED_DEADLINE : 0) | (cpu && cpu <= now ? ASKED_CPU : 0);
+	uint32_t turn = turn_of(slot);
+	int tid = slot_tid(slot);
+	uint64_t deadline = load(&slot->deadline), cpu = cpu_due(slot, tid, now);
 
+	if (turn != turn_of(slot))
+		return now + AGAIN_FIRST;
+	uint32_t asked = (deadline && deadline <= now ? ASKED_DEADLINE : 0) | (cpu && cpu <= now ? ASKED_CPU : 0);
+	RIP_SYNC(JUDGED);
 	if (asked)
-		return ask(slot, slot_generation(word), asked) == RIP_OK && tid ? climb(slot, word, now) : 0;
+		return ask(slot, word, asked, false) == RIP_OK && tid ? now + AGAIN_FIRST : 0;
 	return !deadline || (cpu && cpu < deadline) ? cpu : deadline;
 }
 
@@ -105,26 +164,52 @@ static uint64_t fire(struct rip_timer *timer, uint64_t now)
 {
 	struct rip_slot *slot = slot_of_timer(timer);
 
-	__atomic_store_n(&slot->armed, 0, __ATOMIC_SEQ_CST);
+	store(&slot->armed, 0);
+	RIP_SYNC(FIRES);
 	uint64_t word = slot_word(slot), again = 0;
 	if (!slot_asked(word))
 		again = look_at_clocks(slot, word, now);
-	else if (__atomic_load_n(&slot->tid, __ATOMIC_SEQ_CST))
+	else if (slot_tid(slot))
 		again = climb(slot, word, now);
-	__atomic_store_n(&slot->armed, again, __ATOMIC_SEQ_CST);
+	store(&slot->armed, again);
 	return again;
 }
 
 /* A timer that goes off too early looks at the clocks and waits on. */
 static void arm(struct rip_slot *slot, uint64_t due)
 {
-	uint64_t armed = __atomic_load_n(&slot->armed, __ATOMIC_SEQ_CST);
+	uint64_t armed = load(&slot->armed);
 
 	if (armed != 0 && armed <= due)
 		return;
-	__atomic_store_n(&slot->armed, due, __ATOMIC_SEQ_CST);
-	if (rip_timer_set(&slot->timer, due) != RIP_OK)
-		rip_timer_post(&slot->timer);
+	store(&slot->armed, due);
+	rip_timer_set(&slot->timer, due);
+}
+
+/* --- Forks: the child has only this thread, and what runs on it --- */
+
+static void in_child(void)
+{
+	bool needed = false;
+
+	rip_slot_forget_threads();
+	for (rip_guest *guest = rip_current; guest; guest = guest->outer)
+		if (guest->slot) {
+			guest->slot->tid = rip_port_tid();
+			guest->slot->cpu_start = 0; /* its clock begins anew */
+			needed = true;
+		}
+	rip_slot_unlock();
+	/* It may run for longer, and nobody else would start the thread. */
+	if (needed && rip_timer_start() == RIP_OK)
+		for (rip_guest *guest = rip_current; guest; guest = guest->outer)
+			if (guest->slot)
+				rip_timer_post(&guest->slot->timer);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(rip_slot_lock, rip_slot_unlock, in_child);
 }
 
 /* --- A guest's life ---------------------------------------------------------------------------- */
@@ -136,34 +221,46 @@ static uint64_t or_default(uint64_t time)
 
 static rip_status start_watching(void)
 {
-	rip_status status = rip_timer_start();
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	rip_status status = rip_timer_start(); /* its own handlers of forks come first */
 
+	pthread_once(&once, watch_forks);
 	return status == RIP_OK ? rip_nudge_acquire(rip_guest_take_nudge) : status;
 }
 
-rip_status rip_guest_watch(rip_guest *guest)
+static rip_status watch(rip_guest *guest)
 {
 	struct rip_slot *slot;
-
-	if (guest->slot)
-		return RIP_OK;
 	rip_status status = start_watching();
+
 	if (status != RIP_OK)
 		return status;
-	status = rip_slot_take(&slot);
+	status = rip_slot_take(fire, &slot);
 	if (status != RIP_OK) {
 		rip_nudge_release();
 		return status;
 	}
-	slot->timer.fire = fire;
-	slot->grace = or_default(guest->options.grace);
-	slot->abandon_grace = or_default(guest->options.abandon_grace);
-	slot->cpu_limit = guest->options.cpu_time;
-	slot->cpu_used = slot->deadline = 0;
+	store(&slot->grace, or_default(guest->options.grace));
+	store(&slot->abandon_grace, or_default(guest->options.abandon_grace));
+	store(&slot->cpu_limit, guest->options.cpu_time);
+	store(&slot->cpu_used, 0);
+	store(&slot->deadline, 0);
 	guest->slot = slot;
-	if (guest->state == RIP_STATE_RUNNING)
-		rip_guest_begin_turn(guest);
+	for (const rip_guest *here = rip_current; here; here = here->outer)
+		if (here == guest)
+			rip_guest_begin_turn(guest);
 	return RIP_OK;
+}
+
+rip_status rip_guest_watch(rip_guest *guest)
+{
+	if (guest->slot)
+		return RIP_OK;
+	rip_guest_touch_stack(WATCH_STACK);
+	rip_guest *caller = begin_busy();
+	rip_status status = watch(guest);
+	end_busy(caller);
+	return status;
 }
 
 void rip_guest_unwatch(rip_guest *guest)
@@ -179,14 +276,9 @@ void rip_guest_begin_life(rip_guest *guest)
 {
 	uint64_t deadline = guest->options.deadline;
 
-	guest->due = deadline ? later(rip_timer_now(), deadline) : 0;
-	__atomic_store_n(&guest->slot->cpu_used, 0, __ATOMIC_RELEASE);
-	rip_guest_go_on_with_life(guest);
-}
-
-void rip_guest_go_on_with_life(rip_guest *guest)
-{
-	__atomic_store_n(&guest->slot->deadline, guest->due, __ATOMIC_SEQ_CST);
+	if (deadline)
+		store(&guest->slot->deadline, later(rip_timer_now(), deadline));
+	store(&guest->slot->cpu_used, 0);
 }
 
 static uint64_t thread_clock(void)
@@ -200,29 +292,49 @@ static uint64_t thread_clock(void)
 void rip_guest_begin_turn(rip_guest *guest)
 {
 	struct rip_slot *slot = guest->slot;
-	uint64_t due = slot->deadline;
+	uint64_t due = load(&slot->deadline), limit = load(&slot->cpu_limit);
 
-	if (slot->cpu_limit) {
-		__atomic_store_n(&slot->cpu_start, thread_clock(), __ATOMIC_RELEASE);
-		uint64_t left = slot->cpu_limit > slot->cpu_used ? slot->cpu_limit - slot->cpu_used : 0;
-		uint64_t cpu = later(rip_timer_now(), left);
+	rip_timer_start(); /* in a forked child it is not there */
+	guest->refused = 0;
+	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
+	if (limit) {
+		store(&slot->cpu_start, thread_clock());
+		uint64_t used = load(&slot->cpu_used);
+		uint64_t cpu = later(rip_timer_now(), limit > used ? limit - used : 0);
 		due = due && due < cpu ? due : cpu;
 	}
+	RIP_SYNC(TURN_BEGINS);
 	__atomic_store_n(&slot->tid, rip_port_tid(), __ATOMIC_SEQ_CST);
+	RIP_SYNC(TURN_BEGUN);
 	if (due)
 		arm(slot, due);
+}
+
+/* A nudge that is on its way is taken now: later it would interrupt a system call of the host's. Signals that are pending
+ * are delivered when a system call returns. Whoever is about to nudge takes a moment only. */
+static void take_late_nudges(struct rip_slot *slot)
+{
+	for (int i = 0; i < 1000 && __atomic_load_n(&slot->nudging, __ATOMIC_SEQ_CST); i++)
+		sched_yield();
+	if (__atomic_exchange_n(&slot->nudged, 0, __ATOMIC_SEQ_CST))
+		sched_yield();
 }
 
 void rip_guest_end_turn(rip_guest *guest)
 {
 	struct rip_slot *slot = guest->slot;
 
+	RIP_SYNC(TURN_ENDS);
 	__atomic_store_n(&slot->tid, 0, __ATOMIC_SEQ_CST);
-	if (slot->cpu_limit)
-		__atomic_add_fetch(&slot->cpu_used, thread_clock() - slot->cpu_start, __ATOMIC_ACQ_REL);
+	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
+	if (load(&slot->cpu_limit))
+		__atomic_add_fetch(&slot->cpu_used, thread_clock() - load(&slot->cpu_start), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&slot->nudging, __ATOMIC_SEQ_CST) || __atomic_load_n(&slot->nudged, __ATOMIC_SEQ_CST))
+		take_late_nudges(slot);
+	RIP_SYNC(TURN_ENDED);
 }
 
-/* From here on handles are GONE. */
+/* From here on handles are GONE. The deadline first: it is not the next life's. */
 void rip_guest_end_life(rip_guest *guest)
 {
 	struct rip_slot *slot = guest->slot;
@@ -230,8 +342,9 @@ void rip_guest_end_life(rip_guest *guest)
 
 	if (generation == 0)
 		generation = 1;
-	__atomic_store_n(&slot->word, (uint64_t)generation << 32, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&slot->deadline, 0, __ATOMIC_SEQ_CST);
+	store(&slot->deadline, 0);
+	store(&slot->word, (uint64_t)generation << GENERATION_SHIFT);
+	RIP_SYNC(LIFE_ENDED);
 }
 
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret)
@@ -253,10 +366,13 @@ rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now)
 	rip_status status = rip_guest_watch(guest);
 	if (status != RIP_OK)
 		return status;
-	uint64_t due = guest->due = from_now ? later(rip_timer_now(), from_now) : 0;
-	__atomic_store_n(&guest->slot->deadline, due, __ATOMIC_SEQ_CST);
+	rip_guest_touch_stack(WATCH_STACK);
+	rip_guest *caller = begin_busy();
+	uint64_t due = from_now ? later(rip_timer_now(), from_now) : 0;
+	store(&guest->slot->deadline, due);
 	if (due)
 		arm(guest->slot, due);
+	end_busy(caller);
 	return RIP_OK;
 }
 
@@ -271,7 +387,7 @@ static rip_cause cause_of(uint32_t asked)
 
 static rip_rung rung_of(uint32_t asked)
 {
-	return asked & ASKED_ABANDON ? RIP_ABANDON : asked & ASKED_FIRM ? RIP_FIRM : RIP_SOFT;
+	return asked & (ASKED_ABANDON | ASKED_DROP) ? RIP_ABANDON : asked & ASKED_FIRM ? RIP_FIRM : RIP_SOFT;
 }
 
 /* What is asked of one guest, as far as it still matters: a guest that is being unwound has its cause, and only its
@@ -280,47 +396,86 @@ static uint32_t asked_of(const rip_guest *guest)
 {
 	uint32_t asked = guest->slot ? slot_asked(slot_word(guest->slot)) : 0;
 
+	if (asked & ASKED_DROP)
+		asked |= ASKED_FIRM | ASKED_ABANDON;
 	if (guest->state == RIP_STATE_UNWINDING && !(asked & ASKED_FIRM))
 		return 0;
 	return asked;
 }
 
-/* The same of the guest and those that it runs inside of; the highest rung counts. */
+/* The same of the guest and those that it runs inside of; the highest rung counts. What an outer one's mask holds back
+ * does not end the inner one either. */
 static uint32_t asked_here(const rip_guest *guest, rip_cause *cause_ret)
 {
 	uint32_t asked = asked_of(guest), outer = 0;
 
-	for (const rip_guest *other = guest->outer; other; other = other->outer)
-		outer |= asked_of(other);
+	for (const rip_guest *other = guest->outer; other; other = other->outer) {
+		uint32_t its = asked_of(other);
+		outer |= its & ASKED_FIRM || other->masks == 0 ? its : 0;
+	}
 	*cause_ret = asked ? cause_of(asked) : RIP_CAUSE_OUTER;
 	return asked | outer;
 }
 
+/* In a guest that is being unwound, a cleanup is stopped: the cause stays. */
 static void note(rip_guest *guest, rip_cause cause, uint32_t asked)
 {
+	rip_rung rung = rung_of(asked);
+	bool unwinding = guest->state == RIP_STATE_UNWINDING;
+
 	guest->leaving = (rip_outcome){ .cause = cause };
-	guest->rung = rung_of(asked);
+	guest->leaving_by_fault = false;
+	if (!unwinding || rung > guest->rung)
+		guest->rung = rung;
 }
 
-bool rip_guest_is_asked(rip_guest *guest)
+static void note_overflow(rip_guest *guest)
+{
+	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_OVERFLOW };
+	guest->leaving_by_fault = true;
+	guest->rung = RIP_RUNG_NONE;
+}
+
+/* An overflow came first, whatever was asked since. */
+static uint32_t note_asked(rip_guest *guest)
 {
 	rip_cause cause;
 	uint32_t asked = asked_here(guest, &cause);
 
-	if (asked)
+	if (guest->overflowing)
+		note_overflow(guest);
+	else if (asked)
 		note(guest, cause, asked);
-	return asked != 0;
+	return asked;
 }
 
-void rip_guest_restart_ladder(rip_guest *guest)
+bool rip_guest_is_asked(rip_guest *guest)
+{
+	return note_asked(guest) != 0 || guest->overflowing;
+}
+
+/* A cleanup that runs for too long is found by the timer, soon: it need not be woken for this. */
+void rip_guest_begin_unwinding(rip_guest *guest)
 {
 	struct rip_slot *slot = guest->slot;
+	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
 
-	if (!slot || !slot_asked(slot_word(slot)))
+	guest->refused = 0;
+	if (asked & ASKED_DROP) {
+		guest->stop.abandon = true;
+		guest->rung = RIP_ABANDON;
+	}
+	if (!asked || guest->stop.abandon)
 		return;
-	__atomic_and_fetch(&slot->word, ~(uint64_t)(ASKED_FIRM | ASKED_ABANDON), __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&slot->ladder, 1, __ATOMIC_SEQ_CST);
-	rip_timer_post(&slot->timer);
+	rip_slot_restart(slot);
+	arm(slot, later(rip_timer_now(), AGAIN_LAST));
+}
+
+void rip_guest_next_cleanup(rip_guest *guest)
+{
+	guest->refused = 0;
+	if (guest->slot && slot_asked(slot_word(guest->slot)))
+		rip_slot_restart(guest->slot);
 }
 
 static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
@@ -334,11 +489,32 @@ static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_contex
 	return RIP_FAULT_LEAVE;
 }
 
-static enum rip_fault_answer step(rip_guest *guest)
+/* Steps make code a thousand times slower: it is not to spend more than a fifth of its time in them. */
+static void give_up_stepping(rip_guest *guest)
 {
-	if (guest->steps >= STEPS_MAX)
-		return RIP_FAULT_GO_ON;
+	uint64_t now = rip_timer_now();
+
+	looks_of(guest)->quiet_until = now + 4 * (now - looks_of(guest)->stepping_since);
 	guest->steps++;
+}
+
+static uint32_t steps_max(const rip_guest *guest)
+{
+	return guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX;
+}
+
+/* No system call is stepped over: it might block the trap. */
+static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
+{
+	static const uint8_t system_call[2] = { 0x0f, 0x05 };
+	const void *code = (const void *)(uintptr_t)at->reg[RIP_REG_RIP];
+
+	if (guest->steps == steps_max(guest))
+		give_up_stepping(guest);
+	if (guest->steps > steps_max(guest) || memcmp(code, system_call, sizeof system_call) == 0)
+		return RIP_FAULT_GO_ON;
+	if (guest->steps++ == 0)
+		looks_of(guest)->stepping_since = rip_timer_now();
 	guest->stepping = true;
 	return RIP_FAULT_STEP;
 }
@@ -378,23 +554,94 @@ static enum rip_fault_answer hook_return(rip_guest *guest, uint64_t slot)
 	*slot_word_at(slot) = rip_arch_hook_address(hook);
 	guest->hook_slot = slot;
 	guest->hook = hook + 1;
+	RIP_SYNC(HOOKED);
 	return RIP_FAULT_GO_ON;
 }
 
 bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault)
 {
 	return guest->hook && fault->signal == SIGTRAP &&
-	       fault->context.reg[RIP_REG_RIP] == rip_arch_hook_address(guest->hook - 1) + 1;
+	       fault->context.reg[RIP_REG_RIP] == rip_arch_hook_trap(guest->hook - 1);
 }
 
-/* Whether the thread stands on the guest's stack, in neither a switch nor a part of the runtime that holds something. */
+/* --- Deciding --- */
+
+/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor a part of the runtime that holds
+ * something. */
 static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 {
-	uint64_t sp = at->reg[RIP_REG_RSP];
+	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
 
 	return sp >= (uintptr_t)rip_stack_floor(&guest->stop.stack) && sp < (uintptr_t)guest->stop.stack.top &&
-	       !rip_arch_is_switch(at->reg[RIP_REG_RIP]) && guest->busy == 0 &&
+	       !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) && guest->busy == 0 &&
 	       !guest->face->ledger.busy;
+}
+
+static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+				      struct rip_fault_exit *exit_ret)
+{
+	enum rip_fault_answer answer = stop_here(guest, at, exit_ret);
+
+	note_asked(guest);
+	guest->stop.abandon = (asked & ASKED_ABANDON) != 0;
+	if (guest->overflowing)
+		exit_ret->rax = RIP_EVENT_LEFT;
+	return answer;
+}
+
+/* In a masked part that a step led into, or whose end nothing tells, the steps go on. */
+static enum rip_fault_answer get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look)
+{
+	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
+	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);
+
+	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
+		return step(guest, at);
+	return look->slot ? hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
+}
+
+/* A firm kill waits for what is over soon: the way to the next poll, and a function of libc, which may hold a lock. */
+static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+					     struct rip_fault_exit *exit_ret)
+{
+	uint64_t slot;
+	struct rip_look look = { .landing = RIP_LANDING_FOREIGN };
+
+	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
+		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
+	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX)
+		return step(guest, at);
+	if (look.landing == RIP_LANDING_HERE || guest->refused >= REFUSALS_MAX ||
+	    !rip_stop_in_library(&guest->stop, at, &slot))
+		return stop_now(guest, asked, at, exit_ret);
+	guest->refused++;
+	return slot ? hook_return(guest, slot) : RIP_FAULT_GO_ON;
+}
+
+static enum rip_fault_answer consider_softly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+					     struct rip_fault_exit *exit_ret)
+{
+	struct rip_look look;
+
+	if (guest->masks || guest->state != RIP_STATE_RUNNING)
+		return RIP_FAULT_GO_ON;
+	rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
+	return look.landing == RIP_LANDING_HERE ? stop_now(guest, asked, at, exit_ret) : get_out(guest, at, &look);
+}
+
+/* There is nobody who nudges again: where it cannot go on under control, it is stopped. */
+static enum rip_fault_answer consider_overflow(rip_guest *guest, const struct rip_context *at,
+					       struct rip_fault_exit *exit_ret)
+{
+	enum rip_fault_answer answer = RIP_FAULT_GO_ON;
+	struct rip_look look;
+
+	if (guest->hook)
+		return RIP_FAULT_GO_ON;
+	rip_stop_landing(&guest->stop, at, true, &looks_of(guest)->judged, &look);
+	if (look.landing != RIP_LANDING_HERE && look.reachable)
+		answer = get_out(guest, at, &look);
+	return answer == RIP_FAULT_STEP || guest->hook ? answer : stop_now(guest, 0, at, exit_ret);
 }
 
 static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context *at,
@@ -404,39 +651,41 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 	uint32_t asked = asked_here(guest, &cause);
 
 	guest->stepping = false;
-	if (!asked || !may_stop(guest, at))
+	if (!(asked || guest->overflowing) || !may_stop(guest, at))
 		return RIP_FAULT_GO_ON;
-	if (asked & ASKED_FIRM) {
-		note(guest, cause, asked);
-		guest->stop.abandon = (asked & ASKED_ABANDON) != 0;
-		return stop_here(guest, at, exit_ret);
-	}
-	if (guest->masks || guest->state != RIP_STATE_RUNNING)
-		return RIP_FAULT_GO_ON;
-	uint64_t slot;
-	enum rip_landing landing = rip_stop_landing(&guest->stop, at, &slot);
-	if (landing == RIP_LANDING_HERE) {
-		note(guest, cause, asked);
-		return stop_here(guest, at, exit_ret);
-	}
-	if (landing == RIP_LANDING_NEAR || (landing == RIP_LANDING_MASKED && guest->steps))
-		return step(guest);
-	return slot ? hook_return(guest, slot) : RIP_FAULT_GO_ON;
+	if (asked & ASKED_FIRM)
+		return consider_firmly(guest, asked, at, exit_ret);
+	if (guest->overflowing)
+		return consider_overflow(guest, at, exit_ret);
+	return consider_softly(guest, asked, at, exit_ret);
+}
+
+static void look_anew(rip_guest *guest)
+{
+	guest->steps = 0;
+	looks_of(guest)->judged = (struct rip_judged){ 0 };
 }
 
 enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret)
 {
 	rip_guest *guest = rip_current;
 
+	RIP_SYNC(NUDGED);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
-	guest->steps = 0;
-	return consider(guest, at, exit_ret);
+	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
+		look_anew(guest);
+	else if (!guest->stepping)
+		looks_of(guest)->judged = (struct rip_judged){ 0 };
+	enum rip_fault_answer answer = consider(guest, at, exit_ret);
+	RIP_SYNC(DECIDED);
+	return answer;
 }
 
 enum rip_fault_answer rip_guest_take_step(rip_guest *guest, const struct rip_fault *fault,
 					  struct rip_fault_exit *exit_ret)
 {
+	RIP_SYNC(STEPPED);
 	if (!is_inside(guest)) {
 		guest->stepping = false;
 		return RIP_FAULT_GO_ON;
@@ -448,9 +697,29 @@ enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fau
 					  struct rip_fault_exit *exit_ret)
 {
 	struct rip_context at = fault->context;
+	uint64_t trap = (uint64_t)1 << (SIGTRAP - 1);
 
+	RIP_SYNC(TRAPPED);
+	exit_ret->block_trap = (rip_arch_hook_mask(guest->hook - 1) & trap) != 0;
 	at.reg[RIP_REG_RIP] = exit_ret->pc = rip_arch_hook_return(guest->hook - 1);
 	rip_guest_unhook(guest);
-	guest->steps = 0;
+	look_anew(guest);
 	return is_inside(guest) ? consider(guest, &at, exit_ret) : RIP_FAULT_GO_ON;
+}
+
+enum rip_fault_answer rip_guest_take_overflow(rip_guest *guest, const struct rip_fault *fault,
+					      struct rip_fault_exit *exit_ret)
+{
+	struct rip_look look;
+
+	look_anew(guest);
+	if (guest->busy || guest->state != RIP_STATE_RUNNING || guest->stop.stack.reserve_open)
+		return RIP_FAULT_PASS;
+	rip_stop_landing(&guest->stop, &fault->context, true, &looks_of(guest)->judged, &look);
+	if (!look.reachable || rip_stack_open_reserve(&guest->stop.stack) != RIP_OK)
+		return RIP_FAULT_PASS;
+	guest->fault = *fault;
+	guest->overflowing = true;
+	rip_guest_unhook(guest);
+	return consider_overflow(guest, &fault->context, exit_ret);
 }

@@ -11,7 +11,6 @@ rip_status rip_guest_watch(rip_guest *guest);
 
 /* A life begins, its turns begin and end, and it is over (GONE from then on); the slot is given back. */
 void rip_guest_begin_life(rip_guest *guest);
-void rip_guest_go_on_with_life(rip_guest *guest); /* of one that had ended: its times go on too */
 void rip_guest_begin_turn(rip_guest *guest);
 void rip_guest_end_turn(rip_guest *guest);
 void rip_guest_end_life(rip_guest *guest);
@@ -20,8 +19,9 @@ void rip_guest_unwatch(rip_guest *guest);
 /* Whether it was asked for the end of this guest, or of one that it runs inside of: then `leaving` and `rung` say how. */
 bool rip_guest_is_asked(rip_guest *guest);
 
-/* The ladder begins anew, and waits for the next cleanup. */
-void rip_guest_restart_ladder(rip_guest *guest);
+/* The ladder begins anew: for the unwinding, and for each cleanup. */
+void rip_guest_begin_unwinding(rip_guest *guest);
+void rip_guest_next_cleanup(rip_guest *guest);
 
 /* The rip_nudge_taker of guests. */
 enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret);
@@ -35,6 +35,11 @@ bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault);
 /* What comes of that. */
 enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fault *fault,
 					  struct rip_fault_exit *exit_ret);
+
+/* What comes of an overflow: with the reserve open, killable code runs on to a place where it may be stopped. PASS: it
+ * stops where it stands. */
+enum rip_fault_answer rip_guest_take_overflow(rip_guest *guest, const struct rip_fault *fault,
+					      struct rip_fault_exit *exit_ret);
 
 /* What comes of a single step of a guest that is being stepped. */
 enum rip_fault_answer rip_guest_take_step(rip_guest *guest, const struct rip_fault *fault,

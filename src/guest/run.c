@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "base/sync.h"
+
 /* --- Threads ----------------------------------------------------------------------------------- */
 
 /* What these functions need of the stack that they are called on, at most. */
@@ -48,16 +50,27 @@ static inline bool enter(rip_guest *guest)
 	rip_guest_enter_ledger(guest);
 	if (guest->slot)
 		rip_guest_begin_turn(guest);
-	return !guest->slot && !guest->outer ? true : !rip_guest_is_asked(guest);
+	bool asked = (guest->slot || guest->outer || guest->overflowing) && rip_guest_is_asked(guest);
+	RIP_SYNC(LOOKED);
+	return !asked;
+}
+
+/* It overflowed, and came to its end all the same. */
+static void end_overflow(rip_guest *guest)
+{
+	guest->overflowing = false;
+	rip_stack_close_reserve(&guest->stop.stack);
 }
 
 __attribute__((always_inline)) static inline void leave(rip_guest *guest, rip_state state)
 {
 	if (guest->slot)
 		rip_guest_end_turn(guest);
-	if (guest->hook && state == RIP_STATE_ENDED)
+	if (guest->hook)
 		rip_guest_unhook(guest);
-	if (guest->slot && state == RIP_STATE_ENDED)
+	if (state == RIP_STATE_ENDED && guest->overflowing)
+		end_overflow(guest);
+	if (state == RIP_STATE_ENDED && guest->slot && !guest->program)
 		rip_guest_end_life(guest);
 	rip_current = guest->outer;
 	rip_guest_leave_ledger(guest);
@@ -107,8 +120,8 @@ static void show(rip_guest *guest)
 static void finish(rip_guest *guest)
 {
 	guest->state = RIP_STATE_UNWINDING;
-	if (!guest->stop.abandon)
-		rip_guest_restart_ladder(guest);
+	RIP_SYNC(UNWINDS);
+	rip_guest_begin_unwinding(guest);
 	rip_guest_unwind(guest);
 	guest->stop.abandon = false;
 	guest->masks = 0;
@@ -257,8 +270,6 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	rip_guest_discard(guest);
 	bool opened = open_mask(guest, &mask);
 	rip_guest *caller = begin_busy();
-	if (guest->slot)
-		rip_guest_go_on_with_life(guest);
 	if (!enter(guest)) {
 		take_refusal(guest, outcome_ret);
 		end_busy(caller);
@@ -433,6 +444,7 @@ rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value
 		return RIP_E_ARGUMENT;
 	if (!runs_here(guest))
 		return RIP_E_STATE;
+	begin_busy(); /* a kill in between would leave half of it */
 	for (; inner != guest; inner = inner->outer) {
 		ask_to_end(inner, (rip_outcome){ .cause = RIP_CAUSE_OUTER });
 		inner->end_outer = true;

@@ -12,6 +12,7 @@
 #include "fault/fault.h"
 #include "guest/guest.h"
 #include "ledger/ledger.h"
+#include "stop/killable.h"
 #include "stop/stop.h"
 
 enum { DATA_TYPES = 8 };
@@ -30,10 +31,11 @@ struct rip_guest {
 	uint32_t masks;         /* rip_mask depth */
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
 	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
-	uint64_t due;           /* its deadline, of rip_timer_now; 0: none */
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
+	uint32_t refused;       /* how often a firm kill waited for a library's function to return */
+	bool overflowing;       /* the reserve is open, and it runs on to a place where it can be stopped */
 	int hook;               /* the return hook in a stack of this guest's, plus 1; 0: none */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
@@ -54,7 +56,19 @@ struct rip_guest {
 };
 
 _Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block fits");
-_Static_assert(sizeof(rip_report) <= RIP_STACK_COLD, "and the report");
+/* In the cold block: what only a guest that was asked for its end needs, behind the report. */
+struct rip_looks {
+	struct rip_judged judged;             /* what a look at its frames need not look at again */
+	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing are not tried again at once */
+};
+
+static inline struct rip_looks *looks_of(const rip_guest *guest)
+{
+	return (struct rip_looks *)(void *)(guest->report + 1);
+}
+
+_Static_assert(sizeof(rip_report) + sizeof(struct rip_looks) <= RIP_STACK_COLD, "and the report");
+_Static_assert(sizeof(rip_report) % _Alignof(struct rip_looks) == 0, "one behind the other");
 
 /* Initial-exec: signal handlers read it, and may not allocate. */
 extern __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -73,14 +87,21 @@ static inline rip_guest *begin_busy(void)
 
 	if (guest)
 		guest->busy++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return guest;
 }
 
 static inline void end_busy(rip_guest *guest)
 {
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (guest)
 		guest->busy--;
 }
+
+/* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then in here,
+ * before a lock is held. */
+enum { WATCH_STACK = 6 * 1024 };
+void rip_guest_touch_stack(size_t size);
 
 /* --- run.c --- */
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/sync.h"
 #include "port/port.h"
 #include "report/report.h"
 
@@ -41,6 +42,12 @@ static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
 	return guest->options.on_fault(guest->face, &info, guest->options.on_fault_context);
 }
 
+/* A pushf that was stepped over has kept the flag, and its popf sets it once more. */
+static bool is_step(const rip_guest *guest, const struct rip_fault *fault)
+{
+	return fault->signal == SIGTRAP && fault->exact && (guest->stepping || guest->steps);
+}
+
 /* What is kept of the fault is looked at on the host's stack. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret)
 {
@@ -48,13 +55,20 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 
 	if (guest && rip_guest_is_hooked(guest, fault))
 		return rip_guest_take_hook(guest, fault, exit_ret);
-	if (guest && guest->stepping && fault->signal == SIGTRAP && fault->exact)
+	if (guest && is_step(guest, fault))
 		return rip_guest_take_step(guest, fault, exit_ret);
 	if (!is_inside(guest) || is_hosts(guest, fault))
 		return RIP_FAULT_PASS;
 	rip_fault_action action = ask(guest, fault);
 	if (action != RIP_ON_FAULT_STOP)
 		return action == RIP_ON_FAULT_CONTINUE ? RIP_FAULT_GO_ON : RIP_FAULT_PASS;
+	RIP_SYNC(FAULTED);
+	guest->stepping = false;
+	if (overflows(guest, fault)) {
+		enum rip_fault_answer answer = rip_guest_take_overflow(guest, fault, exit_ret);
+		if (answer != RIP_FAULT_PASS)
+			return answer;
+	}
 	guest->stop.inside = false;
 	guest->stop.at = fault->context;
 	guest->stop.exact = fault->exact;
@@ -144,6 +158,7 @@ void rip_guest_report_refusal(rip_guest *guest)
 /* --- Unwind ------------------------------------------------------------------------------------ */
 
 struct noting {
+	rip_guest *guest;
 	rip_report *report;
 	uint32_t place;
 };
@@ -152,7 +167,10 @@ static void note_fate(void *context, uint64_t cfa, rip_frame_fate fate)
 {
 	struct noting *noting = context;
 
-	rip_report_fate(noting->report, &noting->place, cfa, fate);
+	if (fate == RIP_FRAME_CLEANED || fate == RIP_FRAME_FAILED)
+		rip_guest_next_cleanup(noting->guest);
+	if (noting->report)
+		rip_report_fate(noting->report, &noting->place, cfa, fate);
 }
 
 /* Cleanups need stack too: where little is left of it, they get the reserve. True if this opened it. */
@@ -177,7 +195,7 @@ static void report_unwound(rip_report *report, const struct rip_stop_result *res
 
 static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_report *report)
 {
-	struct noting noting = { .report = report };
+	struct noting noting = { .guest = guest, .report = report };
 	struct rip_stop_result result;
 
 	guest->busy = 0;
@@ -185,8 +203,11 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened them. */
 	if (!guest->signals_open)
 		rip_fault_unblock(NULL);
-	bool opened = make_room(guest);
-	rip_stop_unwind(&guest->stop, until, report ? note_fate : NULL, &noting, &result);
+	bool opened = make_room(guest) || guest->overflowing;
+	guest->overflowing = false;
+	rip_port_drop_handlers((uintptr_t)rip_stack_floor(&guest->stop.stack),
+			       until ? until->sp : (uintptr_t)guest->stop.stack.top);
+	rip_stop_unwind(&guest->stop, until, note_fate, &noting, &result);
 	guest->signals_open = false; /* its cleanups may have faulted, too */
 	if (opened)
 		rip_stack_close_reserve(&guest->stop.stack);
@@ -194,6 +215,8 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 		rip_port_unblock_to(result.mask);
 	if (report)
 		report_unwound(report, &result);
+	if (report && is_kill(report->cause)) /* a cleanup may have taken it further */
+		report->rung = guest->rung;
 }
 
 void rip_guest_unwind(rip_guest *guest)
@@ -235,7 +258,7 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	guest->busy = 0; /* what it stood in is left */
 	guest->face->ledger.busy = false;
 	if (event == RIP_EVENT_KILLED && guest->state == RIP_STATE_UNWINDING)
-		rip_guest_restart_ladder(guest);
+		rip_guest_next_cleanup(guest);
 	rip_outcome outcome = outcome_of(guest, event);
 	struct rip_segment_found segment;
 	bool nested = guest->state == RIP_STATE_UNWINDING;

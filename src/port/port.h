@@ -151,6 +151,14 @@ const char *rip_port_slot_name(uint64_t slot);
 /* True if the address lies in the C library. */
 bool rip_port_in_libc(uint64_t address);
 
+/* True if the address lies in a module that holds locks of its own for moments: the C library, the loader, this library
+ * (if it is a module of its own). Signal-safe. */
+bool rip_port_in_library(uint64_t address);
+
+/* True if the address is that of a function that reads its own return address, or keeps it for later: setjmp, dlopen,
+ * and the like. Signal-safe. */
+bool rip_port_reads_caller(uint64_t function);
+
 /* --- Libraries that may be there ---
  * These take the loader's lock: for the host's stack, and not in the middle of a stop. */
 
@@ -164,6 +172,10 @@ void *rip_port_loaded_beside(const void *address, const char *name);
 uint64_t rip_port_load_count(void);
 
 /* --- Time and threads --- */
+
+/* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that put them
+ * there were ended (pthread_cond_wait, say), and the next longjmp or pthread_exit would run them. */
+void rip_port_drop_handlers(uint64_t low, uint64_t high);
 
 /* Nanoseconds of a clock that only goes forward. Signal-safe. */
 uint64_t rip_port_now(void);

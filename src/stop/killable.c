@@ -28,27 +28,57 @@ static struct rip_bytes find_table(const struct rip_module *module)
 	return table;
 }
 
-static bool covers(const uint8_t *entry, uint64_t pc)
+static bool covers(const uint8_t *entry, uint64_t pc, uint64_t *begin_ret, uint64_t *size_ret)
 {
 	struct rip_killable_range range;
 
 	__builtin_memcpy(&range, entry, sizeof range);
-	uint64_t begin = (uintptr_t)entry + (uint64_t)(int64_t)range.begin;
-	return pc - begin < range.size;
+	*begin_ret = (uintptr_t)entry + (uint64_t)(int64_t)range.begin;
+	*size_ret = range.size;
+	return pc - *begin_ret < *size_ret;
 }
 
-/* The linker need not have sorted it. */
-bool rip_stop_killable(uint64_t pc)
+/* What a walk found last: most frames of a deep stack are of few functions. */
+struct memo {
+	uint64_t begin, end;   /* the module's addresses */
+	struct rip_bytes table;
+	uint64_t range_begin;  /* killable code */
+	uint64_t range_size;
+};
+
+static bool in_table(struct memo *memo, uint64_t pc)
+{
+	const struct rip_bytes *table = &memo->table;
+	const size_t size = sizeof(struct rip_killable_range);
+
+	/* The linker need not have sorted it. */
+	for (size_t at = 0; at + size <= table->size; at += size)
+		if (covers(table->data + at, pc, &memo->range_begin, &memo->range_size))
+			return true;
+	memo->range_size = 0;
+	return false;
+}
+
+static bool is_killable(struct memo *memo, uint64_t pc)
 {
 	struct rip_module module;
 
-	if (rip_port_module_at(pc, &module) != RIP_OK)
-		return false;
-	struct rip_bytes table = find_table(&module);
-	for (size_t at = 0; at + sizeof(struct rip_killable_range) <= table.size; at += sizeof(struct rip_killable_range))
-		if (covers(table.data + at, pc))
-			return true;
-	return false;
+	if (pc - memo->range_begin < memo->range_size)
+		return true;
+	if (pc < memo->begin || pc >= memo->end) {
+		*memo = (struct memo){ 0 };
+		if (rip_port_module_at(pc, &module) != RIP_OK)
+			return false;
+		*memo = (struct memo){ .begin = module.begin, .end = module.end, .table = find_table(&module) };
+	}
+	return in_table(memo, pc);
+}
+
+bool rip_stop_killable(uint64_t pc)
+{
+	struct memo memo = { 0 };
+
+	return is_killable(&memo, pc);
 }
 
 /* --- Frames ------------------------------------------------------------------------------------ */
@@ -86,11 +116,14 @@ static bool is_glue(const struct rip_stop *stop, const struct rip_cursor *cursor
 	return function == (uintptr_t)stop->glue[0] || function == (uintptr_t)stop->glue[1];
 }
 
-static bool in_hostcall(const struct rip_domain *domain)
+static bool in_hostcall(const struct rip_domain *domain, bool segment)
 {
-	for (; domain; domain = domain->outer)
+	for (; domain; domain = domain->outer) {
 		if (domain->kind == RIP_DOMAIN_HOST)
 			return true;
+		if (segment)
+			return false;
+	}
 	return false;
 }
 
@@ -108,15 +141,13 @@ static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *c
 	return status;
 }
 
-static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_cursor *cursor)
+static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_cursor *cursor, struct memo *memo)
 {
 	uint64_t pc = cursor->reg[RIP_REG_RIP];
 
-	if (rip_cursor_load(cursor) != RIP_OK)
-		return RIP_LANDING_FOREIGN;
 	if (is_glue(stop, cursor))
 		return RIP_LANDING_HERE;
-	if (!rip_stop_killable(rip_cursor_lookup_pc(cursor)))
+	if (!is_killable(memo, rip_cursor_lookup_pc(cursor)))
 		return RIP_LANDING_FOREIGN;
 	/* Of the instructions, tables only speak of polls; calls are told by their marks too. */
 	if (cursor->exact)
@@ -124,21 +155,61 @@ static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_curs
 	return is_gap(cursor) || is_marked(pc) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
 }
 
+/* Whether what returns to `address` was called to find out just that: setjmp and its like. They may not have been reached
+ * yet: the way there leads through the program's linkage table, and the loader the first time. */
+static bool callee_reads_caller(uint64_t address)
+{
+	struct rip_callee callee;
+	uint64_t target = 0;
+
+	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
+		return true;
+	callee = rip_arch_callee((const uint8_t *)(uintptr_t)address);
+	if (callee.kind == RIP_CALLEE_DIRECT && rip_port_readable(callee.address, RIP_ARCH_STUB_MAX) &&
+	    !rip_port_reads_caller(callee.address))
+		callee = rip_arch_stub((const uint8_t *)(uintptr_t)callee.address);
+	if (callee.kind == RIP_CALLEE_POINTER && rip_port_readable(callee.address, sizeof target))
+		__builtin_memcpy(&target, (const void *)(uintptr_t)callee.address, sizeof target);
+	else if (callee.kind == RIP_CALLEE_DIRECT)
+		target = callee.address;
+	if (target == 0)
+		return false;
+	return rip_port_reads_caller(target) ||
+	       (rip_port_readable(target, RIP_ARCH_STUB_MAX) && rip_arch_is_unbound((const uint8_t *)(uintptr_t)target));
+}
+
 /* Where the frame's return address lies; 0 if not in its usual place. */
 static uint64_t return_slot(const struct rip_cursor *cursor)
 {
 	const struct rip_rule *rule = &cursor->row.rules[RIP_CFI_RA];
 
+	if (cursor->signal_frame)
+		return 0;
 	if (cursor->kind == RIP_CURSOR_FULL)
 		return rule->kind == RIP_RULE_OFFSET ? cursor->cfa + (uint64_t)rule->offset : 0;
 	return cursor->cfa - 8;
 }
 
+/* The same, if the return address may be replaced. */
+static uint64_t hookable(struct rip_memory *memory, uint64_t slot)
+{
+	uint64_t address;
+
+	if (slot == 0 || !rip_memory_read(memory, slot, &address, sizeof address) || rip_arch_is_hook(address))
+		return slot;
+	return callee_reads_caller(address) ? 0 : slot;
+}
+
+/* --- Landing ----------------------------------------------------------------------------------- */
+
 struct judging {
 	const struct rip_stop *stop;
 	struct rip_cursor cursor;
+	struct memo memo;
+	struct rip_judged judged;
 	enum rip_landing landing;
-	uint64_t inner_slot; /* of the frame further in */
+	enum rip_landing outermost; /* of the frame judged last */
+	uint64_t inner_slot;        /* of the frame further in */
 	uint64_t slot;
 };
 
@@ -147,32 +218,101 @@ static rip_status judge_and_step(struct judging *j)
 {
 	if (j->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end)
 		return pass_segment(j->stop, &j->cursor);
-	enum rip_landing landing = judge_frame(j->stop, &j->cursor);
+	/* Interrupted in a hook: its cell is not to be touched. */
+	if (j->cursor.exact && rip_arch_is_hook(j->cursor.reg[RIP_REG_RIP]))
+		return RIP_E_STATE;
+	rip_status status = rip_cursor_load(&j->cursor);
+	if (status != RIP_OK)
+		return status;
+	j->outermost = judge_frame(j->stop, &j->cursor, &j->memo);
 	uint64_t slot = return_slot(&j->cursor);
-	if (landing != RIP_LANDING_HERE) {
-		j->landing = landing;
-		j->slot = landing == RIP_LANDING_FOREIGN ? slot : j->inner_slot;
+	if (j->outermost != RIP_LANDING_HERE) {
+		j->landing = j->outermost;
+		j->slot = j->landing == RIP_LANDING_FOREIGN ? slot : j->inner_slot;
 	}
 	j->inner_slot = slot;
 	return rip_cursor_step(&j->cursor);
 }
 
-enum rip_landing rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+static bool at_end(const struct judging *j)
+{
+	uint64_t pc = j->cursor.reg[RIP_REG_RIP], sp = j->cursor.reg[RIP_REG_RSP];
+
+	return pc == (uintptr_t)rip_arch_backstop ||
+	       (j->judged.segment && pc == (uintptr_t)rip_arch_segment_end) ||
+	       (pc == j->judged.pc && sp == j->judged.sp);
+}
+
+/* Hooks are frames of the walk too, and nobody's: the return through one is looked at when it comes. */
+static bool is_hooked(const struct judging *j)
+{
+	return rip_arch_is_hook(j->cursor.reg[RIP_REG_RIP]) && !j->cursor.exact;
+}
+
+static rip_status pass_hook(struct judging *j)
+{
+	rip_status status = rip_cursor_load(&j->cursor);
+
+	return status == RIP_OK ? rip_cursor_step(&j->cursor) : status;
+}
+
+static rip_status judge_all(struct judging *j)
+{
+	rip_status status = judge_and_step(j);
+	struct rip_judged inner = { j->cursor.reg[RIP_REG_RSP], j->cursor.reg[RIP_REG_RIP], j->judged.segment };
+	enum rip_landing innermost = j->landing;
+
+	j->landing = RIP_LANDING_HERE;
+	while (status == RIP_OK && !at_end(j))
+		status = is_hooked(j) ? pass_hook(j) : judge_and_step(j);
+	if (status == RIP_OK && j->landing == RIP_LANDING_HERE) {
+		if (inner.pc == j->judged.pc && inner.sp == j->judged.sp)
+			j->outermost = RIP_LANDING_HERE;
+		j->judged = inner;
+		j->landing = innermost;
+	}
+	return status;
+}
+
+void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
+		      struct rip_judged *judged, struct rip_look *look_ret)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
-	struct judging j = { .stop = stop, .landing = RIP_LANDING_HERE };
-	rip_status status = RIP_OK;
+	struct judging j = { .stop = stop, .judged = *judged };
+
+	*look_ret = (struct rip_look){ .landing = RIP_LANDING_MASKED };
+	if (in_hostcall(rip_stop_domain(stop, at->reg[RIP_REG_RSP]), segment))
+		return;
+	if (segment != j.judged.segment)
+		j.judged = (struct rip_judged){ .segment = segment };
+	rip_cursor_init(&j.cursor, at, true, &memory);
+	look_ret->landing = RIP_LANDING_FOREIGN;
+	if (judge_all(&j) != RIP_OK)
+		return;
+	*judged = j.judged;
+	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot), j.outermost != RIP_LANDING_FOREIGN };
+	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
+		look_ret->landing = RIP_LANDING_NEAR;
+}
+
+bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+{
+	struct rip_memory memory = rip_stop_memory(stop);
+	struct rip_cursor cursor;
+	bool inside = false;
 
 	*slot_ret = 0;
-	if (in_hostcall(rip_stop_domain(stop, at->reg[RIP_REG_RSP])))
-		return RIP_LANDING_MASKED;
-	rip_cursor_init(&j.cursor, at, true, &memory);
-	while (status == RIP_OK && j.cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop)
-		status = judge_and_step(&j);
-	if (status != RIP_OK)
-		return RIP_LANDING_FOREIGN;
-	*slot_ret = j.slot;
-	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
-		return RIP_LANDING_NEAR;
-	return j.landing;
+	rip_cursor_init(&cursor, at, true, &memory);
+	for (; cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK;) {
+		bool hook = rip_arch_is_hook(cursor.reg[RIP_REG_RIP]);
+		if (!hook && !rip_port_in_library(rip_cursor_lookup_pc(&cursor)))
+			break;
+		inside = true;
+		if (!hook)
+			*slot_ret = return_slot(&cursor);
+		if (rip_cursor_step(&cursor) != RIP_OK)
+			break;
+	}
+	*slot_ret = hookable(&memory, *slot_ret);
+	return inside;
 }

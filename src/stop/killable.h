@@ -13,9 +13,27 @@ enum rip_landing {
 	RIP_LANDING_MASKED,  /* in or below what must not be cut in two */
 };
 
-/* Looks at where the guest's thread stands, and at its callers up to the backstop. With FOREIGN and MASKED, *slot_ret is
- * where the return address lies whose return ends the outermost obstacle; 0: not known. */
-enum rip_landing rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
+struct rip_look {
+	enum rip_landing landing;
+	uint64_t slot;   /* FOREIGN, MASKED: where the return address lies whose return ends the outermost obstacle; 0: not
+	                    known, or not one to replace */
+	bool reachable;  /* not all is lost: the outermost frame is killable, so what stands in the way can end */
+};
+
+/* What one look need not look at again, if each instruction since was looked at too: zeroed for the first. */
+struct rip_judged {
+	uint64_t sp, pc;  /* the caller of the innermost frame: from there on outwards nothing is in the way */
+	bool segment;
+};
+
+/* Looks at where the guest's thread stands, and at its callers up to the backstop, or (`segment`) to the end of the
+ * innermost segment that could catch a stop. */
+void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
+		      struct rip_judged *judged, struct rip_look *look_ret);
+
+/* True if the thread stands in a function of a library that may hold a lock (rip_port_in_library), called by code of
+ * another kind: *slot_ret is where that call's return address lies, or 0 as above. */
+bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
 
 /* True if the pc lies in code that the compiler made killable. */
 bool rip_stop_killable(uint64_t pc);

@@ -2,6 +2,7 @@
  * stop: onto the guest's stack, and back by a stop. */
 #include "stop/stop.h"
 
+#include "base/sync.h"
 #include "layout.h"
 #include "stop/handlers.h"
 
@@ -102,6 +103,7 @@ enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *
 	if (stop->domain || stop->base)
 		stop->domain = stop->base = NULL;
 	stop->inside = true;
+	RIP_SYNC(INSIDE);
 	enum rip_event event = pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
 	rip_foreign_leave(&stop->foreign, entered);
 	return event;
@@ -113,6 +115,7 @@ enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *co
 	bool entered = rip_foreign_enter(&stop->foreign);
 
 	stop->inside = true;
+	RIP_SYNC(INSIDE);
 	enum rip_event event = pass_caught(stop, rip_arch_land(&stop->way, context));
 	rip_foreign_leave(&stop->foreign, entered);
 	return event;

@@ -33,11 +33,15 @@ static void move_down(struct rip_heap *heap, uint32_t at)
 	place(heap, at, timer);
 }
 
-static rip_status grow(struct rip_heap *heap)
+rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count)
 {
-	uint32_t room = heap->room ? 2 * heap->room : 64;
-	struct rip_timer **timers = reallocarray(heap->timers, room, sizeof *timers);
+	uint32_t room = heap->room ? heap->room : 64;
 
+	if (count <= heap->room)
+		return RIP_OK;
+	while (room < count)
+		room *= 2;
+	struct rip_timer **timers = reallocarray(heap->timers, room, sizeof *timers);
 	if (!timers)
 		return RIP_E_NOMEM;
 	heap->timers = timers;
@@ -45,18 +49,13 @@ static rip_status grow(struct rip_heap *heap)
 	return RIP_OK;
 }
 
-rip_status rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
+void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
 {
-	if (timer->place == 0) {
-		rip_status status = heap->count < heap->room ? RIP_OK : grow(heap);
-		if (status != RIP_OK)
-			return status;
+	if (timer->place == 0)
 		place(heap, heap->count++, timer);
-	}
 	timer->due = due;
 	move_up(heap, timer->place - 1);
 	move_down(heap, timer->place - 1);
-	return RIP_OK;
 }
 
 void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer)

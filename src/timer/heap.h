@@ -10,8 +10,11 @@ struct rip_heap {
 	uint32_t count, room;
 };
 
-/* Sets the timer to `due`, whether or not it is in the heap. NOMEM. */
-rip_status rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due);
+/* Makes room for `count` timers in all. NOMEM. */
+rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count);
+
+/* Sets the timer to `due`, whether or not it is in the heap. There is room. */
+void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due);
 
 /* Takes the earliest out; NULL if none is due at `now`. */
 struct rip_timer *rip_heap_take(struct rip_heap *heap, uint64_t now);

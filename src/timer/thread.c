@@ -3,15 +3,18 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/sync.h"
 #include "port/port.h"
 #include "timer/heap.h"
 
 enum { THREAD_STACK = 64 * 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool started;                /* under lock */
+static bool started;                /* atomic; written under lock */
 static bool watches_forks;          /* under lock */
 static struct rip_heap heap;        /* under lock */
+static uint32_t timers;             /* under lock: how many there are */
+static uint32_t age = 1;            /* atomic: forks that led to this process, plus 1 */
 static struct rip_timer *posted;    /* atomic: a list that only grows at its head, and is taken whole */
 static uint32_t news;               /* atomic: what the thread sleeps on */
 
@@ -21,7 +24,7 @@ static void wake(void)
 	rip_port_wake(&news);
 }
 
-/* Under the lock. A timer that cannot be set again for want of memory has a place already: it was just taken out. */
+/* Under the lock. */
 static void fire(struct rip_timer *timer, uint64_t now)
 {
 	uint64_t again = timer->fire(timer, now);
@@ -39,7 +42,7 @@ static void fire_posted(uint64_t now)
 	for (; timer; timer = next) {
 		next = timer->next;
 		/* From here on it may be posted again. */
-		__atomic_store_n(&timer->posted, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&timer->posted, 0, __ATOMIC_SEQ_CST);
 		fire(timer, now);
 	}
 }
@@ -80,12 +83,12 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* What another thread was just posting counts as not posted: `age` has changed. */
 static void in_child(void)
 {
 	rip_port_forget_tid();
 	started = false;
-	for (struct rip_timer *timer = posted; timer; timer = timer->next)
-		timer->posted = false;
+	age++;
 	posted = NULL;
 	while (heap.count)
 		rip_heap_remove(&heap, heap.timers[0]);
@@ -124,38 +127,53 @@ rip_status rip_timer_start(void)
 {
 	rip_status status = RIP_OK;
 
+	if (__atomic_load_n(&started, __ATOMIC_ACQUIRE))
+		return RIP_OK;
 	pthread_mutex_lock(&lock);
 	if (!started) {
 		status = watch_forks();
 		if (status == RIP_OK)
 			status = create_thread();
-		started = status == RIP_OK;
+		__atomic_store_n(&started, status == RIP_OK, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&lock);
 	return status;
 }
 
-rip_status rip_timer_set(struct rip_timer *timer, uint64_t due)
+rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now))
 {
-	rip_status status = RIP_OK;
+	pthread_mutex_lock(&lock);
+	rip_status status = rip_heap_reserve(&heap, timers + 1);
+	if (status == RIP_OK) {
+		timers++;
+		timer->fire = fire;
+	}
+	pthread_mutex_unlock(&lock);
+	return status;
+}
 
+void rip_timer_set(struct rip_timer *timer, uint64_t due)
+{
 	pthread_mutex_lock(&lock);
 	if (timer->place == 0 || due < timer->due)
-		status = rip_heap_put(&heap, timer, due);
-	bool first = heap.count && heap.timers[0] == timer;
+		rip_heap_put(&heap, timer, due);
+	bool first = heap.timers[0] == timer;
 	pthread_mutex_unlock(&lock);
 	if (first)
 		wake();
-	return status;
 }
 
 void rip_timer_post(struct rip_timer *timer)
 {
-	if (__atomic_exchange_n(&timer->posted, true, __ATOMIC_ACQ_REL))
+	uint32_t here = __atomic_load_n(&age, __ATOMIC_RELAXED);
+
+	if (__atomic_exchange_n(&timer->posted, here, __ATOMIC_SEQ_CST) == here)
 		return;
-	timer->next = __atomic_load_n(&posted, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&posted, &timer->next, timer, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
+	RIP_SYNC(POSTS);
+	struct rip_timer *next = __atomic_load_n(&posted, __ATOMIC_RELAXED);
+	do
+		timer->next = next;
+	while (!__atomic_compare_exchange_n(&posted, &next, timer, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 	wake();
 }
 

@@ -3,20 +3,21 @@
  *
  * A timer's memory must stay for as long as the process runs: nobody has to wait for a timer that is just going off.
  * Invariants: at most one thread, which blocks all signals and is not there before it is needed; functions are called one
- * at a time; a forked child starts with no thread and no timer set. */
+ * at a time; there is room for every timer, so setting one cannot fail; a forked child starts with no thread and no
+ * timer set. */
 #ifndef RIPCORD_TIMER_H
 #define RIPCORD_TIMER_H
 
 #include "base/base.h"
 
-/* Zeroed, then `fire` is set. */
+/* Zeroed, then rip_timer_init. */
 struct rip_timer {
 	/* Called on the timer's thread; returns when it wants to be called again, or 0. Must be quick, and must not call
 	 * what is declared here, but for rip_timer_now. */
 	uint64_t (*fire)(struct rip_timer *timer, uint64_t now);
 	uint64_t due;              /* these three are the thread's own, under its lock */
 	uint32_t place;            /* in the heap, from 1; 0: not set */
-	bool posted;               /* atomic: in the list of rip_timer_post */
+	uint32_t posted;           /* atomic: in the list of rip_timer_post of the process with this number of forks + 1 */
 	struct rip_timer *next;
 };
 
@@ -26,9 +27,12 @@ uint64_t rip_timer_now(void);
 /* Starts the thread, if it is not there. NOMEM, SYSTEM. Any thread. */
 rip_status rip_timer_start(void);
 
+/* Makes room for a timer. NOMEM. Any thread. */
+rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now));
+
 /* Calls timer->fire at `due`, or when it was already to be called, if that is earlier. The thread must have been started.
- * NOMEM. Any thread. */
-rip_status rip_timer_set(struct rip_timer *timer, uint64_t due);
+ * Any thread. */
+void rip_timer_set(struct rip_timer *timer, uint64_t due);
 
 /* Calls timer->fire as soon as possible. Any thread, async-signal-safe. */
 void rip_timer_post(struct rip_timer *timer);

@@ -23,6 +23,7 @@ CODE(by_sib_disp32, "call *0x12345678(%r12)");
 CODE(by_rip, "call *by_rip_begin(%rip)");
 CODE(by_absolute, "call *0x1234");
 CODE(by_index, "call *0x1234(,%rax,8)");
+CODE(by_chance, ".byte 0x48, 0x8b, 0x05, 0x12, 0xe8, 0x34, 0x00; call *%rax"); /* movq 0x34e812(%rip), %rax first */
 CODE(no_call, "movl $0x12345678, %eax");
 CODE(jump, "jmp *%rax");
 CODE(jump_memory, "jmp *8(%rsp)");
@@ -41,6 +42,7 @@ int main(void)
 		{ "disp8", by_disp8_end }, { "SIB and disp8", by_sib_disp8_end }, { "disp32", by_disp32_end },
 		{ "SIB and disp32", by_sib_disp32_end }, { "rip", by_rip_end }, { "absolute", by_absolute_end },
 		{ "index", by_index_end },
+		{ "register, behind a displacement with 0xe8", by_chance_end },
 	};
 	int32_t distance = 0;
 

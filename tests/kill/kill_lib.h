@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "ripcord/kill.h"
+#include "ripcord/poll.h"
 #include "run_guest.h"
 
 /* What one thread has come to, for another to wait for. */

@@ -107,16 +107,28 @@ intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(voi
 
 /* --- Return hooks --- */
 
-/* A hook that stands for a return address; -1: all are taken. Async-signal-safe, as the others. */
+/* A hook that stands for a return address; -1: all are taken. It may be given back when nothing on a stack leads to it
+ * and no thread is in its code. Async-signal-safe, as the others. */
 int rip_arch_hook_take(uint64_t return_address);
 void rip_arch_hook_give(int hook);
 
-/* What to write in the return address's place: a breakpoint, which traps with the pc one byte further on. Unwinders walk
- * on to the true return address, while the hook is not given back. */
+/* What to write in the return address's place. Unwinders walk on to the true return address, while the hook is not given
+ * back. The return leads to a breakpoint, with all registers as they were, and SIGTRAP unblocked. */
 uint64_t rip_arch_hook_address(int hook);
 
-/* The true one. */
+/* The pc with which that traps. */
+uint64_t rip_arch_hook_trap(int hook);
+
+/* The true return address, and once it has trapped the signals that were blocked (bit number - 1). */
 uint64_t rip_arch_hook_return(int hook);
+uint64_t rip_arch_hook_mask(int hook);
+
+/* True if the pc lies in a hook's code. */
+extern const char rip_arch_hooks[], rip_arch_hooks_end[];
+static inline bool rip_arch_is_hook(uint64_t pc)
+{
+	return pc >= (uintptr_t)rip_arch_hooks && pc < (uintptr_t)rip_arch_hooks_end;
+}
 
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
@@ -184,6 +196,20 @@ bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t
 bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *second_ret);
 bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word);
 bool rip_arch_takes_address(const uint8_t *code, size_t size, uint64_t pc, uint64_t *address_ret);
+
+/* What the call that returns to `code_end` calls, and where a jump through a pointer leads (a stub of the linkage table);
+ * RIP_ARCH_CALL_MAX bytes before, RIP_ARCH_STUB_MAX from there on may be read. DIRECT: the address; POINTER: where the
+ * address is kept. What is no such stub leads to itself. */
+enum { RIP_ARCH_CALL_MAX = 7, RIP_ARCH_STUB_MAX = 12 };
+struct rip_callee {
+	enum { RIP_CALLEE_UNKNOWN, RIP_CALLEE_DIRECT, RIP_CALLEE_POINTER } kind;
+	uint64_t address;
+};
+struct rip_callee rip_arch_callee(const uint8_t *code_end);
+struct rip_callee rip_arch_stub(const uint8_t *code);
+
+/* True for the code that has the loader find a function first (the psABI's PLT: push imm32). RIP_ARCH_STUB_MAX bytes. */
+bool rip_arch_is_unbound(const uint8_t *code);
 
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);

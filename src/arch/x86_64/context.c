@@ -51,7 +51,10 @@ static size_t indirect_call_size(uint8_t modrm, uint8_t sib)
 
 enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t *distance_ret)
 {
-	if (size >= 5 && code_end[-5] == 0xe8) {
+	/* A call of a register may stand behind a 0xe8 by chance. No direct call leads as far as those bytes would say. */
+	bool by_register = size >= 2 && code_end[-2] == 0xff && (code_end[-1] & 0xf8) == 0xd0;
+
+	if (size >= 5 && code_end[-5] == 0xe8 && !by_register) {
 		rip_copy(distance_ret, code_end - 4, sizeof *distance_ret);
 		return RIP_CALL_DIRECT;
 	}
@@ -70,4 +73,43 @@ bool rip_arch_may_jump(const uint8_t *code, size_t size)
 		if (code[i] == 0xff && ((code[i + 1] >> 3) & 7) == 4)
 			return true;
 	return false;
+}
+
+static struct rip_callee at_distance(int kind, const uint8_t *code_end)
+{
+	int32_t distance;
+
+	rip_copy(&distance, code_end - 4, sizeof distance);
+	return (struct rip_callee){ kind, (uintptr_t)code_end + (uint64_t)(int64_t)distance };
+}
+
+/* CALL rel32; CALL r/m64 with rip-relative addressing (FF 15). */
+struct rip_callee rip_arch_callee(const uint8_t *code_end)
+{
+	if (code_end[-6] == 0xff && code_end[-5] == 0x15)
+		return at_distance(RIP_CALLEE_POINTER, code_end);
+	if (code_end[-5] == 0xe8)
+		return at_distance(RIP_CALLEE_DIRECT, code_end);
+	return (struct rip_callee){ RIP_CALLEE_UNKNOWN, 0 };
+}
+
+static const uint8_t *pass_endbr(const uint8_t *code)
+{
+	return code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa ? code + 4 : code;
+}
+
+/* endbr64 and bnd may come first. */
+struct rip_callee rip_arch_stub(const uint8_t *code)
+{
+	const uint8_t *jump = pass_endbr(code);
+
+	jump += jump[0] == 0xf2;
+	if (jump[0] == 0xff && jump[1] == 0x25)
+		return at_distance(RIP_CALLEE_POINTER, jump + 6);
+	return (struct rip_callee){ RIP_CALLEE_DIRECT, (uintptr_t)code };
+}
+
+bool rip_arch_is_unbound(const uint8_t *code)
+{
+	return pass_endbr(code)[0] == 0x68;
 }

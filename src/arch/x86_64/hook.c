@@ -3,12 +3,19 @@
 #include "arch.h"
 #include "layout.h"
 
-extern const char rip_arch_hooks[];
-extern uint64_t rip_arch_hook_cells[RIP_HOOKS];
+struct cell {
+	uint64_t return_address, mask;
+	uint64_t kept[14]; /* assembly's own */
+};
+
+extern struct cell rip_arch_hook_cells[RIP_HOOKS];
+extern const uint64_t rip_arch_hook_trap_at; /* from a hook's start, behind the breakpoint */
 
 static uint64_t taken; /* atomic: a bit for each hook */
 
-_Static_assert(RIP_HOOKS == 64 && RIP_HOOK_SIZE == 8, "the bits of a word, and the expression in hook.S");
+_Static_assert(RIP_HOOKS == 64, "the bits of a word");
+_Static_assert(sizeof(struct cell) == RIP_HOOK_CELL, "as assembly lays them out");
+_Static_assert(offsetof(struct cell, mask) == 8, "likewise");
 
 int rip_arch_hook_take(uint64_t return_address)
 {
@@ -21,7 +28,7 @@ int rip_arch_hook_take(uint64_t return_address)
 		hook = __builtin_ctzll(~now);
 	} while (!__atomic_compare_exchange_n(&taken, &now, now | (uint64_t)1 << hook, true, __ATOMIC_ACQUIRE,
 					      __ATOMIC_RELAXED));
-	__atomic_store_n(&rip_arch_hook_cells[hook], return_address, __ATOMIC_RELEASE);
+	__atomic_store_n(&rip_arch_hook_cells[hook].return_address, return_address, __ATOMIC_RELEASE);
 	return hook;
 }
 
@@ -30,13 +37,23 @@ void rip_arch_hook_give(int hook)
 	__atomic_and_fetch(&taken, ~((uint64_t)1 << hook), __ATOMIC_RELEASE);
 }
 
-/* The breakpoint, behind the no-op. */
+/* Behind the no-op. */
 uint64_t rip_arch_hook_address(int hook)
 {
 	return (uintptr_t)rip_arch_hooks + (uint64_t)hook * RIP_HOOK_SIZE + 1;
 }
 
+uint64_t rip_arch_hook_trap(int hook)
+{
+	return (uintptr_t)rip_arch_hooks + (uint64_t)hook * RIP_HOOK_SIZE + rip_arch_hook_trap_at;
+}
+
 uint64_t rip_arch_hook_return(int hook)
 {
-	return __atomic_load_n(&rip_arch_hook_cells[hook], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&rip_arch_hook_cells[hook].return_address, __ATOMIC_ACQUIRE);
+}
+
+uint64_t rip_arch_hook_mask(int hook)
+{
+	return __atomic_load_n(&rip_arch_hook_cells[hook].mask, __ATOMIC_ACQUIRE);
 }

@@ -58,9 +58,16 @@
 #define RIP_EFLAGS_UNWANTED 0x44500
 #define RIP_MXCSR_CONTROL 0xffc0
 
-/* Return hooks: how many there are, and the bytes of each. */
+/* Return hooks: how many there are, and the bytes of each and of its cell: the return address, the signal mask, and
+ * what the hook's code keeps. */
 #define RIP_HOOKS 64
-#define RIP_HOOK_SIZE 8
+#define RIP_HOOK_SIZE 256
+#define RIP_HOOK_CELL 128
+
+/* What a hook tells the kernel (Linux; signal.h and asm/unistd_64.h are not for assembly). */
+#define RIP_SIGTRAP 5
+#define RIP_SIG_UNBLOCK 1
+#define RIP_SYS_RT_SIGPROCMASK 14
 
 /* The x87 status word: an exception is pending; after fxam, C3 and C0 alone of the condition codes for an empty
  * register, and the stack's top at 0 (Intel SDM volume 1, 8.1.3 and table 8-1). */

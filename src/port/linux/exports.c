@@ -3,9 +3,15 @@
  * have to run while another one that holds the lock waits for it. */
 #include "port/port.h"
 
+#include <dlfcn.h>
 #include <link.h>
+#include <setjmp.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+extern void *__tls_get_addr(void *);
 
 /* The dynamic section's tables; the loader has made their addresses absolute. */
 struct tables {
@@ -128,4 +134,33 @@ bool rip_port_in_libc(uint64_t address)
 	return _dl_find_object((void *)(uintptr_t)address, &object) == 0 && object.dlfo_link_map &&
 	       object.dlfo_link_map->l_prev && libc >= (uintptr_t)object.dlfo_map_start &&
 	       libc < (uintptr_t)object.dlfo_map_end;
+}
+
+static bool in_module_of(uint64_t address, const void *member)
+{
+	struct dl_find_object object;
+
+	return _dl_find_object((void *)(uintptr_t)member, &object) == 0 && object.dlfo_link_map &&
+	       object.dlfo_link_map->l_prev && address >= (uintptr_t)object.dlfo_map_start &&
+	       address < (uintptr_t)object.dlfo_map_end;
+}
+
+bool rip_port_in_library(uint64_t address)
+{
+	return in_module_of(address, (const void *)getauxval) || in_module_of(address, (const void *)__tls_get_addr) ||
+	       in_module_of(address, rip_arch_hooks);
+}
+
+bool rip_port_reads_caller(uint64_t function)
+{
+	static const void *const readers[] = {
+		(const void *)_setjmp, (const void *)(setjmp), (const void *)__sigsetjmp, (const void *)getcontext,
+		(const void *)swapcontext, (const void *)vfork, (const void *)dlopen, (const void *)dlmopen,
+		(const void *)dlsym, (const void *)dlvsym,
+	};
+
+	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
+		if (function == (uintptr_t)readers[i])
+			return true;
+	return false;
 }
