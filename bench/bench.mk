@@ -52,4 +52,4 @@ bench-plugin: all
 $(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions \
-	    -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl

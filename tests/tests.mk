@@ -61,7 +61,7 @@ $(BUILD)/tests/eh/in_use.so: tests/eh/in_use_lib.c
 # What is killed is killable.
 $(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
 SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest,$(wildcard src/$(l)/*.c)))
@@ -73,7 +73,7 @@ $(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=
 	$(Q)$(AR) rcs $@ $^
 $(BUILD)/tests/kill/races: tests/kill/races.c $(BUILD)/sync/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord-plugin.so $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
+	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
 -include $(SYNC_OBJ:.o=.d)
 
 TEST_LIBS_symbols := $(BUILD)/lib/libripcord-symbolize.a $(LDLIBS_SYMBOLIZE)
