@@ -53,3 +53,12 @@ $(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions \
 	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+
+# Kills in a whole interpreter.
+$(BENCH)/kill_duktape: bench/kill_duktape.c $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 -fno-lto $(WARN) $(CPPFLAGS) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+.PHONY: bench-duktape
+bench-duktape: all $(BENCH)/kill_duktape
+	@BUILD=$(BUILD) scripts/build-duktape guest
+	@$(BENCH)/kill_duktape $(BUILD)/duktape/guest $(foreach s,loop regexp join sort,tests/real/js/endless_$(s).js)
