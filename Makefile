@@ -71,10 +71,12 @@ ifneq ($(PLUGIN_HEADERS),)
 PLUGIN := $(BUILD)/lib/ripcord/ripcord_plugin.so $(BUILD)/lib/ripcord/ripcord_plugin-$(PLUGIN_GCC).so
 endif
 # The build tree looks like an installed one, so that the command finds its parts in both.
+# gdb looks for it beside the library, under this name.
+GDB_SCRIPT := $(BUILD)/lib/libripcord.so-gdb.py
 PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 
 .PHONY: all run test test-all install clean setup setup-all
-all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
+all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(GDB_SCRIPT)
 ifeq ($(PLUGIN),)
 	@echo 'plugin: left out, GCC $(PLUGIN_GCC) has no plugin headers here: guests get no polls'
 endif
@@ -149,6 +151,10 @@ $(BUILD)/include/%: include/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
+$(GDB_SCRIPT): tools/gdb/ripcord-gdb.py
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 # GCC's headers are C++, and not written for our warnings.
 PLUGIN_COMPILE = $(GUEST_CXX) -std=gnu++17 -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(PLUGIN_HEADERS) \
                  -Iinclude -O2 -fno-rtti -fno-exceptions -fPIC -fvisibility=hidden -shared
@@ -172,6 +178,7 @@ install: all
 	$(INSTALL) -m 644 $(filter %.a,$(LIBS)) '$(DEST)/lib'
 	$(INSTALL) -m 755 $(filter %.so,$(LIBS)) '$(DEST)/lib'
 	$(INSTALL) -m 755 $(BUILD)/lib/ripcord/libgcc_s.so.1 '$(DEST)/lib/ripcord'
+	$(INSTALL) -m 644 $(GDB_SCRIPT) '$(DEST)/lib'
 	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
 	$(if $(PLUGIN),$(INSTALL) -m 755 $(PLUGIN) '$(DEST)/lib/ripcord')
 	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'

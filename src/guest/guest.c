@@ -6,8 +6,6 @@
 
 #include "ripcord/unwind.h"
 
-__thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
 /* What rip_create and rip_destroy need of the stack that they are called on, at most. Whoever could create can also
  * destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
@@ -66,6 +64,7 @@ static void destroy(rip_guest *guest)
 {
 	rip_guest_unwatch(guest);
 	rip_ledger_deinit(&guest->ledger);
+	guest->face = NULL; /* to a debugger, what is left there is no guest */
 	rip_stack_destroy(&guest->stop.stack);
 	rip_fault_release();
 }
@@ -202,31 +201,4 @@ void rip_guest_set_glue(rip_guest *guest, rip_function first, rip_function secon
 void *rip_guest_program(const rip_guest *guest)
 {
 	return guest->program;
-}
-
-static const char *name_of(const char *const *names, size_t count, unsigned number)
-{
-	return number < count && names[number] ? names[number] : "unknown";
-}
-
-const char *rip_cause_name(rip_cause cause)
-{
-	static const char *const names[] = {
-		[RIP_CAUSE_NONE] = "none", [RIP_CAUSE_RETURNED] = "returned",
-		[RIP_CAUSE_EXITED] = "exited", [RIP_CAUSE_ABORTED] = "aborted",
-		[RIP_CAUSE_FAULT] = "fault", [RIP_CAUSE_OVERFLOW] = "overflow",
-		[RIP_CAUSE_EXCEPTION] = "exception", [RIP_CAUSE_FORCED] = "forced",
-		[RIP_CAUSE_KILLED] = "killed", [RIP_CAUSE_DEADLINE] = "deadline", [RIP_CAUSE_CPU] = "cpu time",
-		[RIP_CAUSE_OUTER] = "outer guest ended", [RIP_CAUSE_YIELDED] = "yielded",
-	};
-	return name_of(names, sizeof names / sizeof names[0], (unsigned)cause);
-}
-
-const char *rip_state_name(rip_state state)
-{
-	static const char *const names[] = {
-		[RIP_STATE_NEW] = "new", [RIP_STATE_RUNNING] = "running", [RIP_STATE_YIELDED] = "yielded",
-		[RIP_STATE_STOPPED] = "stopped", [RIP_STATE_UNWINDING] = "unwinding", [RIP_STATE_ENDED] = "ended",
-	};
-	return name_of(names, sizeof names / sizeof names[0], (unsigned)state);
 }

@@ -67,7 +67,7 @@ static inline struct rip_looks *looks_of(const rip_guest *guest)
 	return (struct rip_looks *)(void *)(guest->report + 1);
 }
 
-_Static_assert(sizeof(rip_report) + sizeof(struct rip_looks) <= RIP_STACK_COLD, "and the report");
+_Static_assert(sizeof(rip_report) + sizeof(struct rip_looks) <= RIP_STACK_COLD_USABLE, "and the report");
 _Static_assert(sizeof(rip_report) % _Alignof(struct rip_looks) == 0, "one behind the other");
 
 /* Initial-exec: signal handlers read it, and may not allocate. */

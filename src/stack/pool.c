@@ -90,11 +90,13 @@ rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, str
 		status = allocate(pool);
 	if (status == RIP_OK && config->supply)
 		status = rip_demand_create(config->supply, config->supply_context, &pool->demand);
-	if (status != RIP_OK)
+	if (status != RIP_OK) {
 		deallocate(pool);
-	else
-		*pool_ret = pool;
-	return status;
+		return status;
+	}
+	rip_registry_add_pool(pool);
+	*pool_ret = pool;
+	return RIP_OK;
 }
 
 rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool)
@@ -102,6 +104,7 @@ rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool)
 	rip_stack_pool_trim(pool, 0);
 	if (__atomic_load_n(&pool->made, __ATOMIC_RELAXED) != 0)
 		return RIP_E_STATE;
+	rip_registry_remove_pool(pool);
 	if (pool->demand)
 		rip_demand_destroy(pool->demand);
 	pthread_mutex_destroy(&pool->lock);

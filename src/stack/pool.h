@@ -46,6 +46,7 @@ struct rip_stack_pool {
 	pthread_mutex_t lock;
 	uint32_t first_open;    /* no chunk before this has room; under the lock, as all below */
 	uint32_t chunk_end;     /* no chunk from here on has been used */
+	struct rip_stack_pool *next, **link; /* in the registry */
 };
 
 /* Takes a stack back. */
@@ -73,6 +74,26 @@ rip_status rip_demand_add(const struct rip_demand *demand, const struct rip_layo
 void rip_demand_clear(const struct rip_stack *stack);
 
 void rip_demand_add_stats(const struct rip_demand *demand, rip_pool_stats *stats);
+
+/* --- All of them ---
+ * Nothing here reads it: a debugger does, while all threads stand still (tools/gdb, by src/guest/debug.c). */
+
+/* A stack with a mapping of its own: in the last bytes of its cold block. */
+struct rip_lone {
+	struct rip_lone *next, **link;
+	void *block;
+};
+
+struct rip_stack_registry {
+	struct rip_stack_pool *pools;
+	struct rip_lone *lone;
+};
+extern struct rip_stack_registry rip_stack_registry;
+
+void rip_registry_add_pool(struct rip_stack_pool *pool);
+void rip_registry_remove_pool(struct rip_stack_pool *pool);
+void rip_registry_add_lone(const struct rip_stack *stack);
+void rip_registry_remove_lone(const struct rip_stack *stack);
 
 /* --- Lists --- */
 

@@ -26,6 +26,7 @@ rip_status rip_stack_create(size_t size, size_t reserve, struct rip_stack *stack
 	}
 	rip_chunk_stack(&layout, &chunk, 0, stack_ret);
 	stack_ret->map_size = rip_chunk_size(&layout, 1);
+	rip_registry_add_lone(stack_ret);
 	return RIP_OK;
 }
 
@@ -33,10 +34,12 @@ void rip_stack_destroy(struct rip_stack *stack)
 {
 	struct rip_stack mine = *stack;
 
-	if (mine.pool)
+	if (mine.pool) {
 		rip_stack_give(&mine);
-	else
-		rip_port_unmap(mine.guard, mine.map_size);
+		return;
+	}
+	rip_registry_remove_lone(&mine);
+	rip_port_unmap(mine.guard, mine.map_size);
 }
 
 rip_status rip_stack_open_reserve(struct rip_stack *stack)

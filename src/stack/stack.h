@@ -18,6 +18,8 @@ enum { RIP_STACK_GUARD = 64 * 1024, RIP_RESERVE_MIN = 16 * 1024, RIP_RESERVE_DEF
 /* Host memory that comes with each stack, in bytes. Multiples of 64, and of the page size: a suspended guest has
  * its share of a page for the block, and nothing for a cold block that was never written. */
 enum { RIP_STACK_BLOCK = 2048, RIP_STACK_COLD = 16 * 1024 };
+/* Of the cold block, what is left to whoever takes the stack. */
+enum { RIP_STACK_COLD_USABLE = RIP_STACK_COLD - 64 };
 
 struct rip_stack_pool;
 

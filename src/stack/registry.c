@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * stack: all stacks there are, for debuggers. */
+#include "stack/pool.h"
+
+struct rip_stack_registry rip_stack_registry;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+_Static_assert(sizeof(struct rip_lone) <= RIP_STACK_COLD - RIP_STACK_COLD_USABLE, "it has its place");
+
+void rip_registry_add_pool(struct rip_stack_pool *pool)
+{
+	pthread_mutex_lock(&lock);
+	pool->next = rip_stack_registry.pools;
+	pool->link = &rip_stack_registry.pools;
+	if (pool->next)
+		pool->next->link = &pool->next;
+	rip_stack_registry.pools = pool;
+	pthread_mutex_unlock(&lock);
+}
+
+void rip_registry_remove_pool(struct rip_stack_pool *pool)
+{
+	pthread_mutex_lock(&lock);
+	*pool->link = pool->next;
+	if (pool->next)
+		pool->next->link = pool->link;
+	pthread_mutex_unlock(&lock);
+}
+
+static struct rip_lone *lone_of(const struct rip_stack *stack)
+{
+	return (struct rip_lone *)(void *)((uint8_t *)stack->cold + RIP_STACK_COLD_USABLE);
+}
+
+void rip_registry_add_lone(const struct rip_stack *stack)
+{
+	struct rip_lone *lone = lone_of(stack);
+
+	pthread_mutex_lock(&lock);
+	*lone = (struct rip_lone){ rip_stack_registry.lone, &rip_stack_registry.lone, stack->block };
+	if (lone->next)
+		lone->next->link = &lone->next;
+	rip_stack_registry.lone = lone;
+	pthread_mutex_unlock(&lock);
+}
+
+void rip_registry_remove_lone(const struct rip_stack *stack)
+{
+	struct rip_lone *lone = lone_of(stack);
+
+	pthread_mutex_lock(&lock);
+	*lone->link = lone->next;
+	if (lone->next)
+		lone->next->link = lone->link;
+	pthread_mutex_unlock(&lock);
+}
