@@ -81,7 +81,7 @@ enum { SOFTWARE_BYTES = 464, FP_MAGIC1 = 0x46505853, FEATURE_PKRU = 1 << 9 };
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31)
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(RIP_WITH_TSAN)
 enum { MUST_RETURN = true };
 #else
 enum { MUST_RETURN = false };

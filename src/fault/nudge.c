@@ -74,6 +74,9 @@ static rip_status install(rip_nudge_taker taker)
 		return RIP_OK;
 	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 || sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
+#ifdef RIP_WITH_TSAN
+	rip_port_handle_directly(RIP_NUDGE_SIGNAL, (void (*)(int, void *, void *))on_nudge);
+#endif
 	return RIP_OK;
 }
 

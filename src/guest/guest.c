@@ -65,6 +65,7 @@ static void destroy(rip_guest *guest)
 	rip_guest_unwatch(guest);
 	rip_ledger_deinit(&guest->ledger);
 	guest->face = NULL; /* to a debugger, what is left there is no guest */
+	rip_stop_deinit(&guest->stop);
 	rip_stack_destroy(&guest->stop.stack);
 	rip_fault_release();
 }

@@ -117,6 +117,10 @@ extern bool rip_port_demand_user_only;
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
 void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 
+/* The kernel calls `handler` itself for a signal that sigaction has installed one for, with the same flags and mask.
+ * For builds with ThreadSanitizer: its own handler keeps asynchronous signals back until it is too late. */
+void rip_port_handle_directly(int signal, void (*handler)(int signal, void *info, void *ucontext));
+
 /* The signals that were blocked before the handler whose trampoline is a frame with this rsp was called. False: that
  * memory cannot be read. Signal-safe. */
 bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);

@@ -68,6 +68,7 @@ rip_status rip_chunk_map(const struct rip_layout *layout, uint32_t slots, struct
 
 void rip_chunk_unmap(const struct rip_layout *layout, struct rip_chunk *chunk)
 {
+	rip_valgrind_remove_all(layout, chunk);
 	rip_port_unmap(chunk->map, rip_chunk_size(layout, chunk->slots));
 	chunk->map = NULL;
 	chunk->made = 0;
@@ -79,7 +80,11 @@ rip_status rip_chunk_make(const struct rip_layout *layout, struct rip_chunk *chu
 	uint8_t *guard = rip_chunk_guard(layout, chunk, chunk->made);
 	rip_status status = chunk->soft ? rip_port_mark(guard, closed) : rip_port_open(guard + closed, layout->size);
 
-	if (status == RIP_OK)
-		chunk->made++;
-	return status;
+	if (status != RIP_OK)
+		return status;
+	struct rip_stack stack;
+	rip_chunk_stack(layout, chunk, chunk->made, &stack);
+	rip_valgrind_add(&stack);
+	chunk->made++;
+	return RIP_OK;
 }

@@ -43,6 +43,11 @@ static inline size_t rip_chunk_size(const struct rip_layout *layout, uint32_t sl
 	return rip_chunk_blocks(layout, slots) + rip_chunk_blocks_size(slots) + (size_t)slots * RIP_STACK_COLD;
 }
 
+/* A stack was made; those of the chunk will be unmapped. */
+void rip_valgrind_add(const struct rip_stack *stack);
+void rip_valgrind_remove(const struct rip_stack *stack);
+void rip_valgrind_remove_all(const struct rip_layout *layout, const struct rip_chunk *chunk);
+
 /* NOMEM, MAPS. */
 rip_status rip_chunk_map(const struct rip_layout *layout, uint32_t slots, struct rip_chunk *chunk_ret);
 void rip_chunk_unmap(const struct rip_layout *layout, struct rip_chunk *chunk);

@@ -39,6 +39,7 @@ void rip_stack_destroy(struct rip_stack *stack)
 		return;
 	}
 	rip_registry_remove_lone(&mine);
+	rip_valgrind_remove(&mine);
 	rip_port_unmap(mine.guard, mine.map_size);
 }
 

@@ -68,6 +68,36 @@ void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack)
 	rip_foreign_find();
 }
 
+void rip_stop_deinit(struct rip_stop *stop)
+{
+	rip_fiber_end(&stop->fiber, &stop->stack);
+}
+
+/* --- The switches, with what sanitizers want to know of them --- */
+
+static inline __attribute__((always_inline)) enum rip_event enter_stack(struct rip_stop *stop,
+									intptr_t (*function)(void *),
+									void *argument, void *top)
+{
+	struct rip_fiber_visit visit;
+
+	rip_fiber_enter(&stop->fiber, &stop->stack, top, &visit);
+	enum rip_event event = rip_arch_enter(&stop->way, function, argument, top);
+	rip_fiber_leave(&stop->fiber, &visit, event == RIP_EVENT_RETURNED);
+	return event;
+}
+
+static inline __attribute__((always_inline)) enum rip_event land_on_stack(struct rip_stop *stop,
+									  const struct rip_context *context)
+{
+	struct rip_fiber_visit visit;
+
+	rip_fiber_enter(&stop->fiber, &stop->stack, (const void *)context->reg[RIP_REG_RSP], &visit);
+	enum rip_event event = rip_arch_land(&stop->way, context);
+	rip_fiber_leave(&stop->fiber, &visit, event == RIP_EVENT_RETURNED);
+	return event;
+}
+
 static bool is_stop(enum rip_event event)
 {
 	return event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED;
@@ -81,7 +111,7 @@ static __attribute__((noinline)) enum rip_event go_on_caught(struct rip_stop *st
 
 	while (is_stop(event) && stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
 		stop->inside = true;
-		event = rip_arch_land(&stop->way, next);
+		event = land_on_stack(stop, next);
 		stop->inside = false;
 	}
 	if (__builtin_expect(event == RIP_EVENT_PASSING, 0))
@@ -102,9 +132,11 @@ enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *
 
 	if (stop->domain || stop->base)
 		stop->domain = stop->base = NULL;
+	if (top == stop->stack.top || !rip_fiber_is_there(&stop->fiber))
+		rip_fiber_begin(&stop->fiber);
 	stop->inside = true;
 	RIP_SYNC(INSIDE);
-	enum rip_event event = pass_caught(stop, rip_arch_enter(&stop->way, function, argument, top));
+	enum rip_event event = pass_caught(stop, enter_stack(stop, function, argument, top));
 	rip_foreign_leave(&stop->foreign, entered);
 	return event;
 }
@@ -116,7 +148,7 @@ enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *co
 
 	stop->inside = true;
 	RIP_SYNC(INSIDE);
-	enum rip_event event = pass_caught(stop, rip_arch_land(&stop->way, context));
+	enum rip_event event = pass_caught(stop, land_on_stack(stop, context));
 	rip_foreign_leave(&stop->foreign, entered);
 	return event;
 }

@@ -16,7 +16,7 @@
 #include "arch.h"
 #include "ripcord/ripcord.h"
 #include "stop/foreign.h"
-#include "stack/stack.h"
+#include "stack/fiber.h"
 #include "unwind/unwind.h"
 
 struct rip_stop;
@@ -76,6 +76,7 @@ struct rip_stop {
 	const void *glue[2];       /* functions of the runtime's that hold nothing: kills pass their frames */
 	struct rip_context catch;  /* what the catcher returns */
 	struct rip_stack stack;
+	struct rip_fiber fiber;
 	struct rip_exception exception;
 
 	struct rip_foreign foreign;
@@ -89,6 +90,7 @@ struct rip_stop {
 };
 
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack);
+void rip_stop_deinit(struct rip_stop *stop);
 
 /* Makes the exception one whose unwind is forced and goes on in the engine. Ours is made so for each landing pad:
  * unwinders forget. */

@@ -313,6 +313,7 @@ static intptr_t host_overflows(void *unused)
 }
 
 static rip_guest *outer_guest;
+static const rip_type inner_type = { "an inner guest", NULL };
 
 static intptr_t host_exits_outer(void *unused)
 {
@@ -341,7 +342,7 @@ static intptr_t runs_inner(void *unused)
 
 	(void)unused;
 	rip_create(&options, &inner);
-	rip_set_data(outer_guest, (const rip_type *)&outer_guest, inner);
+	rip_set_data(outer_guest, &inner_type, inner);
 	rip_run(inner, hostcall_elsewhere, F(host_exits_outer), &o);
 	return a;
 }
@@ -402,7 +403,7 @@ static void own_stack(void)
 	rip_create(NULL, &outer_guest);
 	resources_reset();
 	rip_run(outer_guest, runs_inner, NULL, &outcome);
-	rip_guest *inner = rip_get_data(outer_guest, (const rip_type *)&outer_guest);
+	rip_guest *inner = rip_get_data(outer_guest, &inner_type);
 	tap_ok(outcome.cause == RIP_CAUSE_EXITED && outcome.value == 79 && rip_get_report(inner)->cause == RIP_CAUSE_OUTER,
 	       "from there an outer guest can be ended");
 	expect_clean("an outer guest", 3);

@@ -133,6 +133,9 @@ static inline bool rip_arch_is_hook(uint64_t pc)
 /* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
 void rip_arch_settle(void);
 
+/* Asks valgrind, if the process runs under it; else 0. */
+uint64_t rip_arch_client_request(uint64_t request, uint64_t first, uint64_t second);
+
 /* The control words of this thread: mxcsr, and the x87 control word in bits 32 to 47. Never 0. */
 uint64_t rip_arch_words(void);
 
