@@ -87,7 +87,7 @@ endif
 GDB_SCRIPT := $(BUILD)/lib/libripcord.so-gdb.py
 PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 
-.PHONY: all run test test-all install clean setup setup-all
+.PHONY: all run test test-all install clean setup setup-all setup-bench
 all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(GDB_SCRIPT)
 ifeq ($(PLUGIN),)
 	@echo 'plugin: left out, GCC $(PLUGIN_GCC) has no plugin headers here: guests get no polls'
@@ -209,6 +209,8 @@ setup:
 	@scripts/setup quick
 setup-all:
 	@scripts/setup all
+setup-bench:
+	@scripts/setup bench
 
 clean:
 	rm -rf build
