@@ -171,7 +171,10 @@ static rip_status make_slot(struct rip_stack_pool *pool, uint32_t *slot_ret)
 		return status;
 	__atomic_store_n(&pool->made, pool->made + 1, __ATOMIC_RELAXED);
 	*slot_ret = (pool->first_open << pool->chunk_log2) + chunk->made;
-	pool->slots[*slot_ret] = (struct rip_slot){ .dropped = true };
+	/* Its link may be read by a pop that is late. */
+	pool->slots[*slot_ret].uses = 0;
+	pool->slots[*slot_ret].dropped = true;
+	pool->slots[*slot_ret].left_open = false;
 	return RIP_OK;
 }
 

@@ -16,7 +16,7 @@ static uint32_t drain(struct rip_stack_pool *pool)
 	for (uint32_t i = 0; i < RIP_POOL_SHARDS; i++)
 		for (uint32_t slot = rip_shard_drain(pool, i), next; slot != 0; slot = next) {
 			next = pool->slots[slot].next;
-			pool->slots[slot].next = all;
+			__atomic_store_n(&pool->slots[slot].next, all, __ATOMIC_RELAXED); /* pops may be late */
 			all = slot;
 			chunk_of(pool, slot)->idle++;
 		}
@@ -107,7 +107,7 @@ static void put_back(struct rip_stack_pool *pool, uint32_t all, size_t keep)
 			continue;
 		if (!pool->slots[slot].dropped && kept++ < keep) {
 			drop_lower(pool, slot);
-			pool->slots[slot].next = warm;
+			__atomic_store_n(&pool->slots[slot].next, warm, __ATOMIC_RELAXED);
 			warm = slot;
 			continue;
 		}

@@ -326,6 +326,61 @@ static void test_types(void)
 	tap_equal(rip_lsda_type(&lsda, 1, &type), RIP_E_LSDA, "no types at all");
 }
 
+/* --- Questions --- */
+
+static void test_is_pad(void)
+{
+	struct parts p = usual();
+	struct rip_lsda lsda;
+	decode(&p, &lsda);
+	tap_ok(rip_lsda_is_pad(&lsda, FUNCTION + 0x60) && rip_lsda_is_pad(&lsda, FUNCTION + 0x70), "both pads are");
+	tap_ok(!rip_lsda_is_pad(&lsda, FUNCTION) && !rip_lsda_is_pad(&lsda, FUNCTION + 0x20) &&
+	       !rip_lsda_is_pad(&lsda, FUNCTION + 0x61), "the function, a call, the middle of a pad are not");
+	p.sites = TB(0x10, 0x10, 0x60, 0, 0x08, 0x10, 0x70, 0, 0x40, 8, 0x75, 0);
+	decode(&p, &lsda);
+	tap_ok(rip_lsda_is_pad(&lsda, FUNCTION + 0x60) && rip_lsda_is_pad(&lsda, FUNCTION + 0x75), "whatever the order");
+	p.sites = TB(0x10, 0x10, 0x60);
+	decode(&p, &lsda);
+	tap_ok(!rip_lsda_is_pad(&lsda, FUNCTION + 0x60), "nor in an entry that is cut off");
+}
+
+/* Behind the types, specifications: of type 1 at -1, then an empty one at -3. */
+static void check_questions(struct table actions, uint64_t action, bool cleans_up, bool closed, const char *name)
+{
+	struct parts p = with_actions(&actions);
+	struct rip_site site = { .kind = RIP_SITE_PAD, .action = action };
+	struct rip_lsda lsda;
+	p.type_encoding = 0x03;
+	struct table t = build(&p);
+	struct table behind = TB(1, 0, 0);
+	tb_append(&t, &behind);
+	bytes_in_use = t;
+	struct rip_bytes bytes = tb_view(&bytes_in_use);
+	tap_equal(rip_lsda_read(&bytes, FUNCTION, &no_bases, &lsda), RIP_OK, name);
+	tap_equal(rip_lsda_cleans_up(&lsda, &site), cleans_up, "  cleans up");
+	tap_equal(rip_lsda_is_closed(&lsda, &site), closed, "  is closed");
+}
+
+static void test_questions(void)
+{
+	check_questions(TB(1, 0), 0, true, false, "no action");
+	check_questions(TB(0, 0), 1, true, false, "a cleanup in the table");
+	check_questions(TB(1, 0), 1, false, false, "a handler");
+	check_questions(TB(1, 1, 0, 0), 1, true, false, "a handler, then a cleanup");
+	check_questions(TB(0x7f, 0), 1, false, false, "throw(a class)");
+	check_questions(TB(0x7d, 0), 1, false, true, "throw()");
+	check_questions(TB(1, 1, 0x7d, 0), 1, false, true, "a handler, then throw()");
+	check_questions(TB(0x7d, 1, 0, 0), 1, true, true, "throw(), then a cleanup");
+	check_questions(TB(0x41, 0), 1, false, false, "a specification that is not there");
+	check_questions(TB(1, 0x7f), 1, false, false, "a chain in a circle");
+	check_questions(TB(1, 0), 90, false, false, "an action that is not there");
+	struct rip_lsda lsda;
+	struct parts p = usual();
+	decode(&p, &lsda);
+	struct rip_site none = { .kind = RIP_SITE_NONE, .action = 0 };
+	tap_ok(!rip_lsda_cleans_up(&lsda, &none) && !rip_lsda_is_closed(&lsda, &none), "no pad: neither");
+}
+
 /* --- Truncation --- */
 
 static bool is_allowed(rip_status status)
@@ -375,6 +430,8 @@ int main(void)
 	test_action_errors();
 	test_limits();
 	test_types();
+	test_is_pad();
+	test_questions();
 	test_truncation();
 	tap_done();
 }
