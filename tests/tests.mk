@@ -64,9 +64,14 @@ CORE_TASK_FLAGS := -std=gnu11 $(WARN) -Iinclude -O2 -g -ffreestanding -fexceptio
 $(BUILD)/obj/tests/core/tasks_lib.o: tests/core/tasks_lib.c
 	@mkdir -p $(@D)
 	$(Q)gcc $(CORE_TASK_FLAGS) -MMD -MP -c $< -o $@
-$(BUILD)/tests/core/%: tests/core/%.c $(BUILD)/obj/tests/core/tasks_lib.o $(BUILD)/lib/libripcord-core.a
+$(BUILD)/obj/tests/core/killed_lib.o: tests/core/killed_lib.c $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)gcc -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -Itests -MMD -MP $< -o $@ $(BUILD)/obj/tests/core/tasks_lib.o \
+	$(Q)gcc $(CORE_TASK_FLAGS) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so -MMD -MP -c $< -o $@
+$(BUILD)/tests/core/tasks: $(BUILD)/obj/tests/core/tasks_lib.o
+$(BUILD)/tests/core/kill: $(BUILD)/obj/tests/core/killed_lib.o
+$(BUILD)/tests/core/%: tests/core/%.c $(BUILD)/lib/libripcord-core.a
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -Itests -MMD -MP $(filter %.c %.o,$^) -o $@ \
 	    $(BUILD)/lib/libripcord-core.a
 
 # What is killed is killable.

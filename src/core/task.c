@@ -169,14 +169,16 @@ rip_core_landing rip_core_landing_at(const rip_core_task *task, const uint64_t r
 		[RIP_LANDING_MASKED] = RIP_CORE_LANDING_MASKED,
 	};
 	const struct task *t = of(task);
+	struct rip_judged judged = { .sp = 0 };
+	struct rip_look look;
 	struct rip_context at;
-	uint64_t slot;
 
 	if (t->unwinding || !may_stop(t, RIP_CORE_KILLED, reg))
 		return RIP_CORE_LANDING_OUTSIDE;
 	rip_fill(&at, 0, sizeof at);
 	rip_copy(at.reg, reg, sizeof at.reg);
-	return landing[rip_stop_landing(&t->stop, &at, &slot)];
+	rip_stop_landing(&t->stop, &at, false, &judged, &look);
+	return landing[look.landing];
 }
 
 bool rip_core_unwinding(const rip_core_task *task)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * libripcord-core.a alone, in a program that plays the kernel: signal handlers are its interrupts, and the engine knows of
  * the program what the program says. Tasks are stopped in ten frames that each hold something. */
-#include <elf.h>
-#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "tap.h"
 #include "tasks_lib.h"
 
@@ -21,10 +20,6 @@ static rip_core_report report;
 
 /* --- The machine ------------------------------------------------------------------------------- */
 
-static const int numbers[RIP_CORE_REGISTERS] = {
-	REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10, REG_R11,
-	REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
-};
 static uint64_t interrupted[RIP_CORE_REGISTERS];
 static rip_core_landing landing;
 
@@ -77,7 +72,6 @@ static void make_machine(void)
 
 /* --- What the engine is told ------------------------------------------------------------------- */
 
-static rip_port_image image;
 static rip_port port;
 static uint64_t ticks;
 
@@ -87,28 +81,9 @@ static uint64_t tick(void *context)
 	return ++ticks;
 }
 
-/* Of the first module, the program: from the first segment to the last. A page between two may be missing, but no table
- * leads there. */
-static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
-{
-	(void)size, (void)unused;
-	image.code.begin = UINT64_MAX;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uint64_t begin = info->dlpi_addr + segment->p_vaddr, end = begin + segment->p_memsz;
-		if (segment->p_type == PT_GNU_EH_FRAME)
-			image.eh_frame_hdr = (rip_port_range){ begin, end };
-		if (segment->p_type != PT_LOAD)
-			continue;
-		image.code.begin = begin < image.code.begin ? begin : image.code.begin;
-		image.code.end = end > image.code.end ? end : image.code.end;
-	}
-	return 1;
-}
-
 static void tell_engine(void)
 {
-	dl_iterate_phdr(find_program, NULL);
+	find_program();
 	port = (rip_port){ .images = &image, .image_count = 1, .now = tick };
 	tap_equal(rip_port_use(&port), RIP_OK, "the program's image is accepted");
 }

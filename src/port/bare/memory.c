@@ -39,7 +39,7 @@ uint64_t rip_port_now(void)
 	return port->now ? port->now(port->context) : 0;
 }
 
-/* No signals, and no loader that fills slots. */
+/* No signals, no loader that fills slots, no libraries. */
 bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret)
 {
 	(void)trampoline_sp, (void)mask_ret;
@@ -56,4 +56,16 @@ const char *rip_port_slot_name(uint64_t slot)
 {
 	(void)slot;
 	return NULL;
+}
+
+bool rip_port_in_library(uint64_t address)
+{
+	(void)address;
+	return false;
+}
+
+bool rip_port_reads_caller(uint64_t function)
+{
+	(void)function;
+	return false;
 }
