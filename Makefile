@@ -69,7 +69,7 @@ HEADERS  := $(wildcard include/ripcord/*.h)
 
 LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
         $(BUILD)/lib/libripcord-symbolize.a $(BUILD)/lib/libripcord-symbolize.so \
-        $(BUILD)/lib/libripcord-unwind.so $(BUILD)/lib/ripcord/libgcc_s.so.1
+        $(BUILD)/lib/libripcord-unwind.so $(BUILD)/lib/ripcord/libgcc_s.so.1 $(BUILD)/lib/libripcord-core.a
 TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
@@ -199,6 +199,7 @@ install: all
 	for pc in $(PC_FILES); do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' \
 	    pkgconfig/$$pc.pc.in >'$(DEST)/lib/pkgconfig/'$$pc.pc || exit; done
 
+include src/core/core.mk
 -include tests/tests.mk
 -include examples/examples.mk
 -include bench/bench.mk

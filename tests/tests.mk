@@ -68,6 +68,22 @@ $(BUILD)/tests/eh/in_use.so: tests/eh/in_use_lib.c
 	@mkdir -p $(@D)
 	$(Q)gcc -shared -fPIC -O1 -D_GNU_SOURCE $< -o $@
 
+# The core's own way: without the library, and with tasks as a kernel has them.
+CORE_TASK_FLAGS := -std=gnu11 $(WARN) -Iinclude -O2 -g -ffreestanding -fexceptions -fnon-call-exceptions \
+                   -fno-delete-dead-exceptions -fasynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only
+$(BUILD)/obj/tests/core/tasks_lib.o: tests/core/tasks_lib.c
+	@mkdir -p $(@D)
+	$(Q)gcc $(CORE_TASK_FLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/obj/tests/core/killed_lib.o: tests/core/killed_lib.c $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)gcc $(CORE_TASK_FLAGS) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so -MMD -MP -c $< -o $@
+$(BUILD)/tests/core/tasks: $(BUILD)/obj/tests/core/tasks_lib.o
+$(BUILD)/tests/core/kill: $(BUILD)/obj/tests/core/killed_lib.o
+$(BUILD)/tests/core/%: tests/core/%.c $(BUILD)/lib/libripcord-core.a
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -Itests -MMD -MP $(filter %.c %.o,$^) -o $@ \
+	    $(BUILD)/lib/libripcord-core.a
+
 # What is killed is killable.
 $(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)

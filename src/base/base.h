@@ -97,4 +97,9 @@ const char *rip_read_string(struct rip_reader *r);
 void rip_fill(void *to, uint8_t byte, size_t size);
 void rip_copy(void *to, const void *from, size_t size);
 
+/* True if two NUL-terminated texts are the same; or if `text`, `size` bytes with or without a NUL, begins with
+ * another. */
+bool rip_same_text(const char *text, const char *other);
+bool rip_begins_with(const char *text, size_t size, const char *beginning);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * base: memset and memcpy for layers without libc. Words first: contexts and rows are copied at each step. */
+ * base: memset, memcpy and strcmp for layers without libc. Words first: contexts and rows are copied at each step. */
 #include "base/base.h"
 
 /* May alias anything, at any alignment. */
@@ -41,4 +41,19 @@ NO_ASAN void rip_copy(void *to, const void *from, size_t size)
 		*at++ = *source++;
 		__asm__ volatile("" ::: "memory");
 	}
+}
+
+bool rip_same_text(const char *text, const char *other)
+{
+	while (*text && *text == *other)
+		text++, other++;
+	return *text == *other;
+}
+
+bool rip_begins_with(const char *text, size_t size, const char *beginning)
+{
+	for (; *beginning; text++, beginning++, size--)
+		if (size == 0 || *text != *beginning)
+			return false;
+	return true;
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * stack: one stack: alone, its reserve, its bounds. */
+ * stack: one stack: alone, and its reserve. */
 #include "stack/stack.h"
 
 #include "port/port.h"
 #include "stack/chunk.h"
 #include "stack/pool.h"
-
-/* The psABI's red zone, and what one push or call stores below that. */
-enum { BELOW_SP = 128 + 16 };
 
 rip_status rip_stack_create(size_t size, size_t reserve, struct rip_stack *stack_ret)
 {
@@ -64,16 +61,4 @@ rip_status rip_stack_close_reserve(struct rip_stack *stack)
 	stack->reserve_open = status != RIP_OK;
 	stack->deep = true;
 	return status;
-}
-
-uint8_t *rip_stack_floor(const struct rip_stack *stack)
-{
-	return stack->reserve_open ? stack->reserve : stack->low;
-}
-
-bool rip_stack_overflowed(const struct rip_stack *stack, uint64_t address, uint64_t sp)
-{
-	uint64_t begin = (uintptr_t)stack->guard, end = (uintptr_t)rip_stack_floor(stack);
-
-	return address >= begin && address < end && sp <= address + BELOW_SP;
 }

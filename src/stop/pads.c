@@ -19,7 +19,7 @@ enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_HANDLES };
 static bool is_one_of(const char *name, const char *const *names)
 {
 	for (; *names; names++)
-		if (__builtin_strcmp(name, *names) == 0)
+		if (rip_same_text(name, *names))
 			return true;
 	return false;
 }
@@ -46,7 +46,7 @@ static bool is_rust_abort(struct rip_memory *memory, const uint8_t *code, uint64
 	    !rip_memory_read(memory, address, text, sizeof text))
 		return false;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		if (__builtin_memcmp(text, texts[i], __builtin_strlen(texts[i])) == 0)
+		if (rip_begins_with(text, sizeof text, texts[i]))
 			return true;
 	return false;
 }
@@ -165,7 +165,7 @@ static bool takes(void *context, const struct rip_pointer *type)
 		return false;
 	return rip_memory_read(types->memory, info + sizeof(void *), &name, sizeof name) &&
 	       rip_memory_read(types->memory, name, text, sizeof text) &&
-	       __builtin_memcmp(text, forced_unwind, sizeof text) == 0;
+	       rip_begins_with(text, sizeof text, forced_unwind) && text[sizeof text - 1] == '\0';
 }
 
 /* --- Frames --- */

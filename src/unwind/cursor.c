@@ -28,17 +28,6 @@ void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context
 	cursor->reg[RIP_REG_RIP] = context->reg[RIP_REG_RIP];
 }
 
-void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context)
-{
-	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
-	cursor->known_owner = RIP_OWNER_NONE;
-	rip_memo_forget(&cursor->memo);
-	cursor->stack_changes = 0;
-	cursor->callee = NULL;
-	cursor->odd_returns = 0;
-	rip_cursor_set(cursor, context);
-}
-
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
  * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed place below
  * the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that kind. */

@@ -15,6 +15,7 @@ fault: arch port
 stop: unwind lsda stack fault
 ledger: port
 report: unwind
+core: stop
 guest: stop ledger report timer
 program: guest
 symbolize:

@@ -13,6 +13,109 @@
 	.hidden	rip_arch_switch_begin
 rip_arch_switch_begin:
 
+/* --- Control words and flags ---
+ * Code that is compiled without floating point (-mgeneral-regs-only, which this file is then, too) must not touch that
+ * state: in a kernel it is somebody else's. And in ring 0, POPF changes IF and IOPL, which are not ours. */
+#ifdef __SSE__
+/* Onto the host's frame; into the context at rsi. */
+.macro SAVE_WORDS
+	stmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+	fnstcw	RIP_HOST_FRAME_FCW(%rsp)
+.endm
+.macro CAPTURE_WORDS
+	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
+	fnstcw	RIP_CONTEXT_FCW(%rsi)
+.endm
+/* On the host's frame: jumps if the machine's state is not the ABI's with the host's words. Clobbers rax, rdx. */
+.macro JUMP_UNLESS_AS_BEFORE other
+	fnstsw	%ax
+	testb	$RIP_FSW_PENDING, %al
+	jne	\other
+	fxam
+	fnstsw	%ax
+	andl	$RIP_FSW_KNOWN, %eax
+	cmpl	$RIP_FSW_EMPTY, %eax
+	jne	\other
+	stmxcsr	-8(%rsp)
+	fnstcw	-4(%rsp)
+	movl	-8(%rsp), %edx
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %edx
+	andl	$RIP_MXCSR_CONTROL, %edx
+	jne	\other
+	movzwl	-4(%rsp), %edx
+	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
+	jne	\other
+.endm
+/* The same of the words that were captured. Clobbers rcx, rdx. */
+.macro JUMP_UNLESS_CAPTURED other
+	movl	RIP_CONTEXT_MXCSR(%rsi), %ecx
+	movzwl	RIP_CONTEXT_FCW(%rsi), %edx
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %ecx
+	andl	$RIP_MXCSR_CONTROL, %ecx
+	jne	\other
+	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
+	jne	\other
+.endm
+/* EFLAGS 2 is all clear: user code cannot change IF. */
+.macro RESET_STATE
+	pushq	$2
+	.cfi_adjust_cfa_offset 8
+	popfq
+	.cfi_adjust_cfa_offset -8
+	fninit
+	fldcw	RIP_HOST_FRAME_FCW(%rsp)
+	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+.endm
+/* Those of the context at rsi. Loading them is slow, and they are the host's nearly always. Clobbers rax. */
+.macro LOAD_WORDS
+	movl	RIP_CONTEXT_MXCSR(%rsi), %eax
+	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %eax
+	andl	$RIP_MXCSR_CONTROL, %eax
+	je	1f
+	ldmxcsr	RIP_CONTEXT_MXCSR(%rsi)
+1:	movzwl	RIP_CONTEXT_FCW(%rsi), %eax
+	cmpw	%ax, RIP_HOST_FRAME_FCW(%rsp)
+	je	2f
+	fldcw	RIP_CONTEXT_FCW(%rsi)
+2:
+.endm
+.macro EMPTY_X87
+	fnstcw	-4(%rsp)
+	fninit
+	fldcw	-4(%rsp)
+.endm
+.macro READ_WORDS
+	movq	$0, -8(%rsp)
+	stmxcsr	RIP_HOST_FRAME_MXCSR-8(%rsp)
+	fnstcw	RIP_HOST_FRAME_FCW-8(%rsp)
+	movq	-8(%rsp), %rax
+.endm
+#else
+.macro SAVE_WORDS
+.endm
+.macro CAPTURE_WORDS
+.endm
+.macro JUMP_UNLESS_AS_BEFORE other
+.endm
+.macro JUMP_UNLESS_CAPTURED other
+.endm
+.macro RESET_STATE
+	pushfq
+	.cfi_adjust_cfa_offset 8
+	andl	$~RIP_EFLAGS_UNWANTED, (%rsp)
+	popfq
+	.cfi_adjust_cfa_offset -8
+.endm
+.macro LOAD_WORDS
+.endm
+.macro EMPTY_X87
+.endm
+/* None, as a number that is not 0. */
+.macro READ_WORDS
+	movl	$1, %eax
+.endm
+#endif
+
 /* Saves callee-saved registers; rsp is host_sp afterwards, and the control words are still to be written there. */
 .macro SAVE_REGISTERS
 	pushq	%rbp
@@ -39,10 +142,6 @@ rip_arch_switch_begin:
 
 /* All of the callee-saved state. Clobbers rax. With a way in rdi whose guest is trusted, the words are the thread's, and
  * the machine's are not read: STMXCSR takes 8 ns on some processors, twice as long as all the rest of a switch. */
-.macro SAVE_WORDS
-	stmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
-	fnstcw	RIP_HOST_FRAME_FCW(%rsp)
-.endm
 .macro SAVE_HOST
 	SAVE_REGISTERS
 	movq	RIP_SWITCH_WORDS(%rdi), %rax
@@ -183,23 +282,7 @@ rip_arch_backstop:
 	 * code breaks the ABI. Putting them right is slow, so they are looked at first. */
 returned:
 	xorl	%ecx, %ecx
-	fnstsw	%ax
-	testb	$RIP_FSW_PENDING, %al
-	jne	1f
-	fxam
-	fnstsw	%ax
-	andl	$RIP_FSW_KNOWN, %eax
-	cmpl	$RIP_FSW_EMPTY, %eax
-	jne	1f
-	stmxcsr	-8(%rsp)
-	fnstcw	-4(%rsp)
-	movl	-8(%rsp), %edx
-	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %edx
-	andl	$RIP_MXCSR_CONTROL, %edx
-	jne	1f
-	movzwl	-4(%rsp), %edx
-	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
-	jne	1f
+	JUMP_UNLESS_AS_BEFORE 1f
 	pushfq
 	.cfi_adjust_cfa_offset 8
 	popq	%rdx
@@ -217,14 +300,8 @@ returned:
 	.hidden	rip_arch_host_return
 rip_arch_host_return:
 	/* The guest was stopped anywhere, or returns with whatever it did: values may be left on the x87 stack and
-	 * exceptions pending, DF, NT and AC may be set. EFLAGS 2 is all clear (user code cannot change IF). */
-	pushq	$2
-	.cfi_adjust_cfa_offset 8
-	popfq
-	.cfi_adjust_cfa_offset -8
-	fninit
-	fldcw	RIP_HOST_FRAME_FCW(%rsp)
-	ldmxcsr	RIP_HOST_FRAME_MXCSR(%rsp)
+	 * exceptions pending, DF, NT and AC may be set. */
+	RESET_STATE
 	.cfi_remember_state
 	RESTORE_HOST
 	ret
@@ -321,16 +398,7 @@ rip_arch_land:
 	movq	%rsp, (%rcx)
 3:	testq	%rax, %rax
 	jne	2f
-	/* Loading control words is slow, and they are the host's nearly always. */
-	movl	RIP_CONTEXT_MXCSR(%rsi), %eax
-	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %eax
-	andl	$RIP_MXCSR_CONTROL, %eax
-	je	1f
-	ldmxcsr	RIP_CONTEXT_MXCSR(%rsi)
-1:	movzwl	RIP_CONTEXT_FCW(%rsi), %eax
-	cmpw	%ax, RIP_HOST_FRAME_FCW(%rsp)
-	je	2f
-	fldcw	RIP_CONTEXT_FCW(%rsi)
+	LOAD_WORDS
 2:	movq	RIP_CONTEXT_RIP(%rsi), %rcx
 	movq	RIP_CONTEXT_RAX(%rsi), %rax
 	movq	RIP_CONTEXT_RDX(%rsi), %rdx
@@ -356,8 +424,7 @@ rip_arch_leave:
 	.cfi_startproc
 	endbr64
 	CAPTURE
-	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
-	fnstcw	RIP_CONTEXT_FCW(%rsi)
+	CAPTURE_WORDS
 	movl	%edx, %eax
 	TO_HOST
 	jmp	rip_arch_host_return
@@ -401,8 +468,7 @@ rip_arch_yield:
 	RETURN_BY_JUMP
 	.cfi_restore_state
 look:
-	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
-	fnstcw	RIP_CONTEXT_FCW(%rsi)
+	CAPTURE_WORDS
 	TO_HOST
 	pushfq
 	.cfi_adjust_cfa_offset 8
@@ -411,13 +477,7 @@ look:
 	movl	%edx, %eax
 	testl	$RIP_EFLAGS_UNWANTED, %ecx
 	jne	rip_arch_host_return
-	movl	RIP_CONTEXT_MXCSR(%rsi), %ecx
-	movzwl	RIP_CONTEXT_FCW(%rsi), %edx
-	xorl	RIP_HOST_FRAME_MXCSR(%rsp), %ecx
-	andl	$RIP_MXCSR_CONTROL, %ecx
-	jne	rip_arch_host_return
-	cmpw	%dx, RIP_HOST_FRAME_FCW(%rsp)
-	jne	rip_arch_host_return
+	JUMP_UNLESS_CAPTURED rip_arch_host_return
 	RESTORE_HOST
 	RETURN_BY_JUMP
 	.cfi_endproc
@@ -431,9 +491,7 @@ look:
 rip_arch_settle:
 	.cfi_startproc
 	endbr64
-	fnstcw	-4(%rsp)
-	fninit
-	fldcw	-4(%rsp)
+	EMPTY_X87
 	ret
 	.cfi_endproc
 	.size	rip_arch_settle, . - rip_arch_settle
@@ -446,10 +504,7 @@ rip_arch_settle:
 rip_arch_words:
 	.cfi_startproc
 	endbr64
-	movq	$0, -8(%rsp)
-	stmxcsr	RIP_HOST_FRAME_MXCSR-8(%rsp)
-	fnstcw	RIP_HOST_FRAME_FCW-8(%rsp)
-	movq	-8(%rsp), %rax
+	READ_WORDS
 	ret
 	.cfi_endproc
 	.size	rip_arch_words, . - rip_arch_words

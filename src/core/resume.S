@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * core: where landing pads end. One that was entered for a stop goes back to the engine (see struct rip_exception in
+ * arch.h). There is no other unwinder: anything else is a fault of the code that calls, at the caller's own frame.
+ *
+ * void _Unwind_Resume(struct _Unwind_Exception *exception); */
+#include "layout.h"
+
+	.text
+	.globl	_Unwind_Resume
+	.hidden	_Unwind_Resume
+	.type	_Unwind_Resume, @function
+	.p2align 4
+_Unwind_Resume:
+	.cfi_startproc
+	endbr64
+	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
+	cmpq	%rax, (%rdi)
+	jne	1f
+	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+1:	ud2
+	.cfi_endproc
+	.size	_Unwind_Resume, . - _Unwind_Resume
+
+	.section .note.GNU-stack, "", @progbits

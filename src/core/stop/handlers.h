@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * handlers: where no language has any that a stop may run through. Stands in for src/stop/handlers.h in
+ * libripcord-core.a. */
+#ifndef RIPCORD_HANDLERS_H
+#define RIPCORD_HANDLERS_H
+
+#include "stop/stop.h"
+
+struct rip_handlers {
+	uint32_t count;
+	bool in_handler;
+};
+
+/* None is ever entered. */
+static inline bool rip_handlers_room(struct rip_handlers *handlers)
+{
+	(void)handlers;
+	return false;
+}
+
+static inline void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa)
+{
+	(void)handlers, (void)cfa;
+}
+
+static inline bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop)
+{
+	(void)handlers, (void)stop;
+	return true;
+}
+
+static inline void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop)
+{
+	(void)handlers;
+	stop->searched = false;
+}
+
+static inline void rip_handlers_leave(struct rip_handlers *handlers, uint64_t cfa)
+{
+	(void)handlers, (void)cfa;
+}
+
+#endif

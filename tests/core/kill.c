@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * Kills of a task that the plugin has made killable: it is stepped, and stopped at each place in turn where
+ * rip_core_landing_at says that a kill may land. Nothing may be left. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "killed_lib.h"
+#include "tap.h"
+
+enum { TF = 0x100, STACK = 64 * 1024 };
+
+static rip_core_task task;
+static char stack_memory[STACK] __attribute__((aligned(4096)));
+static const rip_core_stack stack = { stack_memory, stack_memory, stack_memory, stack_memory + STACK };
+static long places, wanted, steps[RIP_CORE_LANDING_OUTSIDE + 1];
+
+static void step(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *at = context;
+	uint64_t reg[RIP_CORE_REGISTERS];
+
+	(void)signal, (void)info;
+	for (int i = 0; i < RIP_CORE_REGISTERS; i++)
+		reg[i] = (uint64_t)at->uc_mcontext.gregs[numbers[i]];
+	rip_core_landing landing = rip_core_landing_at(&task, reg);
+	steps[landing]++;
+	if (landing != RIP_CORE_LANDING_HERE || places++ != wanted)
+		return;
+	if (!rip_core_stop(&task, RIP_CORE_KILLED, reg))
+		_exit(2);
+	at->uc_mcontext.gregs[REG_EFL] &= ~TF;
+	for (int i = 0; i < RIP_CORE_REGISTERS; i++)
+		at->uc_mcontext.gregs[numbers[i]] = (greg_t)reg[i];
+}
+
+static void set_trap_flag(int on)
+{
+	uint64_t flags = __builtin_ia32_readeflags_u64();
+
+	__builtin_ia32_writeeflags_u64(on ? flags | TF : flags & ~(uint64_t)TF);
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+	rip_port port = { .images = &image, .image_count = 1 };
+	rip_core_report report;
+	rip_core_cause cause = RIP_CORE_KILLED;
+	long killed = 0, leaked = 0, abandoned = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	find_program();
+	tap_equal(rip_port_use(&port), RIP_OK, "the program's image is accepted");
+	for (wanted = 0; cause == RIP_CORE_KILLED; wanted++) {
+		places = 0;
+		killed_held = 0;
+		rip_core_init(&task, &stack, NULL);
+		set_trap_flag(1);
+		cause = rip_core_run(&task, killed_task, (void *)2, &report);
+		set_trap_flag(0);
+		killed += cause == RIP_CORE_KILLED;
+		leaked += killed_held != 0;
+		abandoned += report.abandoned || report.cleanups_failed || report.frames_lost;
+	}
+	tap_equal(cause, RIP_CORE_RETURNED, "beyond the last place it returns");
+	tap_ok(killed >= 40, "it was killed at %ld places", killed);
+	tap_equal(leaked, 0, "and never left anything");
+	tap_equal(abandoned, 0, "nor was anything abandoned");
+	tap_ok(steps[RIP_CORE_LANDING_NEAR] > 0 && steps[RIP_CORE_LANDING_OUTSIDE] > 0,
+	       "between polls a kill is near (%ld), in the switch outside (%ld); masked %ld, foreign %ld",
+	       steps[RIP_CORE_LANDING_NEAR], steps[RIP_CORE_LANDING_OUTSIDE], steps[RIP_CORE_LANDING_MASKED],
+	       steps[RIP_CORE_LANDING_FOREIGN]);
+	tap_done();
+}
