@@ -392,6 +392,8 @@ uint64_t audit_sum(const uint64_t counts[VERDICTS]);
 /* `all`: every finding, not only the first of each kind. */
 void audit_write_text(FILE *to, const struct audit_result *result, bool all);
 void audit_write_json(FILE *to, const struct audit_result *results, size_t count);
+/* As a JSON string; "null" without. */
+void audit_write_string(FILE *to, const char *string);
 void audit_write_html(FILE *to, const struct audit_result *results, size_t count);
 /* What NEW has that OLD has not, by function and kind. Returns the kinds that NEW has more of, as a mask. */
 unsigned audit_write_diff(FILE *to, const struct audit_result *old, const struct audit_result *new);
