@@ -30,6 +30,20 @@ is "a cleanup that does not end" "$(status sweep --json --kind kill --limit 300 
 hangs kill hung not over in time'
 is "the guest's own output is not shown" "$(sweep --kind kill leaky.so | grep -cx '[0-9]*')" 0
 
+# --- A cleanup that faults: on its way out of a scope the guest must not go on behind it
+cat >faults.c <<'E1'
+#include <stdlib.h>
+#include <unistd.h>
+static int *bad = (int *)8;
+static inline void drop(int **p) { *bad = 1; free(*p); }
+__attribute__((noinline)) int leave(int n) { __attribute__((cleanup(drop))) int *p = malloc(8); *p = n; return *p; }
+int main(void) { static int n; leave(8); if (n++ < 3) write(1, "went on\n", 8); return n; }
+E1
+for level in -O0 -O1 -O2 -O3 -Os; do
+	"$ripcord" cc $level -g -w -shared faults.c -o faults.so
+	is "$level: a fault in a cleanup stops the guest" "$(status "$ripcord" run faults.so; cat out)" 139
+done
+
 # --- One stop again
 command=$(sweep --kind fault leaky.so | sed -n '/^leaks_own/,/replay/p' | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
 is "its command" "$(echo "$command" | sed 's/[0-9][0-9]*/N/')" 'ripcord sweep --replay N:fault leaky.so'
