@@ -96,6 +96,14 @@ is "--random with --every" "$(status sweep --random 5 --every 5 leaky.so)" 2
 is "--help" "$(sweep --help | head -1)" 'usage: ripcord sweep [OPTION...] GUEST.so [ARGUMENT...]'
 is "a result that cannot be written" "$(sweep --kind kill leaky.so >/dev/full 2>/dev/null; echo $?)" 125
 
+# --- The page
+sweep --html leaky.so >page.html
+is "HTML needs nothing else" "$(grep -ciE 'src=|href=|url\(|@import|<script' page.html)" 0
+line() { sed -n "s/<\/span>/&\n/g; s/<pre>/&\n/g; p" page.html | grep -F "$1" | sed 's/<span class="\([a-z]*\)".*/\1/' | head -1; }
+is "a line that leaks by a kill" "$(line 'pthread_mutex_unlock(&amp;lock);')" leak
+is "one that does by a fault only" "$(line 'return *number;')" window
+is "one that does not" "$(line '*number += read_it(number) + fd;')" safe
+
 # --- On a terminal, and when interrupted
 is "no progress when piped" "$(sweep --kind kill leaky.so 2>&1 >/dev/null | wc -c)" 0
 is "on a terminal" "$(script -qec "'$ripcord' sweep --kind kill,fault leaky.so" /dev/null </dev/null | grep -c 'stops done, .* left')" 1

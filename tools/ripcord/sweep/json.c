@@ -34,6 +34,8 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 	fprintf(to, "{\"stop\":\"%s\",\"found\":\"%s\",\"what\":", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
 	audit_write_string(to, finding->text);
+	fputs(",\"audit\":", to);
+	audit_write_string(to, sweep_verdict_of(plan, finding));
 	fputs(",\"function\":", to);
 	audit_write_string(to, row->function);
 	fputs(",\"file\":", to);

@@ -117,11 +117,24 @@ static void judge_report(struct judging *j, const rip_report *report)
 		find(j, FOUND_ABANDONED, "%s", rip_status_text(report->abandon_reason));
 }
 
+/* Below the guest's entry lie the library's own frames. */
+static void note_frames(struct judging *j, const rip_report *report)
+{
+	enum { ROOM = sizeof j->finding.frame / sizeof j->finding.frame[0] };
+
+	for (uint32_t i = 0; report && i < report->frame_count && j->finding.frames < ROOM; i++)
+		j->finding.frame[j->finding.frames++] = report->frames[i].pc - !report->frames[i].exact;
+	while (j->finding.frames && (j->finding.frame[j->finding.frames - 1] < j->plan->module->low ||
+				     j->finding.frame[j->finding.frames - 1] >= j->plan->module->high))
+		j->finding.frames--;
+}
+
 unsigned sweep_judge(const struct sweep_plan *plan, const rip_report *report, struct sweep_finding finding,
 		     void (*found)(const struct sweep_plan *plan, const struct sweep_finding *finding))
 {
 	struct judging j = { plan, finding, found, 0 };
 
+	note_frames(&j, report);
 	judge_report(&j, report);
 	judge_descriptors(&j);
 	judge_notes(&j);

@@ -88,6 +88,8 @@ struct sweep_finding {
 	uint64_t times;    /* instructions that it stands for */
 	uintptr_t pc;      /* where the stop was */
 	uint8_t kind, what;
+	uint8_t frames;
+	uintptr_t frame[12]; /* pcs: of the stop, then in the calls that lead there; the guest's */
 	char text[110];    /* what was leaked and so on */
 };
 
@@ -206,6 +208,11 @@ void sweep_rows_add(struct sweep_result *result, const struct sweep_finding *fin
 void sweep_rows_sort(struct sweep_result *result);
 /* The source lines at which a stop was tried. */
 void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan, rip_symbolizer *symbolizer);
+
+/* Audits the guest's file (verdict.c); and what that says of a finding: "window", "masked" and so on, "foreign" in code that
+ * is not the guest's; NULL: nothing. */
+void sweep_verdicts_read(const struct sweep_plan *plan);
+const char *sweep_verdict_of(const struct sweep_plan *plan, const struct sweep_finding *finding);
 
 void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result);
 void sweep_write_json(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result);

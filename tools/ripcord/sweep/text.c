@@ -86,7 +86,9 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 		fputc('\n', to);
 		return;
 	}
-	fprintf(to, "  (%llu)\n    ", (unsigned long long)finding->times);
+	const char *verdict = finding->kind == SWEEP_KILL ? NULL : sweep_verdict_of(plan, finding);
+	fprintf(to, "  (%llu%s%s)\n    ", (unsigned long long)finding->times, verdict ? ", " : "",
+		verdict ? verdict : "");
 	sweep_write_replay(to, plan, finding);
 	fputc('\n', to);
 }

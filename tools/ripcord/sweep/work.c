@@ -264,6 +264,8 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	bool good = count_and_stop(plan, ends[0], result, symbolizer);
 	sum_up(plan, result);
 	sweep_rows_sort(result);
+	if (result->row_count)
+		sweep_verdicts_read(plan);
 	sweep_lines_read(result, plan, symbolizer);
 	rip_symbolizer_destroy(symbolizer);
 	close(ends[0]);
