@@ -100,13 +100,18 @@ is "a result that cannot be written" "$(sweep --kind kill leaky.so >/dev/full 2>
 sweep --html leaky.so >page.html
 is "HTML needs nothing else" "$(grep -ciE 'src=|href=|url\(|@import|<script' page.html)" 0
 line() { sed -n "s/<\/span>/&\n/g; s/<pre>/&\n/g; p" page.html | grep -F "$1" | sed 's/<span class="\([a-z]*\)".*/\1/' | head -1; }
-is "a line that leaks by a kill" "$(line 'pthread_mutex_unlock(&amp;lock);')" leak
+is "a line that leaks by a kill" "$(line 'RIP_POLL();')" leak
 is "one that does by a fault only" "$(line 'return *number;')" window
 is "one that does not" "$(line '*number += read_it(number) + fd;')" safe
 
 # --- On a terminal, and when interrupted
 is "no progress when piped" "$(sweep --kind kill leaky.so 2>&1 >/dev/null | wc -c)" 0
 is "on a terminal" "$(script -qec "'$ripcord' sweep --kind kill,fault leaky.so" /dev/null </dev/null | grep -c 'stops done, .* left')" 1
+sweep --kind kill --limit 600000 leaky.so hang >out 2>err &
+sweeping=$!
+while kill -INT $sweeping 2>/dev/null; do :; done
+wait $sweeping
+is "interrupted: it ends, with what it has" "$? $(grep -c '^interrupted: [0-9]* stops left$' out)" '130 1'
 
 # --- The manual page's example
 example=$(sed -n '/^\.Bd -literal/,/^\.Ed/p' "$top/man/ripcord-sweep.1" | grep -v '^\.' | head -2)

@@ -42,6 +42,7 @@ struct sweep_site sweep_site_of(uintptr_t pc, uintptr_t code_end)
 	struct sweep_site site = { .known = true, .length = insn.length, .signal = signal_of(pc, size) };
 
 	site.can_fault = insn.fault == FAULT_ANY;
+	site.through_rbp = insn.through_rbp && insn.op != OP_LEAVE;
 	site.calls = insn.op == OP_CALL;
 	site.touches_stack = insn.fault == FAULT_STACK || insn.op == OP_CALL || insn.op == OP_PUSH;
 	return site;

@@ -15,7 +15,7 @@
 
 #include "sweep.h"
 
-enum { FLAG_TRAP = 0x100, KILLABLE_UNKNOWN = 0, KILLABLE_NO = 1, KILLABLE_YES = 2 };
+enum { FLAG_TRAP = 0x100, FRAME_MAX = 1 << 20, KILLABLE_UNKNOWN = 0, KILLABLE_NO = 1, KILLABLE_YES = 2 };
 
 static const struct sweep_plan *plan;
 static enum sweep_mode mode;
@@ -109,12 +109,21 @@ static const struct sweep_site *site_at(uintptr_t pc, const void *ucontext)
 	return &sites[at];
 }
 
+/* Whether rbp may be one: it then points to the frame, not far above the stack pointer. */
+static bool is_frame_pointer(const void *ucontext)
+{
+	const greg_t *reg = ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+	return (uint64_t)reg[REG_RBP] - (uint64_t)reg[REG_RSP] < FRAME_MAX;
+}
+
 /* Ripcord's own functions in the guest's file are not the compiler's work: faults there are not the guest's. */
-static bool is_candidate(enum sweep_kind kind, const struct sweep_site *site, uintptr_t pc)
+static bool is_candidate(enum sweep_kind kind, const struct sweep_site *site, uintptr_t pc, const void *ucontext)
 {
 	if (has_killable && killable[pc - plan->module->low] != KILLABLE_YES)
 		return false;
-	return kind == SWEEP_FAULT ? site->can_fault || plan->options->any_fault :
+	return kind == SWEEP_FAULT ? site->can_fault || plan->options->any_fault ||
+				     (site->through_rbp && !is_frame_pointer(ucontext)) :
 	       kind == SWEEP_OVERFLOW ? site->touches_stack : site->calls;
 }
 
@@ -185,8 +194,7 @@ static void stop_once(enum sweep_kind kind, const struct sweep_site *site, uint6
 	}
 	if (events++ % plan->options->jobs != number)
 		return;
-	if (pc >= plan->module->low && pc < plan->module->high)
-		plan->seen[pc - plan->module->low] |= (uint8_t)(1u << kind);
+	plan->seen[pc - plan->module->low] |= (uint8_t)(1u << kind);
 	me->done[kind] += times;
 	stop_in_copy(kind, site, ucontext);
 }
@@ -203,8 +211,12 @@ static bool may_be_poll(uintptr_t pc)
 
 static void consider_kill(uintptr_t pc, void *ucontext)
 {
-	if (is_in(pc) && is_picked(SWEEP_KILL) && waiting++ == 0)
-		waiting_since = steps;
+	if (is_in(pc) && is_picked(SWEEP_KILL)) {
+		if (mode == MODE_SWEEP)
+			plan->seen[pc - plan->module->low] |= 1u << SWEEP_KILL;
+		if (waiting++ == 0)
+			waiting_since = steps;
+	}
 	if (!may_be_poll(pc) || (!waiting && mode != MODE_COUNT) || !rip_step_look(ucontext).lands)
 		return;
 	if (mode == MODE_COUNT) {
@@ -224,7 +236,7 @@ static void consider(uintptr_t pc, void *ucontext)
 	if (is_wanted(SWEEP_KILL))
 		consider_kill(pc, ucontext);
 	for (enum sweep_kind kind = SWEEP_FAULT; kind < SWEEP_KINDS && !stopped; kind++)
-		if (is_wanted(kind) && is_in(pc) && is_candidate(kind, site, pc) && is_picked(kind))
+		if (is_wanted(kind) && is_in(pc) && is_candidate(kind, site, pc, ucontext) && is_picked(kind))
 			stop_once(kind, site, steps, 1, ucontext);
 }
 

@@ -148,6 +148,7 @@ void ripcord_sweep_here(void);
 
 struct sweep_site { /* what can be done at an instruction */
 	bool known, can_fault, touches_stack, calls;
+	bool through_rbp;       /* it accesses memory there: a frame, or a pointer like any other */
 	uint8_t length, signal; /* signal: of its fault */
 };
 
