@@ -255,9 +255,10 @@ static void on_trap(int signal, siginfo_t *info, void *ucontext)
 	greg_t *reg = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
 	int error = errno;
 
-	if (info->si_code != TRAP_TRACE) { /* a breakpoint of the guest's own */
-		rip_handle_signal(signal, info, ucontext);
-	} else if (stopped || getpid() != process) {
+	if (info->si_code != TRAP_TRACE || stopped) { /* the guest's own breakpoint, or the engine's step to a poll */
+		if (!rip_handle_signal(signal, info, ucontext))
+			reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
+	} else if (getpid() != process) {
 		reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
 	} else if (rip_step_glance().inside) {
 		step_on((uintptr_t)reg[REG_RIP], ucontext);
