@@ -61,7 +61,7 @@ sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
 LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
 UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
-TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c tools/ripcord/audit/*.c))
+TOOL_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/ripcord/*.c tools/ripcord/audit/*.c tools/ripcord/sweep/*.c))
 # The pure layers are hidden in the library, so the command has its own.
 PURE_OBJ := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,base cfi lsda))
 STUB_OBJ := $(patsubst %,$(BUILD)/obj/%.o,$(wildcard tools/guest/*.c) tools/guest/resume.S tools/guest/vfork.S)
@@ -146,7 +146,7 @@ $(BUILD)/lib/libripcord-symbolize.so: $(SYM_OBJ) $(BUILD)/lib/libripcord.so
 
 $(TOOL): $(TOOL_OBJ) $(PURE_OBJ) $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord-symbolize.so
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(TOOL_OBJ) $(PURE_OBJ) -o $@ -L$(BUILD)/lib -lripcord-symbolize -lripcord \
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(TOOL_OBJ) $(PURE_OBJ) -o $@ -Wl,--export-dynamic-symbol=rip_sweep_note -L$(BUILD)/lib -lripcord-symbolize -lripcord \
 	    $(LDLIBS_SYMBOLIZE) -Wl,-rpath,'$$ORIGIN/../lib'
 
 $(BUILD)/lib/ripcord/guest_start.o: tools/guest/start.S

@@ -43,16 +43,21 @@ bool is_poll(const gimple *statement)
 	       integer_onep(TYPE_SIZE_UNIT(TREE_TYPE(load)));
 }
 
-/* A cleanup that does nothing: a fault in the region goes on to the cleanups around it, as it does
- * without. */
-gtry *build_masked_region(gimple_seq body)
+/* A cleanup that does nothing: a fault in the region goes on to the cleanups around it, as it does without. For a whole body
+ * it is the exceptional half of a try-finally: behind the pad of a try-catch, C's code would go on after the region, and a
+ * guest that was stopped would run on. Inside of another's finally, GCC 12 knows no such halves (estimate_num_insns). */
+gtry *build_masked_region(gimple_seq body, bool whole)
 {
 	gasm *mark = gimple_build_asm_vec(MASK_TEXT, NULL, NULL, NULL, NULL);
-	gimple_seq pad = NULL;
+	gimple_seq pad = NULL, normal = NULL, cleanup = NULL;
 
 	gimple_asm_set_volatile(mark, true);
 	gimple_seq_add_stmt(&pad, mark);
-	return gimple_build_try(body, pad, GIMPLE_TRY_CATCH);
+	if (!whole)
+		return gimple_build_try(body, pad, GIMPLE_TRY_CATCH);
+	gimple_seq_add_stmt(&normal, gimple_build_nop());
+	gimple_seq_add_stmt(&cleanup, gimple_build_eh_else(normal, pad));
+	return gimple_build_try(body, cleanup, GIMPLE_TRY_FINALLY);
 }
 
 static bool is_mask(const gimple *statement)

@@ -197,7 +197,7 @@ void body::mask_cleanup(gtry *statement)
 	if (!needed)
 		return;
 	gimple_seq region = NULL;
-	gimple_seq_add_stmt(&region, build_masked_region(cleanup));
+	gimple_seq_add_stmt(&region, build_masked_region(cleanup, false));
 	gimple_try_set_cleanup(statement, region);
 }
 
@@ -289,7 +289,7 @@ void mask_body(gimple_seq *seq)
 
 	gimple_seq_add_stmt(&masked, gimple_build_nop());
 	if (!gimple_seq_empty_p(*seq))
-		gimple_seq_add_stmt(&masked, build_masked_region(*seq));
+		gimple_seq_add_stmt(&masked, build_masked_region(*seq, true));
 	gimple_seq_add_stmt(&masked, last);
 	*seq = masked;
 }

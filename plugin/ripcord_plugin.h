@@ -56,7 +56,7 @@ bool polls_at_entry(tree function);
 /* code.cc: what the passes recognise each other by. */
 gimple *build_poll(location_t where);
 bool is_poll(const gimple *statement);
-gtry *build_masked_region(gimple_seq body);
+gtry *build_masked_region(gimple_seq body, bool whole);
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
 bool is_masked(eh_region region);
 

@@ -644,6 +644,23 @@ static enum rip_fault_answer consider_overflow(rip_guest *guest, const struct ri
 	return answer == RIP_FAULT_STEP || guest->hook ? answer : stop_now(guest, 0, at, exit_ret);
 }
 
+bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at)
+{
+	struct rip_judged judged = { 0 };
+	struct rip_look look;
+
+	if (!may_stop(guest, at) || guest->masks || guest->state != RIP_STATE_RUNNING)
+		return false;
+	rip_stop_landing(&guest->stop, at, false, &judged, &look);
+	return look.landing == RIP_LANDING_HERE;
+}
+
+enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+{
+	note(guest, RIP_CAUSE_KILLED, ASKED_KILL);
+	return stop_here(guest, at, exit_ret);
+}
+
 static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context *at,
 				      struct rip_fault_exit *exit_ret)
 {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ __thread struct rip_ledger *rip_ledger_current
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 static atomic_bool attached;
+void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
 
 void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit)
 {
@@ -220,6 +222,46 @@ static bool replace(int fd)
 	return kept >= 0;
 }
 
+/* --- Releases of what is not there --- */
+
+static void report_release(rip_kind kind, uintptr_t value)
+{
+	void (*hook)(rip_kind kind, uintptr_t value) = __atomic_load_n(&rip_ledger_release_hook, __ATOMIC_ACQUIRE);
+
+	if (hook)
+		hook(kind, value);
+}
+
+static bool is_watched(void)
+{
+	return __atomic_load_n(&rip_ledger_release_hook, __ATOMIC_RELAXED) != NULL;
+}
+
+static bool watched_free(void *memory)
+{
+	bool good = rip_ledger_free(memory);
+
+	if (!good)
+		report_release(RIP_KIND_MEMORY, (uintptr_t)memory);
+	return good;
+}
+
+static void watch_close(int fd)
+{
+	int error = errno;
+
+	if (is_watched() && fcntl(fd, F_GETFD) < 0)
+		report_release(RIP_KIND_DESCRIPTOR, (uintptr_t)fd);
+	errno = error;
+}
+
+/* Of a lock that nobody holds: the other kinds do not tell. */
+static void watch_unlock(rip_kind kind, const void *address)
+{
+	if (kind == RIP_KIND_MUTEX && is_watched() && ((const pthread_mutex_t *)address)->__data.__lock == 0)
+		report_release(kind, (uintptr_t)address);
+}
+
 /* Locks: how often it was locked, and by which thread. */
 static void lock(rip_kind kind, void *address, uint32_t thread)
 {
@@ -306,15 +348,15 @@ static bool active(void)
 HOOK(void *, malloc, (size_t size), rip_ledger_malloc(size))
 HOOK(void *, calloc, (size_t count, size_t size), rip_ledger_calloc(count, size))
 HOOK(void *, realloc, (void *memory, size_t size), rip_ledger_realloc(memory, size))
-HOOK(bool, free, (void *memory), rip_ledger_free(memory))
+HOOK(bool, free, (void *memory), watched_free(memory))
 HOOK(void *, memalign, (size_t alignment, size_t size), rip_ledger_memalign(alignment, size))
 HOOK(bool, begin, (enum rip_need need), begin(need))
 HOOK_VOID(own, (rip_kind kind, uintptr_t value, uint64_t data), own(kind, value, data))
 HOOK(bool, disown, (rip_kind kind, uintptr_t value, uint64_t *data_ret), disown(kind, value, data_ret))
-HOOK_VOID(drop_descriptor, (int fd), drop_descriptor(fd))
+HOOK_VOID(drop_descriptor, (int fd), (watch_close(fd), drop_descriptor(fd)))
 HOOK(bool, replace, (int fd), replace(fd))
 HOOK_VOID(lock, (rip_kind kind, void *address, uint32_t thread), lock(kind, address, thread))
-HOOK_VOID(unlock, (rip_kind kind, void *address), unlock(kind, address))
+HOOK_VOID(unlock, (rip_kind kind, void *address), (watch_unlock(kind, address), unlock(kind, address)))
 HOOK(bool, begin_map, (void), begin_map())
 HOOK_VOID(map, (void *address, size_t size), map(address, size))
 HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))

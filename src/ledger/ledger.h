@@ -49,6 +49,9 @@ typedef bool (*rip_ledger_contain)(void *context, intptr_t (*function)(void *), 
 void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contain contain, void *context,
 			rip_reclaimed *reclaimed);
 
+/* Told of releases that have nothing to release, if not NULL; atomic. See ripcord/step.h. */
+extern void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
+
 /* --- Inside the layer --- */
 
 extern __thread struct rip_ledger *rip_ledger_current

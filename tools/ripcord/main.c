@@ -53,6 +53,26 @@ static const struct subcommand subcommands[] = {
 	 "\n"
 	 "Exit status: 0; 1 if --fail-on asks for it; 2 for bad options or a file that\n"
 	 "cannot be read.\n"},
+	{"sweep", tool_sweep,
+	 "ripcord sweep [OPTION...] GUEST.so [ARGUMENT...]",
+	 "stop a program at each instruction, find what leaks",
+	 "  --kind KINDS         how to stop it: kill, fault, overflow, exit, separated by\n"
+	 "                       commas (default kill,fault)\n"
+	 "  --every N            at every Nth place only\n"
+	 "  --random N, --seed S at N places of each kind, chosen at random\n"
+	 "  --in FUNCTION        at that function's instructions only\n"
+	 "  --any-fault          faults at instructions that cannot fault, too\n"
+	 "  --ledger             what the ledger takes back is no finding\n"
+	 "  --limit MS           milliseconds for the end of a stop (default 5000)\n"
+	 "  --jobs N             processes (default: one for each processor)\n"
+	 "  --stack BYTES, --entry NAME   as ripcord run\n"
+	 "  --json, --html       the result for programs, or as a page for a browser\n"
+	 "  --replay N:KIND      one stop again, in this process\n"
+	 "  --wait               with --replay: wait for a debugger before the stop\n"
+	 "\n"
+	 "Exit status: 0 if nothing was found; 1 if something was; 2 for bad options or a\n"
+	 "guest that cannot be loaded; 125 where the host failed; 130 when interrupted\n"
+	 "before anything was found.\n"},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -20,6 +20,7 @@ enum {
 int tool_cc(int argc, char **argv);
 int tool_cxx(int argc, char **argv);
 int tool_audit(int argc, char **argv);
+int tool_sweep(int argc, char **argv);
 int tool_run(int argc, char **argv);
 
 /* Help for one subcommand, or for all where `name` is NULL. False if there is no such subcommand. */

@@ -336,6 +336,8 @@ enum { NO_INDEX = UINT32_MAX };
 /* Runs the whole analysis of one FDE into function->counts and ->findings. False, and nothing is done, for the cold
  * part of a function with landing pads if `first`: it is run again when all jumps to it are known. */
 bool audit_function_run(struct audit_function *function, const struct rip_fde *fde, bool first);
+/* Called, if not NULL, with each function whose verdicts are known. */
+extern void (*audit_function_hook)(const struct audit_function *function);
 void audit_function_deinit(struct audit_function *function);
 /* The index of the instruction at `pc`, or NO_INDEX; a target behind a prefix counts as the instruction's. */
 uint32_t audit_index_of(const struct audit_function *function, uint64_t pc);
@@ -392,6 +394,8 @@ uint64_t audit_sum(const uint64_t counts[VERDICTS]);
 /* `all`: every finding, not only the first of each kind. */
 void audit_write_text(FILE *to, const struct audit_result *result, bool all);
 void audit_write_json(FILE *to, const struct audit_result *results, size_t count);
+/* As a JSON string; "null" without. */
+void audit_write_string(FILE *to, const char *string);
 void audit_write_html(FILE *to, const struct audit_result *results, size_t count);
 /* What NEW has that OLD has not, by function and kind. Returns the kinds that NEW has more of, as a mask. */
 unsigned audit_write_diff(FILE *to, const struct audit_result *old, const struct audit_result *new);

@@ -201,6 +201,8 @@ static void begin(struct audit_function *f, const struct rip_fde *fde, const str
 	memset(&f->counts, 0, sizeof f->counts);
 }
 
+void (*audit_function_hook)(const struct audit_function *function);
+
 bool audit_function_run(struct audit_function *f, const struct rip_fde *fde, bool first)
 {
 	struct rip_bytes code = audit_bytes_at(f->image, fde->pc_begin);
@@ -220,6 +222,8 @@ bool audit_function_run(struct audit_function *f, const struct rip_fde *fde, boo
 	}
 	audit_verdicts(f);
 	count_flags(f);
+	if (audit_function_hook)
+		audit_function_hook(f);
 	return true;
 }
 

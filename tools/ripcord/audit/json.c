@@ -20,7 +20,7 @@ static unsigned sequence(const unsigned char *text)
 }
 
 /* What is not UTF-8 becomes U+FFFD. */
-static void write_string(FILE *to, const char *string)
+void audit_write_string(FILE *to, const char *string)
 {
 	const unsigned char *text = (const unsigned char *)string;
 	if (!text) {
@@ -52,21 +52,21 @@ static void write_counts(FILE *to, const char *name, const uint64_t counts[VERDI
 static void write_finding(FILE *to, const struct audit_finding *finding)
 {
 	fprintf(to, "{\"kind\":\"%s\",\"function\":", audit_kind_name(finding->kind));
-	write_string(to, finding->name);
+	audit_write_string(to, finding->name);
 	fprintf(to, ",\"address\":\"%#" PRIx64 "\",\"begin\":\"%#" PRIx64 "\",\"end\":\"%#" PRIx64 "\",\"file\":",
 		finding->function, finding->begin, finding->end);
-	write_string(to, finding->file);
+	audit_write_string(to, finding->file);
 	fprintf(to, ",\"line\":%d,\"text\":", finding->line);
-	write_string(to, finding->text);
+	audit_write_string(to, finding->text);
 	fputc('}', to);
 }
 
 static void write_result(FILE *to, const struct audit_result *result)
 {
 	fputs("{\"path\":", to);
-	write_string(to, result->path);
+	audit_write_string(to, result->path);
 	fputs(",\"error\":", to);
-	write_string(to, result->error);
+	audit_write_string(to, result->error);
 	fprintf(to, ",\"functions\":%" PRIu64 ",\"code_bytes\":%" PRIu64 ",", result->functions, result->code_bytes);
 	write_counts(to, "instructions", result->counts.all);
 	write_counts(to, "can_fault", result->counts.faulting);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * inject: stopping the guest at an instruction, in a copy of the process. Async-signal-safe. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <Zydis/Zydis.h>
+
+#include "../audit/audit.h"
+#include "ripcord/fault.h"
+#include "ripcord/step.h"
+#include "sweep.h"
+
+enum { FLAG_TRAP = 0x100, TRAP_PAGE_FAULT = 14, PAGE_FAULT_USER = 4, BAD_ADDRESS = 0x52 };
+
+/* --- What an instruction can do --- */
+
+static uint8_t signal_of(uintptr_t pc, size_t size)
+{
+	ZydisDecoder decoder;
+	ZydisDecodedInstruction insn;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, (const void *)pc, size, &insn)))
+		return SIGSEGV;
+	if (insn.mnemonic == ZYDIS_MNEMONIC_DIV || insn.mnemonic == ZYDIS_MNEMONIC_IDIV)
+		return SIGFPE;
+	return insn.mnemonic == ZYDIS_MNEMONIC_UD2 ? SIGILL : SIGSEGV;
+}
+
+struct sweep_site sweep_site_of(uintptr_t pc, uintptr_t code_end)
+{
+	size_t size = code_end - pc < 15 ? code_end - pc : 15;
+	struct audit_insn insn = audit_decode((const uint8_t *)pc, size, pc);
+	struct sweep_site site = { .known = true, .length = insn.length, .signal = signal_of(pc, size) };
+
+	site.can_fault = insn.fault == FAULT_ANY;
+	site.through_rbp = insn.through_rbp && insn.op != OP_LEAVE;
+	site.calls = insn.op == OP_CALL;
+	site.touches_stack = insn.fault == FAULT_STACK || insn.op == OP_CALL || insn.op == OP_PUSH;
+	return site;
+}
+
+/* --- Stops --- */
+
+/* As the kernel reports it. */
+static bool fault(int signal, uintptr_t address, void *ucontext)
+{
+	ucontext_t *context = ucontext;
+	siginfo_t info = { .si_signo = signal };
+
+	info.si_code = signal == SIGFPE ? FPE_INTDIV : signal == SIGILL ? ILL_ILLOPN : SEGV_MAPERR;
+	info.si_addr = (void *)(signal == SIGSEGV ? address : (uintptr_t)context->uc_mcontext.gregs[REG_RIP]);
+	context->uc_mcontext.gregs[REG_TRAPNO] = signal == SIGSEGV ? TRAP_PAGE_FAULT : 0;
+	context->uc_mcontext.gregs[REG_ERR] = PAGE_FAULT_USER;
+	return rip_handle_signal(signal, &info, context);
+}
+
+static void call_exit(void)
+{
+	rip_exit(0);
+}
+
+/* In the place of the call that stands there. */
+static bool exit_by_call(const struct sweep_site *site, ucontext_t *context)
+{
+	greg_t *reg = context->uc_mcontext.gregs;
+
+	reg[REG_RSP] -= 8;
+	*(uint64_t *)reg[REG_RSP] = (uint64_t)reg[REG_RIP] + site->length;
+	reg[REG_RIP] = (greg_t)(uintptr_t)call_exit;
+	reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
+	return true;
+}
+
+bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, void *ucontext)
+{
+	switch (kind) {
+	case SWEEP_KILL:
+		return rip_step_kill(ucontext);
+	case SWEEP_FAULT:
+		return fault(site->signal, BAD_ADDRESS, ucontext);
+	case SWEEP_OVERFLOW:
+		return rip_step_overflow(ucontext);
+	default:
+		return exit_by_call(site, ucontext);
+	}
+}
+
+/* --- Copies --- */
+
+/* SIGKILL: the guest can neither block nor catch it. */
+void sweep_limit_time(uint64_t ns)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+	struct itimerspec when = { .it_value = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) } };
+	int timer;
+
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) == 0)
+		syscall(SYS_timer_settime, timer, 0, &when, NULL);
+}
+
+static void reopen(int fd)
+{
+	char path[40] = "/proc/self/fd/", digits[12];
+	int flags = fcntl(fd, F_GETFL), left = fd;
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	unsigned count = 0;
+
+	do
+		digits[count++] = (char)('0' + left % 10);
+	while (left /= 10);
+	for (char *to = path + strlen(path); count; to++)
+		*to = digits[--count];
+	int own = open(path, flags | O_CLOEXEC);
+	if (own < 0)
+		return;
+	lseek(own, at, SEEK_SET);
+	dup3(own, fd, fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+	close(own);
+}
+
+/* A descriptor that was copied by fork() shares its position with the original. */
+void sweep_separate_files(int kept)
+{
+	struct stat about;
+
+	for (int fd = 3, closed = 0; closed < 64 && fd < 1024; fd++) {
+		if (fstat(fd, &about) != 0)
+			closed++;
+		else if (S_ISREG(about.st_mode) && fd != kept)
+			reopen(fd);
+	}
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * text: the result as a table for people. */
+#include <ctype.h>
+#include <string.h>
+
+#include "sweep.h"
+
+/* Names come from the guest's file: no control characters. */
+static void write_clean(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		fputc(iscntrl((unsigned char)*text) ? '?' : *text, to);
+}
+
+static bool is_plain_word(const char *word)
+{
+	return *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-") ==
+	       strlen(word);
+}
+
+/* As a shell reads it. */
+static void write_word(FILE *to, const char *word)
+{
+	fputc(' ', to);
+	if (is_plain_word(word)) {
+		fputs(word, to);
+		return;
+	}
+	fputc('\'', to);
+	for (; *word; word++)
+		if (*word == '\'')
+			fputs("'\\''", to);
+		else
+			fputc(*word, to);
+	fputc('\'', to);
+}
+
+void sweep_write_replay(FILE *to, const struct sweep_plan *plan, const struct sweep_finding *finding)
+{
+	const struct sweep_options *options = plan->options;
+
+	fprintf(to, "ripcord sweep --replay %llu:%s", (unsigned long long)finding->step,
+		sweep_kind_name((enum sweep_kind)finding->kind));
+	if (options->stack_size)
+		fprintf(to, " --stack %zu", options->stack_size);
+	if (options->entry) {
+		fputs(" --entry", to);
+		write_word(to, options->entry);
+	}
+	if (options->ledger)
+		fputs(" --ledger", to);
+	if (options->arguments[0][0] == '-')
+		fputs(" --", to);
+	for (int i = 0; i < options->argument_count; i++)
+		write_word(to, options->arguments[i]);
+}
+
+static void write_place(FILE *to, const struct sweep_row *row, uintptr_t base)
+{
+	if (row->finding.kind == SWEEP_END)
+		fputs("at its end", to);
+	else if (row->function)
+		write_clean(to, row->function);
+	else
+		fprintf(to, "%#lx", (unsigned long)(row->finding.pc - base));
+	if (row->file) {
+		const char *slash = strrchr(row->file, '/');
+		fputs("  ", to);
+		write_clean(to, slash ? slash + 1 : row->file);
+		fprintf(to, ":%d", row->line);
+	} else if (row->function) {
+		fprintf(to, "+%#lx", (unsigned long)row->offset);
+	}
+}
+
+static void write_row(FILE *to, const struct sweep_plan *plan, const struct sweep_row *row)
+{
+	const struct sweep_finding *finding = &row->finding;
+
+	write_place(to, row, plan->module->base);
+	fputc('\n', to);
+	fprintf(to, "    %-8s %-15s ", sweep_kind_name((enum sweep_kind)finding->kind),
+		sweep_what_name((enum sweep_what)finding->what));
+	write_clean(to, finding->text);
+	if (finding->kind == SWEEP_END) {
+		fputc('\n', to);
+		return;
+	}
+	const char *verdict = finding->kind == SWEEP_KILL ? NULL : sweep_verdict_of(plan, finding);
+	fprintf(to, "  (%llu%s%s)\n    ", (unsigned long long)finding->times, verdict ? ", " : "",
+		verdict ? verdict : "");
+	sweep_write_replay(to, plan, finding);
+	fputc('\n', to);
+}
+
+static void write_summary(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
+{
+	const struct sweep_count *count = &plan->shared->count;
+
+	write_clean(to, plan->options->arguments[0]);
+	fprintf(to, ": %llu instructions", (unsigned long long)count->instructions);
+	for (enum sweep_kind kind = 0; kind < SWEEP_KINDS; kind++)
+		if (plan->options->kinds >> kind & 1)
+			fprintf(to, ", %s at %llu", sweep_kind_name(kind), (unsigned long long)result->done[kind]);
+	if (plan->options->kinds >> SWEEP_KILL & 1)
+		fprintf(to, "\nkills land at %llu places; %llu instructions come after the last of them",
+			(unsigned long long)count->places, (unsigned long long)count->after_last);
+	if (count->cause != RIP_CAUSE_RETURNED && count->cause != RIP_CAUSE_EXITED)
+		fprintf(to, "\nwithout any stop it ends by: %s", rip_cause_name((rip_cause)count->cause));
+	fputc('\n', to);
+}
+
+void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
+{
+	write_summary(to, plan, result);
+	for (size_t i = 0; i < result->row_count; i++)
+		write_row(to, plan, &result->rows[i]);
+	if (result->interrupted)
+		fprintf(to, "interrupted: %llu stops left\n", (unsigned long long)result->left);
+	if (result->row_count == 0)
+		fputs("nothing was found\n", to);
+	for (unsigned what = 0; what < FOUNDS; what++)
+		if (result->found[what])
+			fprintf(to, "%s: %llu\n", sweep_what_name((enum sweep_what)what),
+				(unsigned long long)result->found[what]);
+}
