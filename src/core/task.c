@@ -152,8 +152,7 @@ bool rip_core_stop(rip_core_task *task, rip_core_cause cause, uint64_t reg[RIP_C
 	t->stop.exact = true;
 	if (cause == RIP_CORE_OVERFLOW)
 		t->stop.stack.reserve_open = true;
-	if (!t->unwinding)
-		t->cause = cause;
+	t->cause = cause;
 	reg[RIP_CORE_RSP] = (uintptr_t)t->stop.way.host_sp;
 	reg[RIP_CORE_RAX] = cause == RIP_CORE_KILLED ? RIP_EVENT_KILLED : RIP_EVENT_FAULT;
 	reg[RIP_CORE_RIP] = (uintptr_t)rip_arch_host_return;

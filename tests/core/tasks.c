@@ -172,6 +172,8 @@ static void stops(void)
 	       "the report has the registers of the fault");
 	tap_equal(landing, RIP_CORE_LANDING_FOREIGN, "without a plugin's notes no place is killable");
 	check_exact("division by 0", task_divide, NULL, RIP_CORE_FAULT);
+	check_exact("a fault with the direction flag set", task_backwards, NULL, RIP_CORE_FAULT);
+	tap_ok(!(__builtin_ia32_readeflags_u64() & 0x400), "it is clear afterwards");
 	check_exact("invalid opcode", task_illegal, NULL, RIP_CORE_FAULT);
 	check_exact("call of NULL", task_call_null, NULL, RIP_CORE_FAULT);
 	check_exact("call of a wild pointer", task_call_null, (void *)0x123456, RIP_CORE_FAULT);
@@ -231,6 +233,7 @@ static void tables(void)
 {
 	rip_port_image plain = image;
 	rip_port other = port;
+	const rip_port_range nowhere = { image.code.begin, image.code.begin + 1 };
 	int32_t distance;
 
 	/* .eh_frame begins where the header's first pointer, pcrel sdata4, leads (LSB, .eh_frame_hdr). */
@@ -253,8 +256,41 @@ static void tables(void)
 	run(task_fault, NULL);
 	tap_ok(report.abandoned && report.cleanups_run == 0, "nor is an image without tables unwound: %s",
 	       rip_status_name(report.reason));
+	plain = image;
+	plain.generation = 3;
+	plain.readable = &nowhere;
+	plain.readable_count = 1;
+	rip_port_use(&other);
+	run(task_fault, NULL);
+	tap_ok(report.abandoned && report.cleanups_run == 0, "another image at the same place inherits nothing");
 	tap_equal(rip_port_use(&port), RIP_OK, "the first again");
 	check_exact("as at first", task_fault, NULL, RIP_CORE_FAULT);
+}
+
+static bool is_stack(void *context, uint64_t address, size_t size)
+{
+	return address >= *(uint64_t *)context && address + size <= (uintptr_t)stack.top;
+}
+
+/* A walk of a stack that nobody vouches for reads what it is told that it may. */
+static void memory(void)
+{
+	const rip_port_range range = { (uintptr_t)stack.low, (uintptr_t)stack.top };
+	uint64_t pcs[32], low = (uintptr_t)stack.low;
+	rip_port other = port;
+
+	run(task_fault, NULL);
+	tap_ok(rip_core_backtrace(report.reg, 0, 0, pcs, 32) < 3, "no memory is told of: no walk");
+	other.memory = &range;
+	other.memory_count = 1;
+	rip_port_use(&other);
+	tap_ok(rip_core_backtrace(report.reg, 0, 0, pcs, 32) > FRAMES, "a range");
+	other.memory_count = 0;
+	other.readable = is_stack;
+	other.context = &low;
+	rip_port_use(&other);
+	tap_ok(rip_core_backtrace(report.reg, 0, 0, pcs, 32) > FRAMES, "a function");
+	rip_port_use(&port);
 }
 
 /* --- Refusals ---------------------------------------------------------------------------------- */
@@ -389,6 +425,7 @@ int main(void)
 	bad_cleanups();
 	damage();
 	tables();
+	memory();
 	refuses_ports();
 	refuses_stops();
 	keeps_float_state();

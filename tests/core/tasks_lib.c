@@ -50,6 +50,7 @@ enum { DEPTH = 9 };
 static int seven(void) { return 7; }
 static int fault(void) { return *null_pointer = 1; }
 static int divide(void) { volatile int zero = 0; return 1 / zero; }
+static int backwards(void) { __asm__ volatile("std"); return *null_pointer = 1; }
 static int leave(void) { rip_core_leave(&the_task, 42); }
 static int spin(void) { while (*poll_page == 0) ; return 0; }
 
@@ -58,6 +59,7 @@ __asm__(".text\n.type illegal, @function\nillegal:\n.cfi_startproc\n	ud2\n.cfi_e
 
 intptr_t task_return(void *argument) { return descend(DEPTH, seven) + (intptr_t)argument; }
 intptr_t task_fault(void *argument) { (void)argument; return descend(DEPTH, fault); }
+intptr_t task_backwards(void *argument) { (void)argument; return descend(DEPTH, backwards); }
 intptr_t task_divide(void *argument) { (void)argument; return descend(DEPTH, divide); }
 intptr_t task_illegal(void *argument) { (void)argument; return descend(DEPTH, illegal); }
 intptr_t task_leave(void *argument) { (void)argument; return descend(DEPTH, leave); }
@@ -140,9 +142,12 @@ intptr_t task_scopes(void *argument)
 
 /* Calls _Unwind_Resume with what the engine has not made. */
 void _Unwind_Resume(void *exception);
+static void not_to_be_called(void) { event_count = -1; }
 static int resume_nothing(void)
 {
-	static uint64_t exception[4];
+	static uint64_t exception[8];
+
+	exception[4] = (uintptr_t)not_to_be_called;
 
 	HOLD(31);
 	_Unwind_Resume(exception);

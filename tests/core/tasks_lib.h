@@ -19,6 +19,7 @@ extern int *volatile null_pointer;
 
 intptr_t task_return(void *argument);
 intptr_t task_fault(void *argument);
+intptr_t task_backwards(void *argument);
 intptr_t task_divide(void *argument);
 intptr_t task_illegal(void *argument);
 intptr_t task_call_null(void *argument);
