@@ -27,7 +27,7 @@ endif
 ifneq ($(findstring thread,$(SAN)),)
 TEST_SH   :=
 TEST_PROG := $(filter $(patsubst %,$(BUILD)/tests/%,guest/threads guest/yield% guest/cleanups% guest/causes% guest/nested \
-             guest/exits guest/hold guest/data guest/hostcalls guest/on_stop kill/% stack/pool foreign/uncaught),$(TEST_PROG))
+             guest/exits guest/hold guest/data guest/hostcalls guest/on_stop kill/running stack/pool foreign/uncaught),$(TEST_PROG))
 endif
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
@@ -110,7 +110,7 @@ $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 SWEEP := $(BUILD)/tests/plugin/exact/sweep
 TEST_LIBS_sweep := -rdynamic
 
-TEST_ENV := BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
+TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
 .PHONY: test-only
 test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(SWEEP) $(BUILD)/tests/eh/in_use.so

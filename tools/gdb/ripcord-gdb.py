@@ -276,10 +276,17 @@ def innermost(guest):
     return frame
 
 
+def outlined(frame):
+    """The function that this one was inlined into: its name is the library's or not."""
+    while frame.type() == gdb.INLINE_FRAME and frame.older():
+        frame = frame.older()
+    return frame
+
+
 def name_of(frame, guest):
     while frame and guest.has(int(frame.read_register("rsp").cast(ULONG()))):
         name = frame.name()
-        if not name or not name.startswith("rip_"):
+        if not (outlined(frame).name() or "").startswith("rip_"):
             line = frame.find_sal()
             place = " at %s:%d" % (line.symtab.filename, line.line) if line and line.symtab else ""
             return "%s%s" % (name or hex(frame.pc()), place)
