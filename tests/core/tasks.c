@@ -258,6 +258,8 @@ static void tables(void)
 	       rip_status_name(report.reason));
 	plain = image;
 	plain.generation = 3;
+	rip_port_use(&port);
+	run(task_fault, NULL);
 	plain.readable = &nowhere;
 	plain.readable_count = 1;
 	rip_port_use(&other);
