@@ -18,7 +18,10 @@ TEST_SH   := $(wildcard tests/*/*.sh)
 ifneq ($(findstring address,$(SAN)),)
 TEST_SH   := $(filter-out tests/demo/% tests/real/%,$(TEST_SH))
 TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stop/limits fault/% stack/suspended stack/many stack/demand \
-             stack/flat ledger/owned% ledger/depth real/leftovers foreign/handlers),$(TEST_PROG))
+             stack/flat ledger/owned% ledger/depth real/leftovers foreign/handlers foreign/leaks \
+             guest/backtrace guest/limits kill/deadlines kill/ladder real/kills),$(TEST_PROG))
+# These count bytes and frames of their own, or have times that it does not keep; copies of its processes are slow.
+TEST_SH   := $(filter-out tests/sweep/% tests/plugin/%,$(TEST_SH))
 endif
 
 # Under ThreadSanitizer: what has several threads, and guests that go from one to another; kills, timers, pools. Without:
