@@ -106,7 +106,7 @@ $(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
 $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
-	    -fasynchronous-unwind-tables -MMD -MP -c $< -o $@
+	    -fasynchronous-unwind-tables -D__NO_INLINE__ -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	@mkdir -p $(@D)
