@@ -30,13 +30,14 @@ ifneq ($(findstring clang,$(CC)),)
 TEST_SH   := $(filter-out tests/audit/own.sh tests/unwind/signal_safe.sh,$(TEST_SH))
 endif
 
-# Under ThreadSanitizer: what has several threads, and guests that go from one to another; kills, timers, pools. Without:
+# Under ThreadSanitizer: what has several threads, and guests that go from one to another, and pools. Without: kills, where
+# it takes what a nudge's handler reads of a guest for another thread's;
 # overflows in its own functions, which take more stack than a guest's reserve allows for; limits on memory; pthread_exit
 # in a guest, which it refuses; what others do with signal handlers, which it stands in front of.
 ifneq ($(findstring thread,$(SAN)),)
 TEST_SH   :=
 TEST_PROG := $(filter $(patsubst %,$(BUILD)/tests/%,guest/threads guest/yield% guest/cleanups% guest/causes% guest/nested \
-             guest/exits guest/hold guest/data guest/hostcalls guest/on_stop kill/running stack/pool foreign/uncaught),$(TEST_PROG))
+             guest/exits guest/hold guest/data guest/hostcalls guest/on_stop stack/pool foreign/uncaught),$(TEST_PROG))
 endif
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
