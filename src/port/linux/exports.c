@@ -11,8 +11,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-extern void *__tls_get_addr(void *);
-
 /* The dynamic section's tables; the loader has made their addresses absolute. */
 struct tables {
 	const uint32_t *hash;
@@ -147,7 +145,9 @@ static bool in_module_of(uint64_t address, const void *member)
 
 bool rip_port_in_library(uint64_t address)
 {
-	return in_module_of(address, (const void *)getauxval) || in_module_of(address, (const void *)__tls_get_addr) ||
+	const void *loader = (const void *)(uintptr_t)_r_debug.r_ldbase; /* a static program has none */
+
+	return in_module_of(address, (const void *)getauxval) || (loader && in_module_of(address, loader)) ||
 	       in_module_of(address, rip_arch_hooks);
 }
 
