@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# As tests/plugin/exact.sh, with a process for each instruction at which the guest is killed.
+# As tests/plugin/exact.sh, with a process for each instruction of the guest's own code.
 . tests/tap.bash
 . tests/plugin/exact.bash
 has_plugin || exit 77

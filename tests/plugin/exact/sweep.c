@@ -2,7 +2,7 @@
  * Kills a guest at every instruction of its run, and counts what is left behind.
  *
  *     sweep GUEST.so          each kill lands at the next safe place, as ripcord/killable.h says
- *     sweep GUEST.so each     the same, and nothing shared: a process for each instruction
+ *     sweep GUEST.so each     the same, and nothing shared: a process for each instruction of the guest's own code
  *     sweep GUEST.so any      stops at once at each instruction of the guest's own code
  *
  * The guest is stepped through by the trap flag. To be killed at an instruction is to run on, step by
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -156,6 +157,11 @@ static int read_module(struct dl_phdr_info *info, size_t size, void *unused)
 	return 1;
 }
 
+static bool is_own(uintptr_t pc)
+{
+	return pc >= module.low && pc < module.high;
+}
+
 static bool is_killable(uintptr_t pc)
 {
 	const struct rip_killable_range *low = module.begin, *high = module.end;
@@ -223,13 +229,15 @@ static bool may_land(const ucontext_t *from)
 
 static enum { SHARED, EACH, ANY } mode;
 static bool is_copy, verbose;
-static struct sigaction engine;
+static struct sigaction engine, engine_segv;
 static struct {
 	long instructions, landings, ended, held, twice, trouble, other;
 	long since, longest; /* instructions since the last safe place */
 	long places, places_held;
 } count;
 static uint8_t *leaky, *seen; /* by pc */
+
+static void on_own_again(int signal, siginfo_t *info, void *context);
 
 static void judge(int status, uintptr_t pc)
 {
@@ -245,10 +253,54 @@ static void judge(int status, uintptr_t pc)
 	if ((!good || bits & ~LANDED) && verbose)
 		fprintf(stderr, "%lx: status %x, instruction %ld\n", (long)(pc - module.low), status,
 			count.instructions);
-	if (pc >= module.low && pc < module.high) {
+	if (is_own(pc)) {
 		seen[pc - module.low] = 1;
 		leaky[pc - module.low] |= !good || bits & ~LANDED;
 	}
+}
+
+static void protect_own(int protection)
+{
+	uintptr_t begin = module.low & ~(uintptr_t)4095;
+
+	if (mprotect((void *)begin, module.high - begin, PROT_READ | protection) != 0)
+		_exit(98);
+}
+
+/* A copy runs foreign code at full speed: no kill lands there. The guest's own code cannot be executed for
+ * as long, so it is back under control at the first instruction of it. */
+static void leave_own(ucontext_t *context)
+{
+	struct sigaction action = { .sa_sigaction = on_own_again, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	protect_own(0);
+	sigaction(SIGSEGV, &action, &engine_segv);
+	context->uc_mcontext.gregs[REG_EFL] &= ~FLAG_TRAP;
+}
+
+static void on_own_again(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *from = context;
+
+	sigaction(SIGSEGV, &engine_segv, NULL);
+	protect_own(PROT_EXEC);
+	if (!is_own((uintptr_t)from->uc_mcontext.gregs[REG_RIP])) {
+		engine_segv.sa_sigaction(signal, info, context);
+		return;
+	}
+	from->uc_mcontext.gregs[REG_EFL] |= FLAG_TRAP;
+	if (may_land(from))
+		engine.sa_sigaction(SIGTRAP, info, context);
+}
+
+static void step_in_copy(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *from = context;
+
+	if (!is_own((uintptr_t)from->uc_mcontext.gregs[REG_RIP]))
+		leave_own(from);
+	else if (may_land(from))
+		engine.sa_sigaction(signal, info, context);
 }
 
 static void kill_in_copy(int signal, siginfo_t *info, void *context)
@@ -278,13 +330,12 @@ static void on_step(int signal, siginfo_t *info, void *context)
 	if (++count.instructions > STEPS_MAX)
 		_exit(99);
 	if (is_copy) { /* on its way to the next safe place */
-		if (may_land(from))
-			engine.sa_sigaction(signal, info, context);
+		step_in_copy(signal, info, context);
 		return;
 	}
-	bool here = mode == ANY ? pc >= module.low && pc < module.high : may_land(from);
+	bool here = mode == ANY ? is_own(pc) : may_land(from);
 	count.since++;
-	if (here || mode == EACH)
+	if (here || (mode == EACH && is_own(pc)))
 		kill_in_copy(signal, info, context);
 	if (here && count.since > count.longest)
 		count.longest = count.since;
