@@ -40,7 +40,6 @@ const char *sweep_what_name(enum sweep_what what);
 
 /* --- Options (options.c) --- */
 
-enum sweep_format { SWEEP_TEXT, SWEEP_JSON, SWEEP_HTML };
 enum { SWEEP_JOBS_MAX = 64 };
 
 struct sweep_options {
@@ -50,7 +49,7 @@ struct sweep_options {
 	const char *in;            /* function; NULL: all */
 	bool any_fault;            /* faults also where the instruction cannot fault */
 	bool ledger;               /* what the ledger took back is no finding */
-	enum sweep_format format;
+	bool json, html;           /* else text */
 	uint64_t limit;            /* ns, for one stop and what comes after */
 	size_t stack_size;         /* bytes; 0: the library's choice */
 	const char *entry;         /* NULL: main */
