@@ -27,6 +27,19 @@ static void write_replay(FILE *to, const struct sweep_plan *plan, const struct s
 	free(text);
 }
 
+/* The calls that led to the stop, from it outwards. */
+static void write_frames(FILE *to, const struct sweep_plan *plan, const struct sweep_finding *finding)
+{
+	fputs(",\"frames\":[", to);
+	for (unsigned i = 0; i < finding->frames; i++) {
+		fprintf(to, "%s{\"address\":\"%#lx\",\"audit\":", i ? "," : "",
+			(unsigned long)(finding->frame[i] - plan->module->base));
+		audit_write_string(to, sweep_verdict_at(plan, finding->frame[i]));
+		fputc('}', to);
+	}
+	fputc(']', to);
+}
+
 static void write_row(FILE *to, const struct sweep_plan *plan, const struct sweep_row *row)
 {
 	const struct sweep_finding *finding = &row->finding;
@@ -44,6 +57,7 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 		(unsigned long)(finding->pc ? finding->pc - plan->module->base : 0), (unsigned long long)finding->step,
 		(unsigned long long)finding->times);
 	write_replay(to, plan, finding);
+	write_frames(to, plan, finding);
 	fputc('}', to);
 }
 

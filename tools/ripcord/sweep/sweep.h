@@ -212,6 +212,7 @@ void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan
 /* Audits the guest's file (verdict.c); and what that says of a finding: "window", "masked" and so on, "foreign" in code that
  * is not the guest's; NULL: nothing. */
 void sweep_verdicts_read(const struct sweep_plan *plan);
+const char *sweep_verdict_at(const struct sweep_plan *plan, uintptr_t pc);
 const char *sweep_verdict_of(const struct sweep_plan *plan, const struct sweep_finding *finding);
 
 void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result);

@@ -35,6 +35,17 @@ void sweep_verdicts_read(const struct sweep_plan *plan)
 	audit_result_deinit(&result);
 }
 
+const char *sweep_verdict_at(const struct sweep_plan *plan, uintptr_t pc)
+{
+	uint64_t at = pc - plan->module->base - low;
+
+	if (!verdicts || pc == 0)
+		return NULL;
+	if (at >= size)
+		return "foreign";
+	return verdicts[at] ? audit_verdict_name((enum audit_verdict)(verdicts[at] - 1)) : NULL;
+}
+
 /* From the stopped frame outwards: the first at which something would be lost. A fault in a cleanup loses what it was to
  * release; one in code that is not the guest's, whatever that held. */
 const char *sweep_verdict_of(const struct sweep_plan *plan, const struct sweep_finding *finding)
