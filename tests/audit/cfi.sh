@@ -2,8 +2,43 @@
 . tests/tap.bash
 cd "$work" || exit 1
 
+# What bodies are made of: pushes and pops with their CFI, and with what they save; a function with a landing pad, which is
+# at 3 and covers 1 to 2.
+cat >macros <<'E1'
+	.macro pushed reg
+	push %\reg
+	.cfi_adjust_cfa_offset 8
+	.endm
+	.macro popped reg
+	pop %\reg
+	.cfi_adjust_cfa_offset -8
+	.endm
+	.macro save reg
+	pushed \reg
+	.cfi_rel_offset \reg, 0
+	.endm
+	.macro restore reg
+	popped \reg
+	.cfi_restore \reg
+	.endm
+	.macro guarded
+	.cfi_personality 0x9b, personality
+	.cfi_lsda 0x1b, lsda
+	.endm
+	.macro pad_of_1_to_2
+	mov %rax, %rdi
+	call _Unwind_Resume
+	.section .gcc_except_table, "a"
+lsda:	.byte 0xff, 0xff, 1, 4
+	.uleb128 1b - f, 2b - 1b, 3b - f, 0
+	.data
+	.hidden personality
+personality: .quad 0
+	.text
+	.endm
+E1
 assemble() { # the body of a function on standard input; `bad` marks where the CFI begins to be wrong
-	{ printf '.globl f\n.type f, @function\nf:\n.cfi_startproc\n'; cat; printf '.cfi_endproc\n.size f, . - f\n'; } >f.s
+	{ cat macros; printf '.globl f\n.type f, @function\nf:\n.cfi_startproc\n'; cat; printf '.cfi_endproc\n.size f, . - f\n'; } >f.s
 	gcc -c f.s -o f.o && gcc -shared -nostdlib f.o -o f.so -Wl,--unresolved-symbols=ignore-all
 }
 found() { # FILE: where each finding of CFI begins, as an offset into f
@@ -29,22 +64,15 @@ bad:	nop
 	ret
 E1
 right 'an offset that follows a push and a pop' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 	xor %ebx, %ebx
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbx
+	restore rbx
 	ret
 E1
 right 'a popped register whose slot is still whole' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 	xor %ebx, %ebx
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	popped rbx
 	ret
 E1
 wrong 'an offset that is too large' <<'E1'
@@ -56,25 +84,20 @@ bad:	nop
 	ret
 E1
 wrong 'a register overwritten, but not said to be saved' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
+	pushed rbx
 	xor %ebx, %ebx
 bad:	nop
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	popped rbx
 	ret
 E1
 wrong 'a register said to be saved in the wrong slot' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	push %r12
-	.cfi_adjust_cfa_offset 8
+	pushed rbx
+	pushed r12
 	.cfi_offset rbx, -24
 bad:	.cfi_offset r12, -16
 	xor %ebx, %ebx
 	xor %r12d, %r12d
-	pop %r12
-	.cfi_adjust_cfa_offset -8
+	popped r12
 	pop %rbx
 	.cfi_def_cfa_offset 8
 	.cfi_restore rbx
@@ -106,15 +129,11 @@ right 'a register saved by a store' <<'E1'
 	ret
 E1
 wrong 'a missing restore: the slot is used again' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	save rbx
+	popped rbx
 	push %rdi
 bad:	.cfi_adjust_cfa_offset 8
-	pop %rdi
-	.cfi_adjust_cfa_offset -8
+	popped rdi
 	ret
 E1
 wrong 'a missing restore: the slot is below the red zone' <<'E1'
@@ -128,30 +147,21 @@ bad:	.cfi_adjust_cfa_offset -200
 	ret
 E1
 wrong 'a missing restore: a call has been made since' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	save rbx
+	popped rbx
 	call other
 bad:	ret
 E1
 right 'a store through a pointer that seems to lead to a saved register' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 	xor %ebx, %ebx
 	mov %rsp, %r8
 	mov %rax, (%r8)
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbx
+	restore rbx
 	ret
 E1
 wrong 'the wrong register as CFA' <<'E1'
-	push %rbp
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbp, 0
+	save rbp
 	mov %rsp, %rbp
 	.cfi_def_cfa_register rbx
 bad:	nop
@@ -196,14 +206,10 @@ right 'rbp as CFA' <<'E1'
 	ret
 E1
 wrong 'an epilogue in mid-function without remember and restore' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 	test %edi, %edi
 	je 1f
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbx
+	restore rbx
 	ret
 bad:
 1:	xor %ebx, %ebx
@@ -211,9 +217,7 @@ bad:
 	ret
 E1
 right 'an epilogue in mid-function with remember and restore' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 	test %edi, %edi
 	je 1f
 	pop %rbx
@@ -223,21 +227,16 @@ right 'an epilogue in mid-function with remember and restore' <<'E1'
 	ret
 1:	.cfi_restore_state
 	xor %ebx, %ebx
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	popped rbx
 	ret
 E1
 wrong 'only one of two paths is wrong' <<'E1'
 	test %edi, %edi
 	je 1f
-	push %rbx
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbx, 0
+	save rbx
 bad:
 1:	nop
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbx
+	restore rbx
 	ret
 E1
 wrong 'the return address said to be elsewhere' <<'E1'
@@ -248,14 +247,12 @@ bad:	nop
 	ret
 E1
 wrong 'a return with the wrong stack pointer' <<'E1'
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	ud2
 bad:	ret
 E1
 wrong 'a tail call from a frame that is still there' <<'E1'
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 bad:	jmp g
 	.cfi_endproc
 	.globl g
@@ -263,81 +260,50 @@ g:	.cfi_startproc
 	ret
 E1
 wrong 'a restore that is said and not done' <<'E1'
-	push %r15
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset r15, 0
+	save r15
 	xor %r15d, %r15d
 	.cfi_restore r15
 bad:	nop
-	pop %r15
-	.cfi_adjust_cfa_offset -8
+	popped r15
 	ret
 E1
 wrong 'registers restored in the wrong order' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
+	pushed rbx
 	.cfi_offset rbx, -16
-	push %r12
-	.cfi_adjust_cfa_offset 8
+	pushed r12
 	.cfi_offset r12, -24
-	pop %rbx
-	.cfi_adjust_cfa_offset -8
+	popped rbx
 	.cfi_restore r12
-	pop %r12
-	.cfi_adjust_cfa_offset -8
+	popped r12
 	.cfi_restore rbx
 bad:	ret
 E1
 wrong 'a landing pad with the stack pointer of its call' <<'E1'
-	.cfi_personality 0x9b, personality
-	.cfi_lsda 0x1b, lsda
-	push %rax
-	.cfi_adjust_cfa_offset 8
-	push %rdi
-	.cfi_adjust_cfa_offset 8
+	guarded
+	pushed rax
+	pushed rdi
 1:	call other
 2:	add $8, %rsp
 	.cfi_adjust_cfa_offset -8
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	ret
 	.cfi_adjust_cfa_offset 8
 bad:
-3:	mov %rax, %rdi
-	call _Unwind_Resume
-	.section .gcc_except_table, "a"
-lsda:	.byte 0xff, 0xff, 1, 4
-	.uleb128 1b - f, 2b - 1b, 3b - f, 0
-	.data
-	.hidden personality
-personality: .quad 0
-	.text
+3:	pad_of_1_to_2
 E1
 right 'a landing pad that drops what was pushed (DW_CFA_GNU_args_size)' <<'E1'
-	.cfi_personality 0x9b, personality
-	.cfi_lsda 0x1b, lsda
-	push %rax
-	.cfi_adjust_cfa_offset 8
-	push %rdi
-	.cfi_adjust_cfa_offset 8
+	guarded
+	pushed rax
+	pushed rdi
 	.cfi_escape 0x2e, 8
 1:	call other
 2:	add $8, %rsp
 	.cfi_adjust_cfa_offset -8
 	.cfi_escape 0x2e, 0
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	ret
 	.cfi_adjust_cfa_offset 8
-3:	mov %rax, %rdi
-	call _Unwind_Resume
-	.section .gcc_except_table, "a"
-lsda:	.byte 0xff, 0xff, 1, 4
-	.uleb128 1b - f, 2b - 1b, 3b - f, 0
-	.data
-	.hidden personality
-personality: .quad 0
-	.text
+3:	pad_of_1_to_2
 E1
 right 'probes page by page, then a stack pointer that is known again' <<'E1'
 	lea -0x5000(%rsp), %r11
@@ -377,16 +343,14 @@ E1
 right 'a call that does not come back' <<'E1'
 	test %edi, %edi
 	jne 1f
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	call gone
 	nopl (%rax, %rax)
 	.cfi_adjust_cfa_offset -8
 1:	ret
 E1
 right 'a switch' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
+	pushed rbx
 	.cfi_offset rbx, -16
 	cmp $2, %edi
 	ja 4f
@@ -408,8 +372,7 @@ table:	.long 1b - table, 2b - table, 4b - table
 	.text
 E1
 wrong 'a switch, one of whose targets is wrong' <<'E1'
-	push %rbx
-	.cfi_adjust_cfa_offset 8
+	pushed rbx
 	.cfi_offset rbx, -16
 	cmp $1, %edi
 	ja 4f
@@ -417,8 +380,7 @@ wrong 'a switch, one of whose targets is wrong' <<'E1'
 	movslq (%rdx, %rdi, 4), %rax
 	add %rdx, %rax
 	jmp *%rax
-4:	pop %rbx
-	.cfi_adjust_cfa_offset -8
+4:	popped rbx
 	ret
 bad:
 2:	ud2
@@ -427,12 +389,10 @@ table:	.long 2b - table, 4b - table
 	.text
 E1
 wrong 'the cold part of a function, with another offset' <<'E1'
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	test %edi, %edi
 bad:	jne cold
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	ret
 	.cfi_endproc
 cold:	.cfi_startproc
@@ -440,12 +400,10 @@ cold:	.cfi_startproc
 	ud2
 E1
 right 'the cold part of a function' <<'E1'
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	test %edi, %edi
 	jne cold
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	ret
 	.cfi_endproc
 	.cfi_startproc
@@ -510,12 +468,10 @@ right 'a switch whose default cannot be: it leads to the part of another functio
 	.cfi_endproc
 	.globl g
 g:	.cfi_startproc
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	test %edi, %edi
 	je part
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	ret
 	.cfi_endproc
 	.cfi_startproc
@@ -524,12 +480,10 @@ g:	.cfi_startproc
 part:	ud2
 E1
 wrong 'a jump to the part of a function from another place of it, with another offset' <<'E1'
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	pushed rax
 	test %edi, %edi
 	je part
-	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rax
 	test %esi, %esi
 bad:	je part
 	ret
@@ -540,29 +494,16 @@ bad:	je part
 part:	ud2
 E1
 right 'a call that the compiler holds not to throw, with arguments on the stack, in an entry with a landing pad' <<'E1'
-	.cfi_personality 0x9b, personality
-	.cfi_lsda 0x1b, lsda
-	push %rax
-	.cfi_adjust_cfa_offset 8
+	guarded
+	pushed rax
 1:	call other
-	push %rdi
-	.cfi_adjust_cfa_offset 8
+	pushed rdi
 here:	call another
-	pop %rdi
-	.cfi_adjust_cfa_offset -8
-2:	pop %rax
-	.cfi_adjust_cfa_offset -8
+	popped rdi
+2:	popped rax
 	ret
 	.cfi_adjust_cfa_offset 8
-3:	mov %rax, %rdi
-	call _Unwind_Resume
-	.section .gcc_except_table, "a"
-lsda:	.byte 0xff, 0xff, 1, 4
-	.uleb128 1b - f, 2b - 1b, 3b - f, 0
-	.data
-	.hidden personality
-personality: .quad 0
-	.text
+3:	pad_of_1_to_2
 E1
 is 'is transient, where it stands' "$("$ripcord" audit f.o | sed -n 's/^  transient *f+\(0x[0-9a-f]*\).*/\1/p')" \
 	"$(nm f.o | sed -n 's/^0*\([0-9a-f]*\) t here/0x\1/p')"

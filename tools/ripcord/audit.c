@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * audit: `ripcord audit`: options, files, output. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "audit/audit.h"
 #include "tool.h"
 
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };
-
 struct options {
-	enum format format;
-	bool all, diff, help;
+	bool json, html, all, diff, help;
 	unsigned fail_on; /* kinds, a mask */
 	int files;
 	char **file;
@@ -33,12 +32,8 @@ static bool add_kind(struct options *options, const char *name, size_t length)
 	return false;
 }
 
-static bool set_fail_on(struct options *options, const char *list)
+static bool set_fail_on(void *options, const char *list)
 {
-	if (!list) {
-		tool_complain("audit: --fail-on needs a value");
-		return false;
-	}
 	for (;; list++) {
 		size_t length = strcspn(list, ",");
 		if (!add_kind(options, list, length))
@@ -49,29 +44,12 @@ static bool set_fail_on(struct options *options, const char *list)
 	}
 }
 
-static bool read_option(char **argv, int *at, struct options *options)
-{
-	const char *word = argv[*at];
-	if (strcmp(word, "--json") == 0)
-		options->format = FORMAT_JSON;
-	else if (strcmp(word, "--html") == 0)
-		options->format = FORMAT_HTML;
-	else if (strcmp(word, "--all") == 0)
-		options->all = true;
-	else if (strcmp(word, "--diff") == 0)
-		options->diff = true;
-	else if (strcmp(word, "--help") == 0)
-		options->help = true;
-	else if (strcmp(word, "--fail-on") == 0)
-		return set_fail_on(options, argv[++*at]);
-	else if (strncmp(word, "--fail-on=", 10) == 0)
-		return set_fail_on(options, word + 10);
-	else {
-		tool_complain("audit: unknown option %s", word);
-		return false;
-	}
-	return true;
-}
+#define PLACE(member) offsetof(struct options, member)
+static const struct argument_option table[] = {
+	{ "--json", ARGUMENT_SWITCH, PLACE(json), NULL }, { "--html", ARGUMENT_SWITCH, PLACE(html), NULL },
+	{ "--all", ARGUMENT_SWITCH, PLACE(all), NULL }, { "--diff", ARGUMENT_SWITCH, PLACE(diff), NULL },
+	{ "--fail-on", ARGUMENT_SET, 0, set_fail_on }, { "--help", ARGUMENT_SWITCH, PLACE(help), NULL },
+};
 
 static bool check(const struct options *options)
 {
@@ -79,8 +57,10 @@ static bool check(const struct options *options)
 		tool_complain("audit: no file given (try ripcord help audit)");
 	else if (options->diff && options->files != 2)
 		tool_complain("audit: --diff needs two files: the old one and the new one");
-	else if (options->diff && options->format != FORMAT_TEXT)
+	else if (options->diff && (options->json || options->html))
 		tool_complain("audit: --diff with --json or --html");
+	else if (options->json && options->html)
+		tool_complain("audit: --json with --html");
 	else
 		return true;
 	return false;
@@ -89,14 +69,16 @@ static bool check(const struct options *options)
 /* Options and files in any order; behind "--" all words are files. */
 static bool read_options(int argc, char **argv, struct options *options)
 {
+	static const struct argument_table all = { "audit", table, sizeof table / sizeof *table };
 	bool only_files = false;
+
 	options->file = argv;
 	for (int at = 1; at < argc; at++) {
 		if (!only_files && strcmp(argv[at], "--") == 0)
 			only_files = true;
 		else if (only_files || argv[at][0] != '-')
 			options->file[options->files++] = argv[at];
-		else if (!read_option(argv, &at, options))
+		else if (!arguments_read_option(&all, argv, &at, options))
 			return false;
 	}
 	return options->help || check(options);
@@ -131,7 +113,7 @@ static void run_files(const struct options *options, struct audit_result *result
 	for (int i = 0; i < options->files; i++) {
 		show_progress(options, i);
 		audit_path(options->file[i], &results[i]);
-		if (options->format != FORMAT_TEXT || options->diff || results[i].error)
+		if (options->json || options->html || options->diff || results[i].error)
 			continue;
 		end_progress(options);
 		audit_write_text(stdout, &results[i], options->all);
@@ -146,9 +128,9 @@ static unsigned write_rest(const struct options *options, const struct audit_res
 		kinds |= kinds_of(&results[i]);
 	if (options->diff)
 		return audit_write_diff(stdout, &results[0], &results[1]);
-	if (options->format == FORMAT_JSON)
+	if (options->json)
 		audit_write_json(stdout, results, (size_t)options->files);
-	else if (options->format == FORMAT_HTML)
+	else if (options->html)
 		audit_write_html(stdout, results, (size_t)options->files);
 	return kinds;
 }

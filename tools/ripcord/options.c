@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * options: reads the options of `ripcord run`: --name VALUE or --name=VALUE. */
+ * options: those of `ripcord run`. */
 #include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "ripcord/ripcord.h"
 #include "run.h"
 #include "tool.h"
@@ -23,8 +25,9 @@ static int unit_shift(const char *unit)
 	return -1;
 }
 
-static bool set_stack(struct run_options *options, const char *value)
+static bool set_stack(void *of, const char *value)
 {
+	struct run_options *options = of;
 	char *unit;
 	errno = 0;
 	unsigned long long number = strtoull(value, &unit, 10);
@@ -74,18 +77,21 @@ static bool set_time(const char *name, const char *value, uint64_t *time_ret)
 	return false;
 }
 
-static bool set_deadline(struct run_options *options, const char *value)
+static bool set_deadline(void *of, const char *value)
 {
+	struct run_options *options = of;
 	return set_time("--deadline", value, &options->deadline);
 }
 
-static bool set_cpu(struct run_options *options, const char *value)
+static bool set_cpu(void *of, const char *value)
 {
+	struct run_options *options = of;
 	return set_time("--cpu", value, &options->cpu_time);
 }
 
-static bool set_grace(struct run_options *options, const char *value)
+static bool set_grace(void *of, const char *value)
 {
+	struct run_options *options = of;
 	return set_time("--grace", value, &options->grace);
 }
 
@@ -105,8 +111,9 @@ static int read_signal(const char *name, size_t length)
 	return 0;
 }
 
-static bool set_kill_on(struct run_options *options, const char *value)
+static bool set_kill_on(void *of, const char *value)
 {
+	struct run_options *options = of;
 	for (const char *name = value;; name++) {
 		size_t length = strcspn(name, ",");
 		int signal = read_signal(name, length);
@@ -121,14 +128,9 @@ static bool set_kill_on(struct run_options *options, const char *value)
 	}
 }
 
-static bool set_entry(struct run_options *options, const char *value)
+static bool set_format(void *of, const char *value)
 {
-	options->entry = value;
-	return true;
-}
-
-static bool set_format(struct run_options *options, const char *value)
-{
+	struct run_options *options = of;
 	static const char *const names[] = {
 		[REPORT_TEXT] = "text", [REPORT_JSON] = "json", [REPORT_NONE] = "none",
 	};
@@ -142,51 +144,14 @@ static bool set_format(struct run_options *options, const char *value)
 	return false;
 }
 
-static bool set_file(struct run_options *options, const char *value)
-{
-	options->report_file = value;
-	return true;
-}
-
-static const struct option {
-	const char *name;
-	bool (*set)(struct run_options *options, const char *value);
-} table[] = {
-	{"--stack", set_stack}, {"--entry", set_entry},
-	{"--deadline", set_deadline}, {"--cpu", set_cpu}, {"--grace", set_grace},
-	{"--kill-on", set_kill_on}, {"--report", set_format}, {"--report-file", set_file},
+#define PLACE(member) offsetof(struct run_options, member)
+static const struct argument_option table[] = {
+	{"--stack", ARGUMENT_SET, 0, set_stack}, {"--entry", ARGUMENT_TEXT, PLACE(entry), NULL},
+	{"--deadline", ARGUMENT_SET, 0, set_deadline}, {"--cpu", ARGUMENT_SET, 0, set_cpu},
+	{"--grace", ARGUMENT_SET, 0, set_grace}, {"--kill-on", ARGUMENT_SET, 0, set_kill_on},
+	{"--report", ARGUMENT_SET, 0, set_format}, {"--report-file", ARGUMENT_TEXT, PLACE(report_file), NULL},
+	{"--help", ARGUMENT_SWITCH, PLACE(help), NULL},
 };
-
-/* --- Words ------------------------------------------------------------------------------------- */
-
-/* The option that `word` names; *value_ret is what stands behind its '=', or NULL. */
-static const struct option *find_option(char *word, const char **value_ret)
-{
-	size_t length = strcspn(word, "=");
-	*value_ret = word[length] ? word + length + 1 : NULL;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strlen(table[i].name) == length && strncmp(word, table[i].name, length) == 0)
-			return &table[i];
-	return NULL;
-}
-
-/* Reads the option at argv[*at] and moves *at to its last word. */
-static bool read_option(char **argv, int *at, struct run_options *options)
-{
-	const char *value;
-	const struct option *option = find_option(argv[*at], &value);
-	if (!option) {
-		tool_complain("run: unknown option %s", argv[*at]);
-		return false;
-	}
-	if (!value && !(value = argv[*at + 1])) {
-		tool_complain("run: %s needs a value", option->name);
-		return false;
-	}
-	if (value == argv[*at + 1])
-		++*at;
-	return option->set(options, value);
-}
 
 static bool check(const struct run_options *options)
 {
@@ -201,18 +166,13 @@ static bool check(const struct run_options *options)
 
 bool run_options_read(int argc, char **argv, struct run_options *options_ret)
 {
+	static const struct argument_table all = { "run", table, sizeof table / sizeof *table };
 	struct run_options options = {0};
-	int at = 1;
-	for (; at < argc && argv[at][0] == '-' && strcmp(argv[at], "--") != 0; at++) {
-		if (strcmp(argv[at], "--help") == 0)
-			options.help = true;
-		else if (!read_option(argv, &at, &options))
-			return false;
-	}
-	if (at < argc && strcmp(argv[at], "--") == 0)
-		at++;
-	options.argument_count = argc - at;
-	options.arguments = argv + at;
+	int rest;
+	if (!arguments_read(&all, argc, argv, &options, &rest))
+		return false;
+	options.argument_count = argc - rest;
+	options.arguments = argv + rest;
 	if (!options.help && !check(&options))
 		return false;
 	*options_ret = options;

@@ -13,11 +13,8 @@ enum { INTERRUPTED = 128 + SIGINT };
 
 static int write_result(const struct sweep_plan *plan, const struct sweep_result *result)
 {
-	static void (*const writers[])(FILE *, const struct sweep_plan *, const struct sweep_result *) = {
-		[SWEEP_TEXT] = sweep_write_text, [SWEEP_JSON] = sweep_write_json, [SWEEP_HTML] = sweep_write_html,
-	};
-
-	writers[plan->options->format](stdout, plan, result);
+	(plan->options->json ? sweep_write_json : plan->options->html ? sweep_write_html : sweep_write_text)(
+		stdout, plan, result);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return result->row_count ? 1 : result->interrupted ? INTERRUPTED : 0;
 	tool_complain("sweep: the result cannot be written");

@@ -279,6 +279,8 @@ struct audit_pad {
 	uint16_t registers;  /* callee-saved ones that it reads before it writes them, a mask */
 	uint8_t slots, calls;
 	bool settled_calls;  /* at least one call leads here with the stack pointer that the pad expects */
+	bool empty;          /* it cleans up nothing: what it covers is a cleanup that must not be gone on with */
+	bool marked, polled; /* what it covers makes a marked call; may be killed */
 	struct { uint8_t base; int32_t offset; } slot[PAD_SLOTS]; /* likewise: 8 bytes at base + offset */
 	uint64_t call[PAD_CALLS]; /* targets */
 };
@@ -287,6 +289,7 @@ struct audit_pad {
  * function's entry or its end; bit n: pad n - 1 (the 59th and all further ones share a bit). */
 struct audit_live {
 	uint64_t before, after;
+	uint64_t released;   /* pads whose cleanup has begun on the way here, and may not be over */
 	uint32_t from, ways; /* the last instruction that leads here, and how many do */
 };
 enum { LABEL_MAX = 59 };
@@ -312,7 +315,7 @@ struct audit_note {
 	uint32_t state;      /* of the head of a block: index + 1; 0 while no path is known */
 	uint32_t table;      /* of an indirect jump: index + 1 into `targets` */
 	uint32_t wrong;      /* mask, see audit_match */
-	uint8_t flags;       /* enum audit_flag */
+	uint16_t flags;      /* enum audit_flag */
 	uint8_t verdict;
 };
 
@@ -324,6 +327,8 @@ enum audit_flag {
 	FLAG_ASSUMED = 16,    /* no path was found that leads here: the row was believed */
 	FLAG_NO_RETURN = 32,  /* a call that does not come back */
 	FLAG_PAD = 64,        /* a landing pad begins here */
+	FLAG_MARKED = 128,    /* a call that the compiler marked as part of a cleanup (ripcord/killable.h) */
+	FLAG_POLL = 256,      /* a poll: not part of one (likewise) */
 };
 
 struct audit_mismatch {
@@ -361,6 +366,8 @@ bool audit_is_release(const struct audit_function *function, const struct audit_
 void audit_pads_check(struct audit_function *function);
 /* The instructions that may follow i: at most `room`, their number is returned. */
 uint32_t audit_successors(const struct audit_function *function, uint32_t i, uint32_t *to, uint32_t room);
+/* True if the instruction behind i in memory may follow it. */
+bool audit_falls_through(const struct audit_function *function, uint32_t i);
 /* What a stop would do at each instruction (verdict.c). */
 void audit_verdicts(struct audit_function *function);
 __attribute__((format(printf, 5, 6))) void audit_find(struct audit_function *function, enum audit_kind kind,

@@ -304,7 +304,7 @@ static void run_work(struct audit_function *f)
 {
 	while (f->work.count) {
 		uint32_t i = f->work.items[--f->work.count];
-		f->notes.items[i].flags &= (uint8_t)~FLAG_QUEUED;
+		f->notes.items[i].flags &= (uint16_t)~FLAG_QUEUED;
 		run_block(f, i);
 	}
 }

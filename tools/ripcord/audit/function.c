@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "ripcord/killable.h"
 
 void audit_find(struct audit_function *f, enum audit_kind kind, uint64_t begin, uint64_t end, const char *format, ...)
 {
@@ -52,6 +53,23 @@ static void read_instructions(struct audit_function *f, const uint8_t *code)
 	audit_room(&f->notes.items, &f->notes.room, f->insns.count, sizeof *f->notes.items);
 	if (f->insns.count)
 		memset(f->notes.items, 0, f->insns.count * sizeof *f->notes.items);
+}
+
+/* What `ripcord cc` says of instructions. */
+static void note_marks(struct audit_function *f, const uint8_t *code)
+{
+	static const uint8_t mask[RIP_KILLABLE_MASK_SIZE] = RIP_KILLABLE_MASK;
+	static const uint8_t poll[] = { 0x64, 0x0f, 0xb6 }, zero[] = { 0x25, 0, 0, 0, 0 }; /* movzbl %fs:0, %reg */
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		const struct audit_insn *insn = &f->insns.items[i];
+		uint64_t behind = insn->offset + insn->length;
+		if (insn->op == OP_CALL && f->end - f->begin - behind >= sizeof mask &&
+		    memcmp(code + behind, mask, sizeof mask) == 0)
+			f->notes.items[i].flags |= FLAG_MARKED;
+		if (insn->length == 9 && memcmp(code + insn->offset, poll, sizeof poll) == 0 &&
+		    memcmp(code + behind - sizeof zero, zero, sizeof zero) == 0)
+			f->notes.items[i].flags |= FLAG_POLL;
+	}
 }
 
 static bool add_row(void *context, const struct rip_cfi_state *row)
@@ -128,7 +146,7 @@ static void read_sites(struct audit_function *f)
 
 /* --- Blocks --- */
 
-static void mark(struct audit_function *f, uint32_t i, uint8_t flags)
+static void mark(struct audit_function *f, uint32_t i, uint16_t flags)
 {
 	if (i < f->insns.count)
 		f->notes.items[i].flags |= flags;
@@ -211,6 +229,7 @@ bool audit_function_run(struct audit_function *f, const struct rip_fde *fde, boo
 	if (f->end != fde->pc_end)
 		audit_find(f, FOUND_TABLE, fde->pc_begin, fde->pc_end, "its range leaves the section");
 	read_instructions(f, code.data);
+	note_marks(f, code.data);
 	read_sites(f);
 	if (read_rows(f)) {
 		if (first && f->has_lsda && f->findings->count == before && audit_is_part(f))

@@ -3,17 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../html.h"
 #include "audit.h"
 
-static const char head[] =
-	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width\"><title>ripcord audit</title>\n<style>\n"
-	":root{color-scheme:light dark;--line:#8884}\n"
-	"body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em}\n"
-	"h1{font-size:1.4em}h2{font-size:1.1em;margin:2em 0 .4em;overflow-wrap:anywhere}\n"
-	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .7em;vertical-align:top;"
-	"border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	"code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\n"
+static const char style[] =
 	".bar{display:flex;height:.9em;margin:.4em 0;border-radius:3px;overflow:hidden}\n"
 	".pad{background:#2e8b57}.plain{background:#9aa5b1}.masked{background:#4a7fc1}.window{background:#d9822b}"
 	".none{background:#555}\n"
@@ -21,24 +14,11 @@ static const char head[] =
 	".cfi,.table{color:#c0392b}.win,.transient{color:#c46a00}\n"
 	".filters label{margin-right:1.2em}summary{cursor:pointer;margin:.6em 0}\n"
 	"#hide-cfi:checked~main .f-cfi,#hide-window:checked~main .f-window,"
-	"#hide-transient:checked~main .f-transient,#hide-table:checked~main .f-table{display:none}\n"
-	"</style></head><body>\n<h1>ripcord audit</h1>\n"
+	"#hide-transient:checked~main .f-transient,#hide-table:checked~main .f-table{display:none}\n";
+static const char legend[] =
 	"<p>What a stop would do at each instruction: <b>pad</b>, a landing pad cleans up; <b>plain</b>, there is "
 	"nothing to clean up; <b>masked</b>, a cleanup is running; <b>window</b>, a fault here skips a cleanup that is "
 	"live; <b>none</b>, no unwind information.</p>\n";
-
-static void write_text(FILE *to, const char *text)
-{
-	for (; text && *text; text++) {
-		switch (*text) {
-		case '<': fputs("&lt;", to); break;
-		case '>': fputs("&gt;", to); break;
-		case '&': fputs("&amp;", to); break;
-		case '"': fputs("&quot;", to); break;
-		default: fputc((unsigned char)*text < 0x20 ? ' ' : *text, to);
-		}
-	}
-}
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -80,7 +60,7 @@ static void write_counts(FILE *to, const struct audit_counts *counts)
 static void write_place(FILE *to, const struct audit_finding *finding)
 {
 	if (finding->name)
-		write_text(to, finding->name);
+		html_text(to, finding->name);
 	else if (finding->function)
 		fprintf(to, "%#" PRIx64, finding->function);
 	if (finding->function)
@@ -94,11 +74,11 @@ static void write_finding(FILE *to, const struct audit_finding *finding)
 		finding->kind == FOUND_WINDOW ? "win" : kind, kind);
 	write_place(to, finding);
 	fprintf(to, "</code></td><td><code>%#" PRIx64 "</code></td><td><code>", finding->begin);
-	write_text(to, finding->file);
+	html_text(to, finding->file);
 	if (finding->file)
 		fprintf(to, ":%d", finding->line);
 	fputs("</code></td><td>", to);
-	write_text(to, finding->text);
+	html_text(to, finding->text);
 	fputs("</td></tr>\n", to);
 }
 
@@ -120,11 +100,11 @@ static void write_result(FILE *to, const struct audit_result *result)
 {
 	uint64_t all = audit_sum(result->counts.all);
 	fputs("<h2>", to);
-	write_text(to, result->path);
+	html_text(to, result->path);
 	fputs("</h2>\n", to);
 	if (result->error) {
 		fputs("<p class=\"cfi\">", to);
-		write_text(to, result->error);
+		html_text(to, result->error);
 		fputs("</p>\n", to);
 		return;
 	}
@@ -139,12 +119,14 @@ static void write_result(FILE *to, const struct audit_result *result)
 
 void audit_write_html(FILE *to, const struct audit_result *results, size_t count)
 {
-	fputs(head, to);
+	html_begin(to, "ripcord audit", style);
+	fputs(legend, to);
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		fprintf(to, "<input type=\"checkbox\" id=\"hide-%s\"><label for=\"hide-%s\"> hide %s</label> \n",
 			audit_kind_name(kind), audit_kind_name(kind), audit_kind_name(kind));
 	fputs("<main>\n", to);
 	for (size_t i = 0; i < count; i++)
 		write_result(to, &results[i]);
-	fputs("</main></body></html>\n", to);
+	fputs("</main>\n", to);
+	html_end(to);
 }

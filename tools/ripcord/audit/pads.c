@@ -7,14 +7,19 @@
 
 enum { WALK_MAX = 96 };
 
+bool audit_falls_through(const struct audit_function *f, uint32_t i)
+{
+	uint8_t op = f->insns.items[i].op;
+	return op != OP_JUMP && op != OP_JUMP_INDIRECT && op != OP_RETURN && op != OP_STOP && op != OP_BAD &&
+	       !(f->notes.items[i].flags & FLAG_NO_RETURN);
+}
+
 uint32_t audit_successors(const struct audit_function *f, uint32_t i, uint32_t *to, uint32_t room)
 {
 	const struct audit_insn *insn = &f->insns.items[i];
 	const struct audit_note *note = &f->notes.items[i];
 	uint32_t count = 0, target;
-	bool stops = insn->op == OP_JUMP || insn->op == OP_JUMP_INDIRECT || insn->op == OP_RETURN ||
-		     insn->op == OP_STOP || insn->op == OP_BAD || note->flags & FLAG_NO_RETURN;
-	if (!stops && i + 1 < f->insns.count && count < room)
+	if (audit_falls_through(f, i) && i + 1 < f->insns.count && count < room)
 		to[count++] = i + 1;
 	if ((insn->op == OP_JUMP || insn->op == OP_BRANCH) && count < room &&
 	    (target = audit_index_of(f, insn->target)) != NO_INDEX)
@@ -32,6 +37,7 @@ struct walk {
 	struct audit_pad *pad;
 	uint64_t pc;
 	uint16_t written;
+	bool works; /* it does more than to hand on the exception */
 };
 
 static void need_slot(struct audit_pad *pad, const struct audit_insn *insn)
@@ -76,16 +82,19 @@ static bool walk_step(struct walk *w, const struct audit_function *f)
 	if ((insn.op == OP_LOAD || insn.op == OP_LEA) &&
 	    (insn.base == RSP || (insn.base == RBP && !(w->written >> RBP & 1))))
 		need_slot(w->pad, &insn); /* or its address, for a cleanup that gets one */
+	w->works |= insn.op != OP_MOVE && insn.op != OP_JUMP && insn.op != OP_NOP && insn.op != OP_CALL;
 	w->written |= insn.writes;
 	w->pc = insn.op == OP_JUMP ? insn.target : w->pc + insn.length;
+	if (insn.op == OP_CALL && note_call(w->pad, f, &insn))
+		return w->works = true;
 	if (insn.op == OP_CALL)
-		return note_call(w->pad, f, &insn);
-	return insn.op != OP_RETURN && insn.op != OP_STOP && insn.op != OP_BAD && insn.op != OP_JUMP_INDIRECT;
+		w->pad->empty = !w->works;
+	return insn.op != OP_CALL && insn.op != OP_RETURN && insn.op != OP_STOP && insn.op != OP_BAD && insn.op != OP_JUMP_INDIRECT;
 }
 
 static void walk_pad(const struct audit_function *f, struct audit_pad *pad)
 {
-	struct walk w = { pad, pad->address, 0 };
+	struct walk w = { pad, pad->address, 0, false };
 	for (int steps = 0; steps < WALK_MAX && walk_step(&w, f); steps++)
 		;
 }
@@ -122,6 +131,13 @@ void audit_pads_read(struct audit_function *f)
 	collect(f);
 	for (size_t i = 0; i < f->pads.count; i++)
 		walk_pad(f, &f->pads.items[i]);
+	for (uint32_t i = 0; i < f->insns.count && f->pads.count; i++) {
+		uint32_t pad = audit_pad_of(f, i);
+		if (pad == NO_INDEX)
+			continue;
+		f->pads.items[pad].marked |= (f->notes.items[i].flags & FLAG_MARKED) != 0;
+		f->pads.items[pad].polled |= (f->notes.items[i].flags & FLAG_POLL) != 0;
+	}
 }
 
 /* The pads' addresses were made unique in place, so the search is for the address. */

@@ -29,26 +29,48 @@ static uint64_t site_label(const struct audit_function *f, uint32_t i)
 	return label(pad);
 }
 
-/* True for a call that cleans up what the pad would, on the way that needs no pad. */
-static bool releases(const struct audit_function *f, uint32_t i, uint64_t before, uint64_t *what_ret)
+/* True for what the compiler itself says is part of a cleanup: nothing else has a landing pad that does nothing; what
+ * the plugin marks is marked for that, and the code around it has a pad of its own, for the cleanups further out. */
+static bool is_cleaning(const struct audit_function *f, uint32_t i)
 {
-	*what_ret = 0;
-	if (f->insns.items[i].op != OP_CALL || !(before & LIVE_NORMAL))
-		return false;
-	for (uint32_t p = 0; p < f->pads.count && p < LABEL_MAX; p++)
-		if (before & label(p) && audit_pad_of(f, i) != p && audit_is_release(f, &f->pads.items[p], i))
-			*what_ret |= label(p);
-	return *what_ret != 0;
+	uint32_t at = audit_pad_of(f, i);
+	const struct audit_pad *pad = at == NO_INDEX ? NULL : &f->pads.items[at];
+	return f->notes.items[i].flags & FLAG_MARKED || (pad && (pad->empty || (pad->marked && !pad->polled)));
 }
 
-static uint64_t after_step(const struct audit_function *f, uint32_t i)
+/* True for what cleans up as the pad would, on the way that needs no pad: whose cleanup it may be. */
+static bool releases(const struct audit_function *f, uint32_t i, uint64_t *what_ret)
 {
-	uint64_t before = f->live.items[i].before, site = site_label(f, i), what;
-	if (before == 0)
+	const struct audit_live *live = &f->live.items[i];
+	uint64_t known = live->before | live->released;
+	bool cleaning = is_cleaning(f, i);
+	*what_ret = 0;
+	if (!(live->before & LIVE_NORMAL) || (!cleaning && f->insns.items[i].op != OP_CALL))
+		return false;
+	if (cleaning)
+		*what_ret = pads_of(known);
+	for (uint32_t p = 0; !cleaning && p < f->pads.count && p < LABEL_MAX; p++)
+		if (known & label(p) && audit_pad_of(f, i) != p && audit_is_release(f, &f->pads.items[p], i))
+			*what_ret |= label(p);
+	return cleaning || *what_ret != 0;
+}
+
+/* The sets behind instruction i: *released_ret likewise. */
+static uint64_t after_step(const struct audit_function *f, uint32_t i, uint64_t *released_ret)
+{
+	const struct audit_live *live = &f->live.items[i];
+	uint64_t site = site_label(f, i), what;
+	*released_ret = live->released;
+	if (live->before == 0)
 		return 0;
-	if (releases(f, i, before, &what))
-		return (before & LIVE_NORMAL) | LIVE_RELEASED;
-	return site ? (before & LIVE_NORMAL) | site : before;
+	if (releases(f, i, &what)) {
+		*released_ret |= pads_of(live->before);
+		return (live->before & LIVE_NORMAL) | LIVE_RELEASED;
+	}
+	if (!site)
+		return live->before;
+	*released_ret = 0;
+	return (live->before & LIVE_NORMAL) | site;
 }
 
 static bool spread_forward(struct audit_function *f)
@@ -56,10 +78,12 @@ static bool spread_forward(struct audit_function *f)
 	bool changed = false;
 	uint32_t to[SUCCESSORS];
 	for (uint32_t i = 0; i < f->insns.count; i++) {
-		uint64_t out = after_step(f, i);
+		uint64_t released, out = after_step(f, i, &released);
 		for (uint32_t k = out ? audit_successors(f, i, to, SUCCESSORS) : 0; k-- > 0;) {
-			changed |= (out & ~f->live.items[to[k]].before) != 0;
-			f->live.items[to[k]].before |= out;
+			struct audit_live *next = &f->live.items[to[k]];
+			changed |= (out & ~next->before) != 0 || (released & ~next->released) != 0;
+			next->before |= out;
+			next->released |= released;
 		}
 	}
 	return changed;
@@ -69,7 +93,7 @@ static bool spread_forward(struct audit_function *f)
 static uint64_t next_label(const struct audit_function *f, uint32_t i)
 {
 	uint64_t site = site_label(f, i), what;
-	if (releases(f, i, f->live.items[i].before, &what))
+	if (releases(f, i, &what))
 		return what | LIVE_TO_RELEASE;
 	return site ? site : f->live.items[i].after;
 }
@@ -211,6 +235,7 @@ static bool is_acquired(const struct audit_function *f, uint32_t i, uint64_t nex
  *     is there, and a fault would skip it. Window. A call that is seen to clean up counts as its pad's until it is
  *     made, and as none behind it.
  *   - Pads before, others or none after: the cleanup is being run, or has been. Masked.
+ *   - Between two calls that clean up: the cleanup is being run. Masked.
  *   - No pad before, a pad after: not yet acquired, unless a call has just brought it. Plain, or window. */
 static enum audit_verdict judge_gap(const struct audit_function *f, uint32_t i)
 {
@@ -218,7 +243,9 @@ static enum audit_verdict judge_gap(const struct audit_function *f, uint32_t i)
 	uint64_t what, pads = pads_of(live.before), pads_after = pads_of(live.after);
 	if (live.before == 0)
 		return VERDICT_PLAIN;
-	if (!(live.before & LIVE_NORMAL) || releases(f, i, live.before, &what))
+	if (!(live.before & LIVE_NORMAL) || releases(f, i, &what))
+		return VERDICT_MASKED;
+	if (!pads && live.before & LIVE_RELEASED && live.after & LIVE_TO_RELEASE)
 		return VERDICT_MASKED;
 	if (pads && !(live.after & 1) && !(live.before & (LIVE_RELEASED | 1)) &&
 	    (pads_after == 0 || pads_after == pads || pads == LIVE_OUTSIDE))
@@ -251,6 +278,15 @@ static uint32_t straight_pad(const struct audit_function *f, uint32_t i, bool fo
 	return NO_INDEX;
 }
 
+/* True if the instructions before and behind i stand in gaps, and are what i would be in one. */
+static bool is_amid_gap(const struct audit_function *f, uint32_t i)
+{
+	enum audit_verdict verdict = judge_gap(f, i);
+	return i > 0 && i + 1 < f->insns.count && audit_falls_through(f, i - 1) && audit_falls_through(f, i) &&
+	       f->notes.items[i - 1].site == 0 && f->notes.items[i + 1].site == 0 &&
+	       judge_gap(f, i - 1) == verdict && judge_gap(f, i + 1) == verdict;
+}
+
 /* True for what stands in an entry without a pad although a cleanup may be live: GCC merges entries, so that one holds
  * what lies before the call that cleans up, and traps of __builtin_trap; and inline assembly gets an entry without a
  * pad between two with the same one. */
@@ -268,15 +304,28 @@ static bool is_overlooked(const struct audit_function *f, uint32_t i)
 	return pad != NO_INDEX && pad == straight_pad(f, i, true);
 }
 
+/* In an entry without a pad: what the compiler expands from noexcept functions gets one in the middle of a gap. */
+static enum audit_verdict judge_without_pad(const struct audit_function *f, uint32_t i)
+{
+	uint64_t what;
+	if (releases(f, i, &what))
+		return VERDICT_MASKED;
+	if (f->insns.items[i].op != OP_CALL && is_amid_gap(f, i))
+		return judge_gap(f, i);
+	return is_overlooked(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
+}
+
 static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool labels)
 {
 	if (!labels)
 		return VERDICT_PLAIN;
+	if (is_cleaning(f, i))
+		return VERDICT_MASKED;
 	if (f->notes.items[i].site == 0)
 		return judge_gap(f, i);
 	if (audit_pad_of(f, i) != NO_INDEX)
 		return VERDICT_PAD;
-	return is_overlooked(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
+	return judge_without_pad(f, i);
 }
 
 /* --- Results --- */

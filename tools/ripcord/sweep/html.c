@@ -3,41 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../html.h"
 #include "sweep.h"
 
-static const char head[] =
-	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width\"><title>ripcord sweep</title>\n<style>\n"
-	":root{color-scheme:light dark;--line:#8884}\n"
-	"body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em}\n"
-	"h1{font-size:1.4em}h2{font-size:1.1em;margin:2em 0 .4em;overflow-wrap:anywhere}\n"
-	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .7em;vertical-align:top;"
-	"border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	"code,pre{font:13px/1.5 ui-monospace,monospace}code{overflow-wrap:anywhere}pre{overflow-x:auto}\n"
+static const char style[] =
+	"pre{overflow-x:auto;tab-size:8}\n"
 	"pre span{display:block;border-left:4px solid transparent;padding-left:.6em;min-height:1.5em}\n"
 	".safe{border-color:#2e8b57!important;background:#2e8b5718}.window{border-color:#d9822b!important;"
 	"background:#d9822b2e}.leak{border-color:#c0392b!important;background:#c0392b33}\n"
-	".key span{border-left:4px solid;padding:0 .8em 0 .5em;margin-right:.8em}\n"
-	"</style></head><body>\n<h1>ripcord sweep</h1>\n";
-
-static void write_text(FILE *to, const char *text)
-{
-	for (; text && *text; text++) {
-		switch (*text) {
-		case '<': fputs("&lt;", to); break;
-		case '>': fputs("&gt;", to); break;
-		case '&': fputs("&amp;", to); break;
-		case '"': fputs("&quot;", to); break;
-		case '\t': fputs("        ", to); break;
-		default: fputc((unsigned char)*text < 0x20 ? ' ' : *text, to);
-		}
-	}
-}
+	".key span{border-left:4px solid;padding:0 .8em 0 .5em;margin-right:.8em}\n";
 
 static void write_summary(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
 {
 	fputs("<p><code>", to);
-	write_text(to, plan->options->arguments[0]);
+	html_text(to, plan->options->arguments[0]);
 	fprintf(to, "</code>: %llu instructions", (unsigned long long)plan->shared->count.instructions);
 	for (enum sweep_kind kind = 0; kind < SWEEP_KINDS; kind++)
 		if (result->done[kind])
@@ -54,14 +33,14 @@ static void write_row(FILE *to, const struct sweep_row *row)
 	const struct sweep_finding *finding = &row->finding;
 
 	fputs("<tr><td><code>", to);
-	write_text(to, row->function ? row->function : finding->kind == SWEEP_END ? "at its end" : "?");
+	html_text(to, row->function ? row->function : finding->kind == SWEEP_END ? "at its end" : "?");
 	fputs("</code></td><td><code>", to);
-	write_text(to, row->file);
+	html_text(to, row->file);
 	if (row->file)
 		fprintf(to, ":%d", row->line);
 	fprintf(to, "</code></td><td>%s</td><td>%s: ", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
-	write_text(to, finding->text);
+	html_text(to, finding->text);
 	fprintf(to, "</td><td class=\"n\">%llu</td><td><code>%llu:%s</code></td></tr>\n",
 		(unsigned long long)finding->times, (unsigned long long)finding->step,
 		sweep_kind_name((enum sweep_kind)finding->kind));
@@ -112,7 +91,7 @@ static void write_source(FILE *to, const struct sweep_result *result, const char
 	size_t room = 0;
 
 	fputs("<h2>", to);
-	write_text(to, file);
+	html_text(to, file);
 	fputs("</h2>\n", to);
 	if (!source) {
 		fputs("<p>The source is not here.</p>\n", to);
@@ -122,7 +101,7 @@ static void write_source(FILE *to, const struct sweep_result *result, const char
 	for (int line = 1; getline(&text, &room, source) >= 0; line++) {
 		text[strcspn(text, "\n")] = 0;
 		fprintf(to, "<span class=\"%s\">%5d  ", class_of(result, file, line), line);
-		write_text(to, text);
+		html_text(to, text);
 		fputs("</span>", to);
 	}
 	fputs("</pre>\n", to);
@@ -140,11 +119,11 @@ static bool is_first(const struct sweep_result *result, size_t index)
 
 void sweep_write_html(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
 {
-	fputs(head, to);
+	html_begin(to, "ripcord sweep", style);
 	write_summary(to, plan, result);
 	write_table(to, result);
 	for (size_t i = 0; i < result->line_count; i++)
 		if (is_first(result, i))
 			write_source(to, result, result->lines[i].file);
-	fputs("</body></html>\n", to);
+	html_end(to);
 }

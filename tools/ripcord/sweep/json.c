@@ -27,6 +27,19 @@ static void write_replay(FILE *to, const struct sweep_plan *plan, const struct s
 	free(text);
 }
 
+/* The calls that led to the stop, from it outwards. */
+static void write_frames(FILE *to, const struct sweep_plan *plan, const struct sweep_finding *finding)
+{
+	fputs(",\"frames\":[", to);
+	for (unsigned i = 0; i < finding->frames; i++) {
+		fprintf(to, "%s{\"address\":\"%#lx\",\"audit\":", i ? "," : "",
+			(unsigned long)(finding->frame[i] - plan->module->base));
+		audit_write_string(to, sweep_place_name(sweep_place_at(plan, finding->frame[i])));
+		fputc('}', to);
+	}
+	fputc(']', to);
+}
+
 static void write_row(FILE *to, const struct sweep_plan *plan, const struct sweep_row *row)
 {
 	const struct sweep_finding *finding = &row->finding;
@@ -35,7 +48,7 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 		sweep_what_name((enum sweep_what)finding->what));
 	audit_write_string(to, finding->text);
 	fputs(",\"audit\":", to);
-	audit_write_string(to, sweep_verdict_of(plan, finding));
+	audit_write_string(to, sweep_place_name(sweep_place_of(plan, finding)));
 	fputs(",\"function\":", to);
 	audit_write_string(to, row->function);
 	fputs(",\"file\":", to);
@@ -44,7 +57,32 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 		(unsigned long)(finding->pc ? finding->pc - plan->module->base : 0), (unsigned long long)finding->step,
 		(unsigned long long)finding->times);
 	write_replay(to, plan, finding);
+	write_frames(to, plan, finding);
 	fputc('}', to);
+}
+
+static void write_window(FILE *to, const struct sweep_window *window)
+{
+	fprintf(to, "{\"begin\":\"%#llx\",\"end\":\"%#llx\",\"function\":", (unsigned long long)window->begin,
+		(unsigned long long)window->end);
+	audit_write_string(to, window->function);
+	fputs(",\"file\":", to);
+	audit_write_string(to, window->file);
+	fprintf(to, ",\"line\":%d,\"faults\":\"%s\"}", window->line, sweep_fate_name((enum sweep_fate)window->fate));
+}
+
+static void write_cross(FILE *to, const struct sweep_result *result)
+{
+	fputs("\"faults_by_audit\":{", to);
+	for (enum sweep_place place = 0; place < PLACES; place++)
+		fprintf(to, "%s\"%s\":%llu", place ? "," : "", sweep_place_name(place),
+			(unsigned long long)result->by_place[place]);
+	fputs("},\"windows\":[", to);
+	for (size_t i = 0; i < result->window_count; i++) {
+		fputs(i ? ",\n" : "\n", to);
+		write_window(to, &result->windows[i]);
+	}
+	fputs("],", to);
 }
 
 void sweep_write_json(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
@@ -60,9 +98,10 @@ void sweep_write_json(FILE *to, const struct sweep_plan *plan, const struct swee
 	write_kinds(to, "candidates", count->candidates);
 	fputc(',', to);
 	write_kinds(to, "stops", result->done);
-	fprintf(to, ",\"copies\":%llu,\"left\":%llu,\"interrupted\":%s,\"findings\":[",
-		(unsigned long long)result->copies, (unsigned long long)result->left,
-		result->interrupted ? "true" : "false");
+	fprintf(to, ",\"copies\":%llu,\"left\":%llu,\"interrupted\":%s,", (unsigned long long)result->copies,
+		(unsigned long long)result->left, result->interrupted ? "true" : "false");
+	write_cross(to, result);
+	fputs("\"findings\":[", to);
 	for (size_t i = 0; i < result->row_count; i++) {
 		fputs(i ? ",\n" : "\n", to);
 		write_row(to, plan, &result->rows[i]);

@@ -52,6 +52,7 @@ struct judging {
 	struct sweep_finding finding;
 	void (*found)(const struct sweep_plan *plan, const struct sweep_finding *finding);
 	unsigned count;
+	uint64_t calls; /* before the stop */
 };
 
 __attribute__((format(printf, 3, 4))) static void find(struct judging *j, enum sweep_what what, const char *format, ...)
@@ -83,9 +84,13 @@ static void judge_descriptors(struct judging *j)
 static void judge_notes(struct judging *j)
 {
 	char text[sizeof j->finding.text];
+	bool in_flight;
 
-	if (sweep_notes_held(text, sizeof text))
+	if (sweep_notes_held(j->calls, text, sizeof text, &in_flight)) {
+		j->finding.in_flight = in_flight;
 		find(j, FOUND_LEAK, "%s", text);
+		j->finding.in_flight = false;
+	}
 	if (sweep_notes_twice(text, sizeof text))
 		find(j, FOUND_TWICE, "%s", text);
 }
@@ -129,10 +134,10 @@ static void note_frames(struct judging *j, const rip_report *report)
 		j->finding.frames--;
 }
 
-unsigned sweep_judge(const struct sweep_plan *plan, const rip_report *report, struct sweep_finding finding,
+unsigned sweep_judge(const struct sweep_plan *plan, const rip_report *report, struct sweep_finding finding, uint64_t calls,
 		     void (*found)(const struct sweep_plan *plan, const struct sweep_finding *finding))
 {
-	struct judging j = { plan, finding, found, 0 };
+	struct judging j = { plan, finding, found, 0, calls };
 
 	note_frames(&j, report);
 	judge_report(&j, report);

@@ -14,6 +14,7 @@ static struct note {
 	uint64_t id;
 	int32_t count;  /* how often it is held */
 	uint32_t twice; /* releases too many */
+	uint64_t since; /* sweep_calls() when it was last acquired */
 } notes[NOTES];
 static unsigned used;
 static uint64_t lost; /* no room */
@@ -50,24 +51,26 @@ __attribute__((visibility("default"))) void rip_sweep_note(bool acquired, const 
 
 	if (!note)
 		lost++;
-	else if (acquired)
-		note->count++;
+	else if (acquired && ++note->count)
+		note->since = sweep_calls();
 	else if (note->count > 0)
 		note->count--;
 	else
 		note->twice++;
 }
 
-static unsigned list(bool twice, char *text, size_t size)
+static unsigned list(bool twice, uint64_t calls, char *text, size_t size, bool *in_flight_ret)
 {
 	unsigned found = 0;
 	size_t at = 0;
 
 	text[0] = 0;
+	*in_flight_ret = true;
 	for (unsigned i = 0; i < NOTES && used; i++) {
 		if (twice ? notes[i].twice == 0 : notes[i].count == 0)
 			continue;
 		found++;
+		*in_flight_ret &= notes[i].since == calls;
 		if (at < size)
 			at += (size_t)snprintf(text + at, size - at, "%s%s %llu", at ? ", " : "", notes[i].kind,
 					       (unsigned long long)notes[i].id);
@@ -75,12 +78,14 @@ static unsigned list(bool twice, char *text, size_t size)
 	return found;
 }
 
-unsigned sweep_notes_held(char *text, size_t size)
+unsigned sweep_notes_held(uint64_t calls, char *text, size_t size, bool *in_flight_ret)
 {
-	return list(false, text, size);
+	return list(false, calls, text, size, in_flight_ret);
 }
 
 unsigned sweep_notes_twice(char *text, size_t size)
 {
-	return list(true, text, size);
+	bool unused;
+
+	return list(true, 0, text, size, &unused);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * options: reads those of `ripcord sweep`: --name, --name VALUE or --name=VALUE, before the guest. */
+ * options: those of `ripcord sweep`, before the guest. */
 #include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../arguments.h"
 #include "../tool.h"
 #include "sweep.h"
 
@@ -25,8 +27,10 @@ static enum sweep_kind find_kind(const char *name, size_t length)
 	return kind;
 }
 
-static bool set_kind(struct sweep_options *options, const char *value)
+static bool set_kind(void *of, const char *value)
 {
+	struct sweep_options *options = of;
+
 	options->kinds = 0;
 	for (;; value++) {
 		size_t length = strcspn(value, ",");
@@ -56,23 +60,30 @@ static bool read_number(const char *name, const char *value, uint64_t least, uin
 	return false;
 }
 
-static bool set_every(struct sweep_options *options, const char *value)
+static bool set_every(void *of, const char *value)
 {
+	struct sweep_options *options = of;
+
 	return read_number("--every", value, 1, &options->every);
 }
 
-static bool set_random(struct sweep_options *options, const char *value)
+static bool set_random(void *of, const char *value)
 {
+	struct sweep_options *options = of;
+
 	return read_number("--random", value, 1, &options->random);
 }
 
-static bool set_seed(struct sweep_options *options, const char *value)
+static bool set_seed(void *of, const char *value)
 {
+	struct sweep_options *options = of;
+
 	return read_number("--seed", value, 0, &options->seed);
 }
 
-static bool set_stack(struct sweep_options *options, const char *value)
+static bool set_stack(void *of, const char *value)
 {
+	struct sweep_options *options = of;
 	uint64_t size;
 
 	if (!read_number("--stack", value, RIP_STACK_MIN, &size))
@@ -81,8 +92,9 @@ static bool set_stack(struct sweep_options *options, const char *value)
 	return true;
 }
 
-static bool set_jobs(struct sweep_options *options, const char *value)
+static bool set_jobs(void *of, const char *value)
 {
+	struct sweep_options *options = of;
 	uint64_t jobs;
 
 	if (!read_number("--jobs", value, 1, &jobs))
@@ -91,8 +103,9 @@ static bool set_jobs(struct sweep_options *options, const char *value)
 	return true;
 }
 
-static bool set_limit(struct sweep_options *options, const char *value)
+static bool set_limit(void *of, const char *value)
 {
+	struct sweep_options *options = of;
 	uint64_t ms;
 
 	if (!read_number("--limit", value, 1, &ms))
@@ -101,21 +114,10 @@ static bool set_limit(struct sweep_options *options, const char *value)
 	return true;
 }
 
-static bool set_in(struct sweep_options *options, const char *value)
-{
-	options->in = value;
-	return true;
-}
-
-static bool set_entry(struct sweep_options *options, const char *value)
-{
-	options->entry = value;
-	return true;
-}
-
 /* What a finding's command line says: NUMBER:KIND. */
-static bool set_replay(struct sweep_options *options, const char *value)
+static bool set_replay(void *of, const char *value)
 {
+	struct sweep_options *options = of;
 	char *end;
 
 	errno = 0;
@@ -128,64 +130,18 @@ static bool set_replay(struct sweep_options *options, const char *value)
 	return false;
 }
 
-static const struct option {
-	const char *name;
-	bool (*set)(struct sweep_options *options, const char *value);
-} table[] = {
-	{ "--kind", set_kind }, { "--every", set_every }, { "--random", set_random }, { "--seed", set_seed },
-	{ "--in", set_in }, { "--limit", set_limit }, { "--stack", set_stack }, { "--entry", set_entry },
-	{ "--jobs", set_jobs }, { "--replay", set_replay },
+#define PLACE(member) offsetof(struct sweep_options, member)
+static const struct argument_option table[] = {
+	{ "--kind", ARGUMENT_SET, 0, set_kind }, { "--every", ARGUMENT_SET, 0, set_every },
+	{ "--random", ARGUMENT_SET, 0, set_random }, { "--seed", ARGUMENT_SET, 0, set_seed },
+	{ "--in", ARGUMENT_TEXT, PLACE(in), NULL }, { "--limit", ARGUMENT_SET, 0, set_limit },
+	{ "--stack", ARGUMENT_SET, 0, set_stack }, { "--entry", ARGUMENT_TEXT, PLACE(entry), NULL },
+	{ "--jobs", ARGUMENT_SET, 0, set_jobs }, { "--replay", ARGUMENT_SET, 0, set_replay },
+	{ "--any-fault", ARGUMENT_SWITCH, PLACE(any_fault), NULL },
+	{ "--ledger", ARGUMENT_SWITCH, PLACE(ledger), NULL }, { "--wait", ARGUMENT_SWITCH, PLACE(waits), NULL },
+	{ "--json", ARGUMENT_SWITCH, PLACE(json), NULL }, { "--html", ARGUMENT_SWITCH, PLACE(html), NULL },
+	{ "--help", ARGUMENT_SWITCH, PLACE(help), NULL },
 };
-
-static bool set_switch(struct sweep_options *options, const char *word)
-{
-	if (strcmp(word, "--any-fault") == 0)
-		options->any_fault = true;
-	else if (strcmp(word, "--ledger") == 0)
-		options->ledger = true;
-	else if (strcmp(word, "--wait") == 0)
-		options->waits = true;
-	else if (strcmp(word, "--json") == 0)
-		options->format = SWEEP_JSON;
-	else if (strcmp(word, "--html") == 0)
-		options->format = SWEEP_HTML;
-	else if (strcmp(word, "--help") == 0)
-		options->help = true;
-	else
-		return false;
-	return true;
-}
-
-static const struct option *find_option(const char *word, const char **value_ret)
-{
-	size_t length = strcspn(word, "=");
-
-	*value_ret = word[length] ? word + length + 1 : NULL;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strlen(table[i].name) == length && strncmp(word, table[i].name, length) == 0)
-			return &table[i];
-	return NULL;
-}
-
-static bool read_option(char **argv, int *at, struct sweep_options *options)
-{
-	const char *value;
-
-	if (set_switch(options, argv[*at]))
-		return true;
-	const struct option *option = find_option(argv[*at], &value);
-	if (!option) {
-		tool_complain("sweep: unknown option %s", argv[*at]);
-		return false;
-	}
-	if (!value)
-		value = argv[++*at];
-	if (!value) {
-		tool_complain("sweep: %s needs a value", option->name);
-		return false;
-	}
-	return option->set(options, value);
-}
 
 static bool check(const struct sweep_options *options)
 {
@@ -195,8 +151,10 @@ static bool check(const struct sweep_options *options)
 		tool_complain("sweep: --random with --every");
 	else if (options->waits && !options->replays)
 		tool_complain("sweep: --wait without --replay");
-	else if (options->replays && options->format != SWEEP_TEXT)
+	else if (options->replays && (options->json || options->html))
 		tool_complain("sweep: --replay with --json or --html");
+	else if (options->json && options->html)
+		tool_complain("sweep: --json with --html");
 	else
 		return true;
 	return false;
@@ -204,20 +162,18 @@ static bool check(const struct sweep_options *options)
 
 bool sweep_options_read(int argc, char **argv, struct sweep_options *options_ret)
 {
+	static const struct argument_table all = { "sweep", table, sizeof table / sizeof *table };
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct sweep_options options = {
 		.kinds = 1u << SWEEP_KILL | 1u << SWEEP_FAULT, .every = 1, .limit = 5000000000ull,
 		.jobs = processors < 1 ? 1 : processors > SWEEP_JOBS_MAX ? SWEEP_JOBS_MAX : (unsigned)processors,
 	};
-	int at = 1;
+	int rest;
 
-	for (; at < argc && argv[at][0] == '-' && strcmp(argv[at], "--") != 0; at++)
-		if (!read_option(argv, &at, &options))
-			return false;
-	if (at < argc && strcmp(argv[at], "--") == 0)
-		at++;
-	options.argument_count = argc - at;
-	options.arguments = argv + at;
+	if (!arguments_read(&all, argc, argv, &options, &rest))
+		return false;
+	options.argument_count = argc - rest;
+	options.arguments = argv + rest;
 	if (!options.help && !check(&options))
 		return false;
 	*options_ret = options;

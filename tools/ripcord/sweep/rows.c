@@ -36,6 +36,7 @@ static int compare_text(const char *a, const char *b)
 static bool is_same(const struct sweep_row *row, const struct sweep_finding *finding, const rip_symbol *symbol)
 {
 	return row->finding.kind == finding->kind && row->finding.what == finding->what &&
+	       row->finding.in_flight == finding->in_flight &&
 	       row->line == symbol->line && strcmp(row->finding.text, finding->text) == 0 &&
 	       compare_text(row->function, symbol->function) == 0 && compare_text(row->file, symbol->file) == 0 &&
 	       (row->line || row->finding.pc == finding->pc);
@@ -92,7 +93,7 @@ void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan
 	rip_symbol symbol;
 
 	for (uintptr_t pc = plan->module->low; plan->seen && pc < plan->module->high; pc++) {
-		unsigned tried = plan->seen[pc - plan->module->low];
+		unsigned tried = plan->seen[pc - plan->module->low] & ((1u << SWEEP_KINDS) - 1);
 		if (!tried || !look_up(symbolizer, pc, &symbol) || !symbol.file)
 			continue;
 		struct sweep_line *last = result->line_count ? &result->lines[result->line_count - 1] : NULL;
@@ -113,6 +114,11 @@ void sweep_result_deinit(struct sweep_result *result)
 	}
 	for (size_t i = 0; i < result->line_count; i++)
 		free(result->lines[i].file);
+	for (size_t i = 0; i < result->window_count; i++) {
+		free(result->windows[i].function);
+		free(result->windows[i].file);
+	}
+	free(result->windows);
 	free(result->rows);
 	free(result->lines);
 }

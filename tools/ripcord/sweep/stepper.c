@@ -27,6 +27,8 @@ static bool has_killable;         /* the compiler said of any code that it is */
 static bool stopped;              /* in this process, the guest has been */
 static pid_t process;
 static uint64_t steps, others;    /* the guest's own instructions, and others */
+static uint64_t calls;            /* of other code */
+static bool outside;              /* in other code */
 static uint64_t events;           /* stops, of all workers */
 static uint64_t candidates[SWEEP_KINDS];
 static uint64_t waiting, waiting_since; /* kills on their way to a place where they land; the first one's step */
@@ -35,6 +37,12 @@ static struct sweep_finding current; /* what is being done: a copy's findings be
 bool sweep_is_stopped(void)
 {
 	return stopped;
+}
+
+/* What a cleanup acquires belongs to it. */
+uint64_t sweep_calls(void)
+{
+	return stopped ? UINT64_MAX : calls;
 }
 
 /* Called by a debugger's user: here the stop is about to happen. */
@@ -182,6 +190,12 @@ static void stop_in_copy(enum sweep_kind kind, const struct sweep_site *site, vo
 	me->copies++;
 }
 
+/* The other workers do it, too. */
+static void note_seen(uintptr_t pc, enum sweep_kind kind)
+{
+	__atomic_fetch_or(&plan->seen[pc - plan->module->low], (uint8_t)(1u << kind), __ATOMIC_RELAXED);
+}
+
 /* `times`: what the stop stands for. The workers take turns. */
 static void stop_once(enum sweep_kind kind, const struct sweep_site *site, uint64_t step, uint64_t times, void *ucontext)
 {
@@ -194,7 +208,7 @@ static void stop_once(enum sweep_kind kind, const struct sweep_site *site, uint6
 	}
 	if (events++ % plan->options->jobs != number)
 		return;
-	plan->seen[pc - plan->module->low] |= (uint8_t)(1u << kind);
+	note_seen(pc, kind);
 	me->done[kind] += times;
 	stop_in_copy(kind, site, ucontext);
 }
@@ -213,7 +227,7 @@ static void consider_kill(uintptr_t pc, void *ucontext)
 {
 	if (is_in(pc) && is_picked(SWEEP_KILL)) {
 		if (mode == MODE_SWEEP)
-			plan->seen[pc - plan->module->low] |= 1u << SWEEP_KILL;
+			note_seen(pc, SWEEP_KILL);
 		if (waiting++ == 0)
 			waiting_since = steps;
 	}
@@ -244,8 +258,13 @@ static void step_on(uintptr_t pc, void *ucontext)
 {
 	if (pc < plan->module->low || pc >= plan->module->high) {
 		others++;
+		calls += !outside;
+		outside = true;
 		return;
 	}
+	outside = false;
+	if (mode == MODE_COUNT)
+		plan->seen[pc - plan->module->low] |= SEEN_RUN; /* alone */
 	consider(pc, ucontext);
 	me->steps = ++steps;
 }
@@ -362,7 +381,7 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 	note_end(&outcome, report);
 	bool found = false;
 	if (stopped || mode == MODE_COUNT)
-		found = sweep_judge(plan, report, current, mode == MODE_REPLAY ? print_finding : send_finding) != 0;
+		found = sweep_judge(plan, report, current, calls, mode == MODE_REPLAY ? print_finding : send_finding) != 0;
 	me->ended = !stopped;
 	if (mode == MODE_REPLAY)
 		return found;

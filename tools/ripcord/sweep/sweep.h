@@ -40,7 +40,6 @@ const char *sweep_what_name(enum sweep_what what);
 
 /* --- Options (options.c) --- */
 
-enum sweep_format { SWEEP_TEXT, SWEEP_JSON, SWEEP_HTML };
 enum { SWEEP_JOBS_MAX = 64 };
 
 struct sweep_options {
@@ -50,7 +49,7 @@ struct sweep_options {
 	const char *in;            /* function; NULL: all */
 	bool any_fault;            /* faults also where the instruction cannot fault */
 	bool ledger;               /* what the ledger took back is no finding */
-	enum sweep_format format;
+	bool json, html;           /* else text */
 	uint64_t limit;            /* ns, for one stop and what comes after */
 	size_t stack_size;         /* bytes; 0: the library's choice */
 	const char *entry;         /* NULL: main */
@@ -88,8 +87,9 @@ struct sweep_finding {
 	uint64_t times;    /* instructions that it stands for */
 	uintptr_t pc;      /* where the stop was */
 	uint8_t kind, what;
+	bool in_flight;    /* what leaked was acquired by the guest's last call of other code: no scope held it yet */
 	uint8_t frames;
-	uintptr_t frame[12]; /* pcs: of the stop, then in the calls that lead there; the guest's */
+	uintptr_t frame[24]; /* pcs: of the stop, then in the calls that lead there; the guest's */
 	char text[110];    /* what was leaked and so on */
 };
 
@@ -117,12 +117,14 @@ struct sweep_shared {
 	struct sweep_worker workers[SWEEP_JOBS_MAX];
 };
 
+enum sweep_seen { SEEN_RUN = 1 << 7, SEEN_LEFT = 1 << 6 /* a fault or overflow, there or in a call, left something */ };
+
 struct sweep_plan {
 	const struct sweep_options *options;
 	const struct sweep_module *module;
 	rip_program *program;
 	struct sweep_shared *shared;
-	uint8_t *seen;                       /* shared, by byte of code: a bit for each kind that was tried there */
+	uint8_t *seen;                       /* shared, by byte of code: enum sweep_seen, and a bit for each kind tried */
 	const uint64_t *picked[SWEEP_KINDS]; /* with options->random: a bit for each candidate */
 	int findings;                        /* where struct sweep_finding go, one write each */
 };
@@ -140,6 +142,9 @@ bool sweep_is_traced(void);
 
 /* True in a process whose guest has been stopped. */
 bool sweep_is_stopped(void);
+
+/* How often the guest has gone from its own code to other code; UINT64_MAX once it has been stopped. */
+uint64_t sweep_calls(void);
 
 /* Does nothing: a place for a debugger's breakpoint, right before each stop. */
 void ripcord_sweep_here(void);
@@ -165,12 +170,14 @@ void sweep_separate_files(int kept);
 
 /* Before the guest runs. */
 void sweep_judge_begin(void);
-/* After it has ended. Each finding is given to found(). Returns their number. `finding` says what the stop was. */
-unsigned sweep_judge(const struct sweep_plan *plan, const rip_report *report, struct sweep_finding finding,
+/* After it has ended. Each finding is given to found(). Returns their number. `finding` says what the stop was, `calls`
+ * what sweep_calls() was. */
+unsigned sweep_judge(const struct sweep_plan *plan, const rip_report *report, struct sweep_finding finding, uint64_t calls,
 		     void (*found)(const struct sweep_plan *plan, const struct sweep_finding *finding));
 
-/* What annotations say is held, or was released twice: up to `size` bytes of text. Returns how many. */
-unsigned sweep_notes_held(char *text, size_t size);
+/* What annotations say is held, or was released twice: up to `size` bytes of text. Returns how many. *in_flight_ret: all of
+ * it was acquired in the call that came last before the stop, number `calls`. */
+unsigned sweep_notes_held(uint64_t calls, char *text, size_t size, bool *in_flight_ret);
 unsigned sweep_notes_twice(char *text, size_t size);
 
 /* --- Results (work.c, rows.c) --- */
@@ -189,6 +196,33 @@ struct sweep_line { /* of the source, for the page */
 	unsigned tried; /* kinds, a mask */
 };
 
+/* What a stop is at, by the audit's verdicts. */
+enum sweep_place {
+	PLACE_WINDOW,  /* a cleanup was live, and skipped */
+	PLACE_MASKED,  /* one was running, and cut short */
+	PLACE_NONE,    /* no unwind information */
+	PLACE_FOREIGN, /* called by code that is not the guest's */
+	PLACE_FLIGHT,  /* on its way from the call that acquired it to its owner */
+	PLACE_PAD, PLACE_PLAIN, /* the audit sees nothing to lose */
+	PLACE_UNKNOWN,
+	PLACES,
+};
+
+enum sweep_fate { /* of a window */
+	FATE_LEFT,      /* a fault there left something */
+	FATE_NOTHING,   /* faults did not: what the cleanup guards was not held, or it is the audit's mistake */
+	FATE_UNTRIED,   /* it was passed, but nothing there or below can fault, or was chosen */
+	FATE_UNREACHED,
+	FATES,
+};
+
+struct sweep_window {
+	uint64_t begin, end; /* in the file */
+	char *function, *file; /* owned; may be NULL */
+	int line;
+	uint8_t fate;
+};
+
 struct sweep_result {
 	struct sweep_row *rows;
 	size_t row_count, row_room;
@@ -198,6 +232,10 @@ struct sweep_result {
 	char error[128];              /* if the sweep could not be done; else empty */
 	struct sweep_line *lines;
 	size_t line_count, line_room;
+	uint64_t by_place[PLACES];    /* findings of faults */
+	struct sweep_window *windows;
+	size_t window_count, window_room;
+	uint64_t by_fate[FATES];      /* windows */
 };
 
 /* Does all of it in other processes. False: no memory, or no process; said. */
@@ -210,10 +248,19 @@ void sweep_rows_sort(struct sweep_result *result);
 /* The source lines at which a stop was tried. */
 void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan, rip_symbolizer *symbolizer);
 
-/* Audits the guest's file (verdict.c); and what that says of a finding: "window", "masked" and so on, "foreign" in code that
- * is not the guest's; NULL: nothing. */
-void sweep_verdicts_read(const struct sweep_plan *plan);
-const char *sweep_verdict_of(const struct sweep_plan *plan, const struct sweep_finding *finding);
+/* --- Held against the audit (cross.c) --- */
+
+const char *sweep_place_name(enum sweep_place place);
+const char *sweep_fate_name(enum sweep_fate fate);
+/* Audits the guest's file, for what follows. */
+void sweep_cross_begin(const struct sweep_plan *plan, struct sweep_result *result);
+/* Counts a fault's finding. */
+void sweep_cross_add(const struct sweep_plan *plan, struct sweep_result *result, const struct sweep_finding *finding);
+/* After all stops: what came of each window. */
+void sweep_cross_end(const struct sweep_plan *plan, struct sweep_result *result);
+/* Of an instruction, and of a stop with all the calls that led to it. */
+enum sweep_place sweep_place_at(const struct sweep_plan *plan, uintptr_t pc);
+enum sweep_place sweep_place_of(const struct sweep_plan *plan, const struct sweep_finding *finding);
 
 void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result);
 void sweep_write_json(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result);

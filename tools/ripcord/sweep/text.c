@@ -86,9 +86,9 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 		fputc('\n', to);
 		return;
 	}
-	const char *verdict = finding->kind == SWEEP_KILL ? NULL : sweep_verdict_of(plan, finding);
-	fprintf(to, "  (%llu%s%s)\n    ", (unsigned long long)finding->times, verdict ? ", " : "",
-		verdict ? verdict : "");
+	bool named = finding->kind != SWEEP_KILL;
+	fprintf(to, "  (%llu%s%s)\n    ", (unsigned long long)finding->times, named ? ", " : "",
+		named ? sweep_place_name(sweep_place_of(plan, finding)) : "");
 	sweep_write_replay(to, plan, finding);
 	fputc('\n', to);
 }
@@ -110,6 +110,47 @@ static void write_summary(FILE *to, const struct sweep_plan *plan, const struct 
 	fputc('\n', to);
 }
 
+/* Numbers that are 0 are left out. */
+static void write_numbers(FILE *to, const char *title, const uint64_t *numbers, unsigned count,
+			  const char *(*name)(unsigned))
+{
+	const char *between = ": ";
+
+	fputs(title, to);
+	for (unsigned i = 0; i < count; i++) {
+		if (numbers[i] == 0)
+			continue;
+		fprintf(to, "%s%s %llu", between, name(i), (unsigned long long)numbers[i]);
+		between = ", ";
+	}
+	fputc('\n', to);
+}
+
+static const char *place_name(unsigned place)
+{
+	return sweep_place_name((enum sweep_place)place);
+}
+
+static const char *fate_name(unsigned fate)
+{
+	return sweep_fate_name((enum sweep_fate)fate);
+}
+
+/* The two tools, each held against the other. */
+static void write_cross(FILE *to, const struct sweep_result *result)
+{
+	uint64_t found = 0;
+
+	for (unsigned place = 0; place < PLACES; place++)
+		found += result->by_place[place];
+	if (found)
+		write_numbers(to, "findings of faults, by what the audit says of the place", result->by_place, PLACES,
+			      place_name);
+	if (result->window_count && result->done[SWEEP_FAULT])
+		write_numbers(to, "windows that the audit names, by what faults there left", result->by_fate, FATES,
+			      fate_name);
+}
+
 void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct sweep_result *result)
 {
 	write_summary(to, plan, result);
@@ -123,4 +164,5 @@ void sweep_write_text(FILE *to, const struct sweep_plan *plan, const struct swee
 		if (result->found[what])
 			fprintf(to, "%s: %llu\n", sweep_what_name((enum sweep_what)what),
 				(unsigned long long)result->found[what]);
+	write_cross(to, result);
 }

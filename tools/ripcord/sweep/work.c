@@ -127,7 +127,8 @@ static bool all_gone(struct process *processes, unsigned count)
 	return all;
 }
 
-static void receive(int from, struct sweep_result *result, rip_symbolizer *symbolizer, struct watch *watch)
+static void receive(const struct sweep_plan *plan, int from, struct sweep_result *result, rip_symbolizer *symbolizer,
+		    struct watch *watch)
 {
 	struct sweep_finding findings[32];
 	ssize_t got;
@@ -136,6 +137,7 @@ static void receive(int from, struct sweep_result *result, rip_symbolizer *symbo
 	while ((got = read(from, findings, sizeof findings)) > 0)
 		for (size_t i = 0; i < (size_t)got / sizeof *findings; i++) {
 			sweep_rows_add(result, &findings[i], symbolizer);
+			sweep_cross_add(plan, result, &findings[i]);
 			watch->found += findings[i].times;
 		}
 }
@@ -163,12 +165,12 @@ static bool run_all(const struct sweep_plan *plan, enum sweep_mode mode, unsigne
 		end_groups(processes, started);
 	while (!all_gone(processes, started)) {
 		if (poll(&incoming, 1, WAIT_MS) > 0)
-			receive(from, result, symbolizer, &watch);
+			receive(plan, from, result, symbolizer, &watch);
 		if (interrupted)
 			end_groups(processes, started);
 		show_progress(plan, &watch);
 	}
-	receive(from, result, symbolizer, &watch);
+	receive(plan, from, result, symbolizer, &watch);
 	end_progress(&watch);
 	return started == count;
 }
@@ -260,12 +262,12 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	if (!plan->shared || !plan->seen || pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	rip_symbolizer_create(&symbolizer);
+	sweep_cross_begin(plan, result);
 	plan->findings = ends[1];
 	bool good = count_and_stop(plan, ends[0], result, symbolizer);
 	sum_up(plan, result);
 	sweep_rows_sort(result);
-	if (result->row_count)
-		sweep_verdicts_read(plan);
+	sweep_cross_end(plan, result);
 	sweep_lines_read(result, plan, symbolizer);
 	rip_symbolizer_destroy(symbolizer);
 	close(ends[0]);
