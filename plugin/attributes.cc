@@ -91,6 +91,8 @@ void note_generic_body(void *data, void *)
 #pragma weak pragma_lex
 #pragma weak parse_in
 #pragma weak _Z10cpp_defineP10cpp_readerPKc
+#pragma weak _Z15cpp_get_optionsP10cpp_reader
+#pragma weak _Z17cpp_get_callbacksP10cpp_reader
 
 static void read_pragma(cpp_reader *)
 {
@@ -104,12 +106,26 @@ static void read_pragma(cpp_reader *)
 		warning(OPT_Wpragmas, "%<#pragma ripcord%> expects %<on%> or %<off%>");
 }
 
+/* Not for what is preprocessed already (-save-temps, ccache): nothing looks at macros there, and a definition would be
+ * read as a line marker. Debug information for macros (-g3) has no place for one that comes before all files. */
+static void define_macro(cpp_reader *reader)
+{
+	cpp_callbacks *callbacks = cpp_get_callbacks(reader);
+	auto define = callbacks->define;
+
+	if (cpp_get_options(reader)->preprocessed)
+		return;
+	callbacks->define = NULL;
+	cpp_define(reader, "__RIPCORD_KILLABLE__=1");
+	callbacks->define = define;
+}
+
 void register_pragmas(void *, void *)
 {
 	if (c_register_pragma)
 		c_register_pragma(NULL, "ripcord", read_pragma);
 	if (&parse_in && parse_in)
-		cpp_define(parse_in, "__RIPCORD_KILLABLE__=1");
+		define_macro(parse_in);
 }
 
 /* --- Roles ------------------------------------------------------------------------------------ */

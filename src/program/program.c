@@ -38,12 +38,18 @@ static rip_status load_failed(const char *path, rip_error *error)
 	return rip_error_set(error, RIP_E_LOAD, path, "%s", why);
 }
 
+/* Does the module say which function its main is? gold has the module's base stand for a main that is not there. */
+static bool names_main(const rip_program *program)
+{
+	return program->link && program->link->main && (uintptr_t)program->link->main != program->map->l_addr;
+}
+
 /* dlsym also looks into the libraries that the module needs, and finds data too: both are refused. */
 static rip_status find_entry(rip_program *program, const char *path, const char *entry, rip_error *error)
 {
 	const char *name = entry ? entry : "main";
 	void *found = dlsym(program->handle, name);
-	if (program->link && program->link->main && strcmp(name, "main") == 0)
+	if (names_main(program) && strcmp(name, "main") == 0)
 		found = (void *)program->link->main;
 	if (!found || !rip_module_has_code(program->map, (uintptr_t)found))
 		return rip_error_set(error, RIP_E_NOENTRY, path, "no function \"%.80s\" in it", name);

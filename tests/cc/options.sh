@@ -23,6 +23,7 @@ EOF
 runs() { # NAME FILE: it prints what it should and is a shared object that can be executed
 	is "$1: output" "$("./$2" 2>&1)" "42 1.414"
 	is "$1: status" "$(status "./$2")" 3
+	is "$1: as a guest" "$("$ripcord" run "./$2" 2>&1; echo $?)" $'42 1.414\n3'
 	ok "$1: a shared object" grep -q 'DYN (Shared object file)' <(readelf -h "$2")
 	ok "$1: marked as a guest" grep -q '^  Ripcord ' <(readelf -n "$2")
 }
@@ -48,13 +49,25 @@ ok "-x c FILE" bash -c 'cat main.c part.c >both.txt; "$1" cc -xc both.txt -o bot
 ok "-r" "$ripcord" cc -r main.o part.o -o rel.o
 ok "-r makes an object" grep -q 'REL (Relocatable file)' <(readelf -h rel.o)
 
+linkers=
+for name in gold lld; do
+	! command -v ld.$name >/dev/null || linkers+=" -fuse-ld=$name"
+done
 for flags in -pie -no-pie '-fPIE -pie' -static -static-pie -fno-PIC -fno-exceptions \
 	'-fno-asynchronous-unwind-tables -fno-unwind-tables' '-flto' '-fno-plt' '-rdynamic' '-s' \
 	'-Wl,--gc-sections -ffunction-sections' '-fvisibility=hidden' '-O3 -march=native' '-fno-builtin' \
-	'-std=c99 -D_POSIX_C_SOURCE=200809L' '-D_FORTIFY_SOURCE=2 -O2' '-pthread' '-pg'; do
+	'-std=c99 -D_POSIX_C_SOURCE=200809L' '-D_FORTIFY_SOURCE=2 -O2' '-pthread' '-pg' '--coverage' \
+	-g3 '-g3 -O2 -save-temps' $linkers; do
 	rm -f it
 	ok "$flags" "$ripcord" cc $flags main.c part.c -lm -o it
 	runs "$flags" it
+done
+
+printf 'RIP_NO_POLL static int s(void) { return 41; }\n#pragma ripcord off\nint part(int n) { return n + s(); }\n' >poll.c
+for pair in "c cpp-output" "c++ c++-cpp-output"; do # as ccache does it
+	set -- $pair
+	ok "preprocess $1" "$ripcord" cc -include ripcord/poll.h -x $1 -E poll.c -o poll.i
+	ok "compile $2" "$ripcord" cc -x $2 -O2 -c poll.i -o poll.o
 done
 
 "$ripcord" cc -c part.c && ar rcs libpart.a part.o

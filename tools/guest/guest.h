@@ -37,9 +37,9 @@ bool rip_disown_fd(int fd) __attribute__((visibility("hidden")));
 /* Owns what libc allocated, unless it is NULL, and returns it. */
 void *rip_own_memory(void *memory) __attribute__((visibility("hidden")));
 
-/* What link.c calls of handlers.c; weak there, since a guest without handlers has no handlers.o. */
-uint64_t rip_youngest_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));
-bool rip_run_handler(enum rip_end list) __attribute__((weak, visibility("hidden")));
-void rip_drop_handlers(void) __attribute__((weak, visibility("hidden")));
+/* handlers.c's. */
+uint64_t rip_youngest_handler(enum rip_end list) __attribute__((visibility("hidden")));
+bool rip_run_handler(enum rip_end list) __attribute__((visibility("hidden")));
+void rip_drop_handlers(void) __attribute__((visibility("hidden")));
 
 #endif
