@@ -124,12 +124,13 @@ rip_status rip_fault_prepare_thread(void)
 	rip_fault_thread.open = rip_fault_is_open();
 	rip_fault_thread.words = rip_arch_words();
 	rip_fault_thread.ready = status == RIP_OK;
+	rip_fault_thread.plain = rip_fault_thread.ready && rip_fault_thread.open;
 	return status;
 }
 
 void rip_fault_forget_thread(void)
 {
-	rip_fault_thread.ready = false;
+	rip_fault_thread.ready = rip_fault_thread.plain = false;
 }
 
 rip_status rip_fault_release_thread(void)

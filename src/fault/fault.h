@@ -62,6 +62,7 @@ extern void (*rip_fault_moment_hook)(enum rip_fault_moment moment);
 struct rip_fault_thread {
 	bool ready; /* it has an alternate stack that is large enough */
 	bool open;  /* and blocks none of the fault signals */
+	bool plain; /* both */
 	uint64_t words; /* its floating-point control words (rip_arch_words) */
 };
 extern __thread struct rip_fault_thread rip_fault_thread

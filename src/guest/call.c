@@ -62,6 +62,7 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	if (rip_create(&options, &own) != RIP_OK)
 		stop_without_room(guest);
 	own->face = guest;
+	own->is_part = true;
 	if (rip_guest_run(own, as_host, &call, &outcome) != RIP_OK || outcome.cause != RIP_CAUSE_RETURNED)
 		end_with(guest, own, &outcome);
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)

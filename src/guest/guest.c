@@ -36,6 +36,8 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->options = *options;
 	if (guest->options.hostcall_room == 0)
 		guest->options.hostcall_room = RIP_HOSTCALL_ROOM;
+	guest->saves_mask = options->save_mask;
+	guest->trusted_words = options->trust_control_words ? ~(uint64_t)0 : 0;
 	guest->face = guest;
 	guest->report = stack->cold;
 	rip_stop_init(&guest->stop, stack);

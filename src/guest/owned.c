@@ -2,16 +2,6 @@
  * guest: what it owns. */
 #include "guest/state.h"
 
-void rip_guest_enter_ledger(rip_guest *guest)
-{
-	rip_ledger_enter(&guest->face->ledger);
-}
-
-void rip_guest_leave_ledger(rip_guest *guest)
-{
-	rip_ledger_leave(guest->outer ? &guest->outer->face->ledger : NULL);
-}
-
 /* Its stack is free now: what may fault runs there, as the guest's code did. */
 static bool contain(void *context, intptr_t (*function)(void *), void *argument)
 {

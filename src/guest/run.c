@@ -5,6 +5,9 @@
 #include <pthread.h>
 
 #include "base/sync.h"
+#include "stop/turn.h"
+
+#define INLINE static inline __attribute__((always_inline))
 
 /* --- Threads ----------------------------------------------------------------------------------- */
 
@@ -33,24 +36,90 @@ void rip_thread_changed(void)
 	rip_fault_forget_thread();
 }
 
+/* A fault whose signal is blocked kills the process. */
+static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
+{
+	if (__builtin_expect(!guest->saves_mask && rip_fault_thread.open, 1))
+		return false;
+	rip_fault_unblock(mask_ret);
+	return true;
+}
+
+static void close_mask(bool opened, const sigset_t *mask)
+{
+	if (opened)
+		pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+/* What a visit to a guest's stack begins with, and ends with. */
+struct visit {
+	bool opened;
+	rip_guest *caller;
+	sigset_t mask;
+};
+
+static inline bool is_watched(const rip_guest *guest)
+{
+	return guest->seldom || guest->slot;
+}
+
+/* True if there is nothing else to look at: a host's thread that is prepared, and a guest that is not watched. */
+static inline bool is_plain(const rip_guest *guest)
+{
+	return __builtin_expect(!rip_current && rip_fault_thread.plain && !is_watched(guest), 1);
+}
+
+/* `plain` is a constant, here and below, so that a plain turn has no code for the other kind. */
+INLINE rip_status begin_visit(rip_guest *guest, struct visit *visit, bool plain)
+{
+	if (plain)
+		return RIP_OK;
+	rip_status status = prepare();
+	if (status != RIP_OK)
+		return status;
+	visit->opened = open_mask(guest, &visit->mask);
+	visit->caller = begin_busy();
+	return RIP_OK;
+}
+
+INLINE void end_visit(rip_guest *guest, const struct visit *visit, bool plain)
+{
+	if (!plain) {
+		end_busy(visit->caller);
+		close_mask(visit->opened, &visit->mask);
+	}
+	rip_stop_pass_on(&guest->stop);
+}
+
+/* --- Turns ------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) bool enter_watched(rip_guest *guest)
+{
+	guest->signals_open = false;
+	if (guest->slot)
+		rip_guest_begin_turn(guest);
+	return !rip_guest_is_asked(guest);
+}
+
 /* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of.
  * Stores are what a switch spends its time on: those that change nothing are left out, here and below. */
-static inline bool enter(rip_guest *guest)
+INLINE bool enter(rip_guest *guest, bool plain)
 {
-	uint64_t words = guest->options.trust_control_words ? rip_fault_thread.words : 0;
+	uint64_t words = rip_fault_thread.words & guest->trusted_words;
+	bool asked = false;
 
 	if (guest->outer != rip_current)
 		guest->outer = rip_current;
 	if (guest->stop.way.words != words)
 		guest->stop.way.words = words;
 	guest->state = RIP_STATE_RUNNING;
-	if (guest->signals_open)
-		guest->signals_open = false;
 	rip_current = guest;
-	rip_guest_enter_ledger(guest);
-	if (guest->slot)
-		rip_guest_begin_turn(guest);
-	bool asked = (guest->slot || guest->outer || guest->overflowing) && rip_guest_is_asked(guest);
+	if (plain)
+		rip_ledger_enter_first(&guest->ledger);
+	else
+		rip_guest_enter_ledger(guest);
+	if (!plain && (guest->seldom || guest->slot || guest->outer))
+		asked = !enter_watched(guest);
 	RIP_SYNC(LOOKED);
 	return !asked;
 }
@@ -62,7 +131,7 @@ static void end_overflow(rip_guest *guest)
 	rip_stack_close_reserve(&guest->stop.stack);
 }
 
-__attribute__((always_inline)) static inline void leave(rip_guest *guest, rip_state state)
+static __attribute__((noinline)) void leave_watched(rip_guest *guest, rip_state state)
 {
 	if (guest->slot)
 		rip_guest_end_turn(guest);
@@ -72,6 +141,12 @@ __attribute__((always_inline)) static inline void leave(rip_guest *guest, rip_st
 		end_overflow(guest);
 	if (state == RIP_STATE_ENDED && guest->slot && !guest->program)
 		rip_guest_end_life(guest);
+}
+
+INLINE void leave(rip_guest *guest, rip_state state)
+{
+	if (__builtin_expect(is_watched(guest), 0))
+		leave_watched(guest, state);
 	rip_current = guest->outer;
 	rip_guest_leave_ledger(guest);
 	guest->state = state;
@@ -85,21 +160,6 @@ static void reclaim(rip_guest *guest)
 	rip_guest_leave_ledger(guest);
 	if (!guest->program)
 		rip_guest_reclaim_inside(guest, cause == RIP_CAUSE_RETURNED || cause == RIP_CAUSE_EXITED);
-}
-
-/* A fault whose signal is blocked kills the process. */
-static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
-{
-	if (__builtin_expect(!guest->options.save_mask && rip_fault_thread.open, 1))
-		return false;
-	rip_fault_unblock(mask_ret);
-	return true;
-}
-
-static void close_mask(bool opened, const sigset_t *mask)
-{
-	if (opened)
-		pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
 /* --- The end of a turn ------------------------------------------------------------------------- */
@@ -179,6 +239,7 @@ static void take_refusal(rip_guest *guest, rip_outcome *outcome_ret)
 static void take_passing(rip_guest *guest)
 {
 	rip_guest_report_passing(guest);
+	guest->face->ledger.busy = false;
 	rip_stop_settle_exceptions(&guest->stop, NULL);
 	guest->masks = 0;
 	leave(guest, RIP_STATE_ENDED);
@@ -216,28 +277,29 @@ void rip_guest_end_outer(rip_guest *guest)
 
 /* --- Run --------------------------------------------------------------------------------------- */
 
+INLINE enum rip_event begin_turn(rip_guest *guest, rip_function function, void *argument)
+{
+	return rip_stop_begin_turn(&guest->stop, function, argument, guest->stop.stack.top);
+}
+
 rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
 {
-	sigset_t mask;
+	struct visit visit;
 
 	if (!guest || !function || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	if (guest->state != RIP_STATE_NEW)
 		return RIP_E_STATE;
-	rip_status status = prepare();
+	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
-	bool opened = open_mask(guest, &mask);
-	rip_guest *caller = begin_busy();
 	if (guest->slot)
 		rip_guest_begin_life(guest);
-	if (enter(guest))
-		take_turn(guest, rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top), outcome_ret);
+	if (enter(guest, false))
+		take_turn(guest, begin_turn(guest, function, argument), outcome_ret);
 	else
 		take_refusal(guest, outcome_ret);
-	end_busy(caller);
-	close_mask(opened, &mask);
-	rip_stop_pass_on(&guest->stop);
+	end_visit(guest, &visit, false);
 	return RIP_OK;
 }
 
@@ -254,7 +316,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 			   rip_outcome *outcome_ret)
 {
 	const uint64_t red_zone = 128, align = 16;
-	sigset_t mask;
+	struct visit visit;
 
 	if (!guest || !function || !outcome_ret)
 		return RIP_E_ARGUMENT;
@@ -264,16 +326,13 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	/* A stack pointer that a fault left anywhere is no place to go on from. */
 	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
 		top = (guest->stopped_sp - red_zone) & ~(align - 1);
-	rip_status status = prepare();
+	rip_guest_discard(guest);
+	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
-	rip_guest_discard(guest);
-	bool opened = open_mask(guest, &mask);
-	rip_guest *caller = begin_busy();
-	if (!enter(guest)) {
+	if (!enter(guest, false)) {
 		take_refusal(guest, outcome_ret);
-		end_busy(caller);
-		close_mask(opened, &mask);
+		end_visit(guest, &visit, false);
 		return RIP_OK;
 	}
 	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, (void *)top);
@@ -283,9 +342,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 	} else {
 		take_turn(guest, event, outcome_ret);
 	}
-	end_busy(caller);
-	close_mask(opened, &mask);
-	rip_stop_pass_on(&guest->stop);
+	end_visit(guest, &visit, false);
 	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
@@ -310,32 +367,54 @@ rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wante
 	return RIP_OK;
 }
 
+/* As leave, after take_turn's YIELDED. */
+INLINE void leave_plainly(rip_guest *guest, rip_outcome *outcome_ret)
+{
+	rip_current = NULL;
+	rip_ledger_leave(NULL);
+	guest->state = RIP_STATE_YIELDED;
+	copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
+}
+
+INLINE rip_status resume(rip_guest *guest, intptr_t value, rip_outcome *outcome_ret, bool plain)
+{
+	enum rip_event event = RIP_EVENT_LEFT;
+	struct visit visit;
+
+	rip_status status = begin_visit(guest, &visit, plain);
+	if (status != RIP_OK)
+		return status;
+	guest->sent = value;
+	if (enter(guest, plain))
+		event = rip_stop_go_on_turn(&guest->stop, &guest->stop.at);
+	if (plain && __builtin_expect(event == RIP_EVENT_YIELDED && !is_watched(guest), 1)) {
+		leave_plainly(guest, outcome_ret);
+		return RIP_OK;
+	}
+	take_turn(guest, event, outcome_ret);
+	end_visit(guest, &visit, plain);
+	rip_guest_end_outer(guest);
+	return RIP_OK;
+}
+
+RIP_RETURNS_BY_JUMP
+static __attribute__((noinline)) rip_status resume_watched(rip_guest *guest, intptr_t value, rip_outcome *outcome_ret)
+{
+	return resume(guest, value, outcome_ret, false);
+}
+
 RIP_RETURNS_BY_JUMP
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret)
 {
-	sigset_t mask;
-
 	if (!guest || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	if (guest->state != RIP_STATE_YIELDED)
 		return RIP_E_STATE;
 	if (guest->wanted && type != guest->wanted)
 		return RIP_E_TYPE;
-	rip_status status = prepare();
-	if (status != RIP_OK)
-		return status;
-	bool opened = open_mask(guest, &mask);
-	rip_guest *caller = begin_busy();
-	guest->sent = value;
-	if (enter(guest))
-		take_turn(guest, rip_stop_land(&guest->stop, &guest->stop.at), outcome_ret);
-	else
-		take_turn(guest, RIP_EVENT_LEFT, outcome_ret);
-	end_busy(caller);
-	close_mask(opened, &mask);
-	rip_stop_pass_on(&guest->stop);
-	rip_guest_end_outer(guest);
-	return RIP_OK;
+	if (!is_plain(guest))
+		return resume_watched(guest, value, outcome_ret);
+	return resume(guest, value, outcome_ret, true);
 }
 
 /* --- Ends -------------------------------------------------------------------------------------- */
@@ -353,23 +432,19 @@ static void look_at_yielded(rip_guest *guest)
 
 rip_status rip_guest_finish(rip_guest *guest)
 {
-	sigset_t mask;
+	struct visit visit;
 
 	if ((guest->state != RIP_STATE_YIELDED && guest->state != RIP_STATE_STOPPED) || guest->shown)
 		return RIP_E_STATE;
-	rip_status status = prepare();
+	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
 	bool yielded = guest->state == RIP_STATE_YIELDED;
-	bool opened = open_mask(guest, &mask);
-	rip_guest *caller = begin_busy();
-	enter(guest);
+	enter(guest, false);
 	if (yielded)
 		look_at_yielded(guest);
 	finish(guest);
-	end_busy(caller);
-	close_mask(opened, &mask);
-	rip_stop_pass_on(&guest->stop);
+	end_visit(guest, &visit, false);
 	return RIP_OK;
 }
 

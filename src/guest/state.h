@@ -19,6 +19,18 @@ enum { DATA_TYPES = 8 };
 
 struct rip_guest {
 	struct rip_stop stop;   /* first: the catcher finds the guest by it */
+	/* What is seldom so; a turn looks at all of it at once. */
+	union {
+		struct {
+			bool overflowing;  /* the reserve is open, and it runs on to a place where it can be stopped */
+			bool signals_open; /* the fault signals are, since the last fault */
+			bool end_outer;    /* when this one has ended, the outer one goes on ending */
+			bool saves_mask;   /* rip_options.save_mask */
+			bool is_part;      /* a hostcall's own stack: `face` is another */
+			uint8_t hook;      /* the return hook in a stack of this guest's, plus 1; 0: none */
+		};
+		uint64_t seldom;
+	};
 	rip_state state;
 	rip_guest *outer;       /* the guest that this one was run from, on this thread */
 	rip_guest *face;        /* itself; of a hostcall's own stack, the guest that made the call */
@@ -27,7 +39,6 @@ struct rip_guest {
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
 	bool ends;              /* a cleanup asked for it: when the segment is unwound, rip_call goes on with it ... */
 	rip_outcome end;        /* ... as this */
-	bool end_outer;         /* when this one has ended, the outer one goes on ending */
 	uint32_t masks;         /* rip_mask depth */
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
 	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
@@ -35,14 +46,12 @@ struct rip_guest {
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
 	uint32_t refused;       /* how often a firm kill waited for a library's function to return */
-	bool overflowing;       /* the reserve is open, and it runs on to a place where it can be stopped */
-	int hook;               /* the return hook in a stack of this guest's, plus 1; 0: none */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
-	bool signals_open;      /* the fault signals are, since the last fault */
 	struct rip_fault fault; /* the last one; written in the signal handler */
 	rip_options options;
+	uint64_t trusted_words; /* all bits: rip_options.trust_control_words */
 	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */
 	void *program;          /* see rip_guest_set_program */
 	struct {
@@ -149,8 +158,15 @@ void rip_guest_report_return(const rip_guest *guest);
 
 /* While guest code runs on this thread, what it acquires is its own. A hostcall's own stack has the ledger of the guest
  * that made the call. */
-void rip_guest_enter_ledger(rip_guest *guest);
-void rip_guest_leave_ledger(rip_guest *guest);
+static inline void rip_guest_enter_ledger(rip_guest *guest)
+{
+	rip_ledger_enter(&guest->face->ledger);
+}
+
+static inline void rip_guest_leave_ledger(rip_guest *guest)
+{
+	rip_ledger_leave(guest->outer ? &guest->outer->face->ledger : NULL);
+}
 
 /* What a guest that has ended owns still is taken back and reported. With it current. */
 void rip_guest_reclaim_inside(rip_guest *guest, bool flush);

@@ -36,20 +36,6 @@ void rip_ledger_deinit(struct rip_ledger *ledger)
 	rip_ranges_deinit(&ledger->ranges);
 }
 
-void rip_ledger_enter(struct rip_ledger *ledger)
-{
-	if (ledger && ledger != rip_ledger_current)
-		ledger->outer = rip_ledger_current;
-	if (ledger)
-		ledger->busy = false;
-	rip_ledger_current = ledger;
-}
-
-void rip_ledger_leave(struct rip_ledger *outer)
-{
-	rip_ledger_current = outer;
-}
-
 /* The compiler must not drop them, or make them part of their callers' frames. */
 #define TOUCH(name, size) \
 	__attribute__((noinline)) static void name(void) \

@@ -29,10 +29,31 @@ void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t desc
 /* After rip_ledger_reclaim. */
 void rip_ledger_deinit(struct rip_ledger *ledger);
 
-/* Code that runs on this thread from now on has this ledger (NULL: none), and after that the earlier ones. */
-void rip_ledger_enter(struct rip_ledger *ledger);
+extern __thread struct rip_ledger *rip_ledger_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Code that runs on this thread from now on has this ledger (NULL: none), and after that the earlier ones. Part of each
+ * switch: what changes nothing is not stored. */
+static inline void rip_ledger_enter(struct rip_ledger *ledger)
+{
+	if (ledger && ledger != rip_ledger_current && ledger->outer != rip_ledger_current)
+		ledger->outer = rip_ledger_current;
+	rip_ledger_current = ledger;
+}
+
+/* The same where no other ledger is entered. */
+static inline void rip_ledger_enter_first(struct rip_ledger *ledger)
+{
+	if (ledger->outer)
+		ledger->outer = NULL;
+	rip_ledger_current = ledger;
+}
+
 /* Back to `outer`. */
-void rip_ledger_leave(struct rip_ledger *outer);
+static inline void rip_ledger_leave(struct rip_ledger *outer)
+{
+	rip_ledger_current = outer;
+}
 
 /* Whether there is nothing to take back. */
 static inline bool rip_ledger_is_empty(const struct rip_ledger *ledger)
@@ -54,8 +75,6 @@ extern void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
 
 /* --- Inside the layer --- */
 
-extern __thread struct rip_ledger *rip_ledger_current
-	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern const struct rip_ledger_hooks rip_ledger_hooks;
 
 /* What MEMORY's record holds: its bytes, and whether it is a mapping of its own and not libc's. */

@@ -253,11 +253,16 @@ static void settle(struct rip_stop *stop, const struct rip_cxx_globals *base, ui
 void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_found *until)
 {
 	static const struct rip_cxx_globals none[RIP_CXX_RUNTIMES];
+	struct rip_foreign *foreign = &stop->foreign;
 
-	if (until)
+	if (until) {
 		settle(stop, until->cxx, until->sp);
-	else
+	} else if (foreign->inside) {
 		settle(stop, none, (uintptr_t)stop->stack.top);
+	} else if (foreign->kept || stop->owned_count) {
+		settle(stop, none, (uintptr_t)stop->stack.top);
+		foreign->kept = false;
+	}
 }
 
 /* --- Into the host --- */

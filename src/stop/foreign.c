@@ -103,6 +103,17 @@ void rip_foreign_meet(void)
 	rip_foreign_here.count = count;
 }
 
+void rip_foreign_swap(struct rip_foreign *foreign)
+{
+	foreign->kept = false;
+	for (uint32_t i = 0; i < foreign->exchanged; i++) {
+		struct rip_cxx_globals *here = rip_foreign_here.cxx[i], *away = &foreign->cxx[i], keep = *here;
+		*here = *away;
+		*away = keep;
+		foreign->kept |= keep.caught || keep.uncaught;
+	}
+}
+
 /* --- Exceptions --- */
 
 /* Vendor and language, four characters each, the first one in the highest byte; the lowest one of C++ tells dependent

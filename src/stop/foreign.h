@@ -44,7 +44,8 @@ void rip_foreign_find(void);
 struct rip_foreign {
 	struct rip_cxx_globals cxx[RIP_CXX_RUNTIMES];
 	uint32_t exchanged;     /* runtimes that were known when the guest got control last */
-	bool inside;            /* the guest's are the thread's now */
+	bool inside;            /* the engine is at work in a turn: the guest's are the thread's now */
+	bool kept;              /* something in `cxx` may not be zero */
 };
 
 /* This thread's, of the runtimes that it has met. */
@@ -56,17 +57,17 @@ extern __thread struct rip_foreign_here rip_foreign_here __attribute__((tls_mode
 
 void rip_foreign_meet(void);
 
-/* All zero is what they are nearly always. */
+void rip_foreign_swap(struct rip_foreign *foreign);
+
+/* All zero on both sides is what they are nearly always. One comparison for all: branches are what this costs. */
 static inline void rip_foreign_exchange(struct rip_foreign *foreign)
 {
-	for (uint32_t i = 0; i < foreign->exchanged; i++) {
-		struct rip_cxx_globals *here = rip_foreign_here.cxx[i], *away = &foreign->cxx[i], keep = *here;
-		if (((uintptr_t)keep.caught | keep.uncaught | (uintptr_t)away->caught | away->uncaught) == 0)
-			continue;
-		here->caught = away->caught;
-		here->uncaught = away->uncaught;
-		*away = keep;
-	}
+	uintptr_t any = foreign->kept;
+
+	for (uint32_t i = 0; i < foreign->exchanged; i++)
+		any |= (uintptr_t)rip_foreign_here.cxx[i]->caught | rip_foreign_here.cxx[i]->uncaught;
+	if (__builtin_expect(any != 0, 0))
+		rip_foreign_swap(foreign);
 }
 
 /* On the host's stack, before control goes to the guest's and after it has come back, on the same thread. They nest. */
@@ -78,8 +79,8 @@ static inline bool rip_foreign_enter(struct rip_foreign *foreign)
 		return false;
 	if (__builtin_expect(rip_foreign_here.count != count, 0))
 		rip_foreign_meet();
-	foreign->exchanged = count;
-	foreign->inside = true;
+	if (foreign->exchanged != count)
+		foreign->exchanged = count;
 	rip_foreign_exchange(foreign);
 	return true;
 }
@@ -88,13 +89,22 @@ static inline void rip_foreign_leave(struct rip_foreign *foreign, bool entered)
 {
 	if (!entered)
 		return;
-	foreign->inside = false;
+	if (foreign->inside)
+		foreign->inside = false;
 	rip_foreign_exchange(foreign);
 }
 
-/* The guest's, wherever they are. */
+/* In between: the engine has work, which asks for the guest's, or makes visits of its own. */
+static inline void rip_foreign_stay(struct rip_foreign *foreign)
+{
+	foreign->inside = true;
+}
+
+/* The guest's, wherever they are, to be read or written. */
 static inline struct rip_cxx_globals *rip_foreign_globals(struct rip_foreign *foreign, uint32_t i)
 {
+	if (!foreign->inside)
+		foreign->kept = true;
 	return foreign->inside ? rip_foreign_here.cxx[i] : &foreign->cxx[i];
 }
 

@@ -2,9 +2,9 @@
  * stop: onto the guest's stack, and back by a stop. */
 #include "stop/stop.h"
 
-#include "base/sync.h"
 #include "layout.h"
 #include "stop/handlers.h"
+#include "stop/turn.h"
 
 _Static_assert(sizeof(struct _Unwind_Exception) <= offsetof(struct rip_exception, entry),
 	       "an exception object starts with the ABI's");
@@ -73,91 +73,35 @@ void rip_stop_deinit(struct rip_stop *stop)
 	rip_fiber_end(&stop->fiber, &stop->stack);
 }
 
-/* --- The switches, with what sanitizers want to know of them --- */
-
-static inline __attribute__((always_inline)) enum rip_event enter_stack(struct rip_stop *stop,
-									intptr_t (*function)(void *),
-									void *argument, void *top)
-{
-	struct rip_fiber_visit visit;
-
-	rip_fiber_enter(&stop->fiber, &stop->stack, top, &visit);
-	enum rip_event event = rip_arch_enter(&stop->way, function, argument, top);
-	rip_fiber_leave(&stop->fiber, &visit, event == RIP_EVENT_RETURNED);
-	return event;
-}
-
-static inline __attribute__((always_inline)) enum rip_event land_on_stack(struct rip_stop *stop,
-									  const struct rip_context *context)
-{
-	struct rip_fiber_visit visit;
-
-	rip_fiber_enter(&stop->fiber, &stop->stack, (const void *)context->reg[RIP_REG_RSP], &visit);
-	enum rip_event event = rip_arch_land(&stop->way, context);
-	rip_fiber_leave(&stop->fiber, &visit, event == RIP_EVENT_RETURNED);
-	return event;
-}
-
-static bool is_stop(enum rip_event event)
-{
-	return event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED;
-}
+/* --- The switches --- */
 
 /* A stop that a segment catches ends the segment's turn only. The guest was inside until here: the calls that lead back
  * may be what overflows its stack. */
-static __attribute__((noinline)) enum rip_event go_on_caught(struct rip_stop *stop, enum rip_event event)
+enum rip_event rip_stop_go_on(struct rip_stop *stop, enum rip_event event)
 {
 	const struct rip_context *next;
 
-	while (is_stop(event) && stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
+	rip_foreign_stay(&stop->foreign);
+	while (rip_stop_is_stop(event) && stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
 		stop->inside = true;
-		event = land_on_stack(stop, next);
+		event = rip_stop_land_on_stack(stop, next);
 		stop->inside = false;
 	}
-	if (__builtin_expect(event == RIP_EVENT_PASSING, 0))
+	if (event == RIP_EVENT_PASSING)
 		stop->passing = (struct _Unwind_Exception *)stop->way.value;
 	return event;
-}
-
-static inline enum rip_event pass_caught(struct rip_stop *stop, enum rip_event event)
-{
-	stop->inside = false;
-	return __builtin_expect(is_stop(event), 0) ? go_on_caught(stop, event) : event;
 }
 
 enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      void *top)
 {
-	bool entered = rip_foreign_enter(&stop->foreign);
-
-	if (stop->domain || stop->base)
-		stop->domain = stop->base = NULL;
-	if (top == stop->stack.top || !rip_fiber_is_there(&stop->fiber))
-		rip_fiber_begin(&stop->fiber);
-	stop->inside = true;
-	RIP_SYNC(INSIDE);
-	enum rip_event event = pass_caught(stop, enter_stack(stop, function, argument, top));
-	rip_foreign_leave(&stop->foreign, entered);
-	return event;
+	return rip_stop_begin_turn(stop, function, argument, top);
 }
 
 RIP_RETURNS_BY_JUMP
 enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context)
 {
-	bool entered = rip_foreign_enter(&stop->foreign);
-
-	stop->inside = true;
-	RIP_SYNC(INSIDE);
-	enum rip_event event = pass_caught(stop, land_on_stack(stop, context));
-	rip_foreign_leave(&stop->foreign, entered);
-	return event;
-}
-
-void rip_stop_yield(struct rip_stop *stop)
-{
-	if (stop->exact)
-		stop->exact = false;
-	rip_arch_yield(&stop->way, &stop->at, RIP_EVENT_YIELDED);
+	return rip_stop_go_on_turn(stop, context);
 }
 
 enum rip_event rip_stop_aside(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
@@ -188,13 +132,12 @@ enum rip_event rip_stop_aside(struct rip_stop *stop, intptr_t (*function)(void *
 	return event;
 }
 
-void rip_stop_pass_on(struct rip_stop *stop)
+void rip_stop_pass(struct rip_stop *stop)
 {
 	struct _Unwind_Exception *passing = stop->passing;
 
 	stop->passing = NULL;
-	if (passing)
-		_Unwind_Resume(passing);
+	_Unwind_Resume(passing);
 }
 
 void rip_stop_leave(struct rip_stop *stop, enum rip_event event)

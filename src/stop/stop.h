@@ -103,9 +103,6 @@ enum rip_event rip_stop_enter(struct rip_stop *stop, intptr_t (*function)(void *
 /* Goes on at `context` on the guest's stack: a landing pad, or where the guest yielded. As rip_stop_enter. */
 enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *context);
 
-/* On the guest's stack: lets the host go on. Returns when rip_stop_land goes on at `at`, maybe on another thread. */
-void rip_stop_yield(struct rip_stop *stop);
-
 /* On the guest's stack: ends its turn. `at` becomes where the caller stands. */
 __attribute__((noreturn)) void rip_stop_leave(struct rip_stop *stop, enum rip_event event);
 
@@ -164,6 +161,11 @@ void rip_stop_take_thrown(struct rip_stop *stop, struct rip_stop *other);
 void rip_stop_discard(struct rip_stop *stop);
 
 /* Goes on with another's forced unwind, if there was one: then it does not return. */
-void rip_stop_pass_on(struct rip_stop *stop);
+void rip_stop_pass(struct rip_stop *stop);
+static inline void rip_stop_pass_on(struct rip_stop *stop)
+{
+	if (__builtin_expect(stop->passing != NULL, 0))
+		rip_stop_pass(stop);
+}
 
 #endif

@@ -195,6 +195,7 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 	handlers.count = 0;
 	stop->handlers = &handlers;
 	bool entered = rip_foreign_enter(&stop->foreign);
+	rip_foreign_stay(&stop->foreign);
 	rip_stop_own_thrown(stop, until);
 	stop->thrown = NULL;
 	start_from_guest(&u);

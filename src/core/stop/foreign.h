@@ -36,6 +36,11 @@ static inline void rip_foreign_leave(struct rip_foreign *foreign, bool entered)
 	(void)foreign, (void)entered;
 }
 
+static inline void rip_foreign_stay(struct rip_foreign *foreign)
+{
+	(void)foreign;
+}
+
 static inline void rip_foreign_note(const struct rip_foreign *foreign, struct rip_cxx_globals noted[RIP_CXX_RUNTIMES])
 {
 	(void)foreign, (void)noted;
