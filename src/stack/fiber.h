@@ -29,11 +29,15 @@
 
 #define RIP_FIBER_INLINE static inline __attribute__((always_inline))
 
+/* True if the tool knows that there is no object at this address. AddressSanitizer leaves what was freed as it was. */
+RIP_FIBER_INLINE bool rip_fiber_is_freed(const void *address);
+
 #if defined(RIP_WITH_ASAN)
 
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+int __asan_address_is_poisoned(const volatile void *address);
 
 /* `fake`: where frames lie whose use after return is looked for, if it is. */
 struct rip_fiber {
@@ -44,6 +48,11 @@ struct rip_fiber_visit {
 	const void *low;
 	size_t size;
 };
+
+RIP_FIBER_INLINE bool rip_fiber_is_freed(const void *address)
+{
+	return __asan_address_is_poisoned(address);
+}
 
 /* The guest goes on at `sp`: what is below is in no frame, whatever was left there by those that were unwound. */
 RIP_FIBER_INLINE void rip_fiber_enter(struct rip_fiber *fiber, const struct rip_stack *stack, const void *sp,
@@ -167,5 +176,13 @@ RIP_FIBER_INLINE void rip_fiber_end(struct rip_fiber *fiber, const struct rip_st
 	(void)fiber, (void)stack;
 }
 
+#endif
+
+#ifndef RIP_WITH_ASAN
+RIP_FIBER_INLINE bool rip_fiber_is_freed(const void *address)
+{
+	(void)address;
+	return false;
+}
 #endif
 #endif

@@ -5,10 +5,10 @@
 #include "ripcord/exception.h"
 
 /* What precedes a C++ exception's unwindHeader, from it (Itanium C++ ABI 2.2.1). Both runtimes agree on these, and
- * each has a count of references in front of them, where it likes. */
+ * each has a count of references in front of them: libstdc++ in the first word, of its 16 bytes otherwise zero, libc++abi
+ * in the second. A dependent exception has the address of the primary one's object instead. */
 enum {
-	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_GNU_REFERENCES = -96, AT_LLVM_REFERENCES = -88,
-	AT_OBJECT = 32,
+	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88, AT_OBJECT = 32,
 };
 
 static struct _Unwind_Exception *header_of(const struct rip_cxx_runtime *runtime, const void *caught)
@@ -50,25 +50,32 @@ void rip_stop_own(struct rip_stop *stop, struct _Unwind_Exception *exception)
 		stop->owned[stop->owned_count++] = exception;
 }
 
-/* A primary exception in flight has never been caught, and somebody refers to it; freed memory has lost its count,
- * which stands where malloc keeps its own notes. */
+/* Somebody refers to it. Freed memory has malloc's own notes in place of its count, and of the zeros beside it. */
+static bool is_referred_to(struct rip_stop *stop, const struct _Unwind_Exception *exception, bool gnu)
+{
+	uint64_t words[2];
+
+	return !rip_fiber_is_freed(exception) && read_at(stop, exception, AT_REFERENCES, words, sizeof words) &&
+	       words[gnu] == 0 && words[!gnu] > 0 && words[!gnu] < 1 << 20;
+}
+
+/* A primary exception in flight has never been caught. */
 static bool is_in_flight(struct rip_stop *stop, const struct _Unwind_Exception *exception, uint64_t class)
 {
 	bool gnu = rip_foreign_maker(class) == RIP_MAKER_GNU;
-	int32_t handlers, references;
+	int32_t handlers;
 	uint64_t primary;
 
 	if (!read_at(stop, exception, AT_HANDLERS, &handlers, sizeof handlers) || handlers != 0)
 		return false;
 	if (class & 1) {
-		if (!read_at(stop, exception, gnu ? AT_TYPE : AT_LLVM_REFERENCES, &primary, sizeof primary))
+		if (!read_at(stop, exception, gnu ? AT_TYPE : AT_LLVM_PRIMARY, &primary, sizeof primary))
 			return false;
 		exception = (const struct _Unwind_Exception *)(primary - AT_OBJECT);
 		if ((class_of(stop, exception) | 1) != class)
 			return false;
 	}
-	return read_at(stop, exception, gnu ? AT_GNU_REFERENCES : AT_LLVM_REFERENCES, &references,
-		       sizeof references) && references > 0 && references < 1 << 20;
+	return is_referred_to(stop, exception, gnu);
 }
 
 static bool may_be_exception(const struct rip_stop *stop, uint64_t word)
