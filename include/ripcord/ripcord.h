@@ -9,7 +9,8 @@
  * them landing pads at trapping instructions in code that was built with `ripcord cc`.
  *
  * Nothing here prints, aborts or exits. Unless a function says otherwise: it may be called by any
- * thread, one guest is used by one thread at a time, and it is not async-signal-safe. */
+ * thread, one guest is used by one thread at a time, and it is not async-signal-safe. A process may fork
+ * whatever its threads do here; in the child, guests of other threads are not to be used. */
 #ifndef RIPCORD_RIPCORD_H
 #define RIPCORD_RIPCORD_H
 

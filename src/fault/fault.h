@@ -42,9 +42,14 @@ enum rip_fault_answer {
 typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
- * pass the same taker. Without a system call or a lock while others hold them. SYSTEM. Any thread. */
+ * pass the same taker. Without a system call or a lock while others hold them. In a child of fork they are held as
+ * often as in its parent. SYSTEM. Any thread. */
 rip_status rip_fault_acquire(rip_fault_taker taker);
 void rip_fault_release(void);
+
+/* Around a fork, in the parent and in the child: no other thread has a lock of this layer then. */
+void rip_fault_before_fork(void);
+void rip_fault_after_fork(void);
 
 /* As rip_set_signal_mode and rip_handle_signal. */
 rip_status rip_fault_set_manual(bool manual);
@@ -97,6 +102,10 @@ typedef enum rip_fault_answer (*rip_nudge_taker)(const struct rip_context *at, s
  * taker. SYSTEM. Any thread. */
 rip_status rip_nudge_acquire(rip_nudge_taker taker);
 void rip_nudge_release(void);
+
+/* The same of this file, inside the layer. */
+void rip_nudge_lock(void);
+void rip_nudge_unlock(void);
 
 /* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread, async-signal-safe. */
 void rip_nudge(int tid);

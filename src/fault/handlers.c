@@ -203,6 +203,18 @@ static void reached(enum rip_fault_moment moment)
 		rip_fault_moment_hook(moment);
 }
 
+void rip_fault_before_fork(void)
+{
+	rip_nudge_lock();
+	pthread_mutex_lock(&lock);
+}
+
+void rip_fault_after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+	rip_nudge_unlock();
+}
+
 /* Who comes second meanwhile waits for the lock, as the count is 0 until the handlers are there. */
 static __attribute__((noinline)) rip_status acquire_first(rip_fault_taker taker)
 {

@@ -80,6 +80,16 @@ static rip_status install(rip_nudge_taker taker)
 	return RIP_OK;
 }
 
+void rip_nudge_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void rip_nudge_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
 rip_status rip_nudge_acquire(rip_nudge_taker taker)
 {
 	rip_status status = RIP_OK;

@@ -49,7 +49,9 @@ static rip_status create(const rip_options *options, rip_guest **guest_ret)
 {
 	struct rip_stack stack;
 
-	rip_status status = create_stack(options, &stack);
+	rip_status status = rip_guest_forks_status();
+	if (status == RIP_OK)
+		status = create_stack(options, &stack);
 	if (status != RIP_OK)
 		return status;
 	status = rip_fault_acquire(rip_guest_take_fault);

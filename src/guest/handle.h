@@ -55,7 +55,8 @@ rip_status rip_slot_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bo
 /* The ladder begins anew. On the guest's thread, in its life. */
 void rip_slot_restart(struct rip_slot *slot);
 
-/* In a forked child: no thread is in any guest, and no timer is set. */
+/* In a forked child: no thread is in any guest, and no timer is set. Around a fork, the lock, which comes before the
+ * timers'. */
 void rip_slot_forget_threads(void);
 void rip_slot_lock(void);
 void rip_slot_unlock(void);

@@ -2,7 +2,6 @@
  * guest: kills: who asks, the ladder, and the thread that looks whether it may stop. */
 #include "guest/kill.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -188,28 +187,27 @@ static void arm(struct rip_slot *slot, uint64_t due)
 
 /* --- Forks: the child has only this thread, and what runs on it --- */
 
-static void in_child(void)
+void rip_guest_note_child(void)
 {
-	bool needed = false;
-
 	rip_slot_forget_threads();
 	for (rip_guest *guest = rip_current; guest; guest = guest->outer)
 		if (guest->slot) {
 			guest->slot->tid = rip_port_tid();
 			guest->slot->cpu_start = 0; /* its clock begins anew */
-			needed = true;
 		}
-	rip_slot_unlock();
-	/* It may run for longer, and nobody else would start the thread. */
+}
+
+/* It may run for longer, and nobody else would start the thread. */
+void rip_guest_watch_in_child(void)
+{
+	bool needed = false;
+
+	for (const rip_guest *guest = rip_current; guest; guest = guest->outer)
+		needed |= guest->slot != NULL;
 	if (needed && rip_timer_start() == RIP_OK)
 		for (rip_guest *guest = rip_current; guest; guest = guest->outer)
 			if (guest->slot)
 				rip_timer_post(&guest->slot->timer);
-}
-
-static void watch_forks(void)
-{
-	pthread_atfork(rip_slot_lock, rip_slot_unlock, in_child);
 }
 
 /* --- A guest's life ---------------------------------------------------------------------------- */
@@ -221,10 +219,8 @@ static uint64_t or_default(uint64_t time)
 
 static rip_status start_watching(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	rip_status status = rip_timer_start(); /* its own handlers of forks come first */
+	rip_status status = rip_timer_start();
 
-	pthread_once(&once, watch_forks);
 	return status == RIP_OK ? rip_nudge_acquire(rip_guest_take_nudge) : status;
 }
 

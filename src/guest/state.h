@@ -150,6 +150,11 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 /* The rip_fault_taker of guests. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
+/* --- forks.c --- */
+
+/* NOMEM: when the library was loaded, forks could not be registered for. */
+rip_status rip_guest_forks_status(void);
+
 /* --- guest.c --- */
 
 void rip_guest_report_return(const rip_guest *guest);

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "ledger/ledger.h"
+#include "port/port.h"
 
 bool rip_link_in_segment(const struct dl_phdr_info *info, uintptr_t address, size_t size, uint32_t flags)
 {
@@ -77,5 +78,7 @@ static int attach(struct dl_phdr_info *info, size_t size, void *unused)
 
 void rip_ledger_attach(void)
 {
+	rip_port_loader_lock();
 	dl_iterate_phdr(attach, NULL);
+	rip_port_loader_unlock();
 }

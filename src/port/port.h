@@ -166,6 +166,11 @@ bool rip_port_reads_caller(uint64_t function);
 /* --- Libraries that may be there ---
  * These take the loader's lock: for the host's stack, and not in the middle of a stop. */
 
+/* Held by these functions, and to be held by whoever else asks the loader, and around a fork: glibc leaves the loader's
+ * own lock held in the child if another thread holds it. */
+void rip_port_loader_lock(void);
+void rip_port_loader_unlock(void);
+
 /* What a library that is loaded exports under this name, `library` by its soname or path, or of NULL all that are in
  * the global scope; NULL if there is none. It may be gone when the library is unloaded. */
 void *rip_port_loaded(const char *library, const char *name);

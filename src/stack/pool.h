@@ -76,7 +76,7 @@ void rip_demand_clear(const struct rip_stack *stack);
 void rip_demand_add_stats(const struct rip_demand *demand, rip_pool_stats *stats);
 
 /* --- All of them ---
- * Nothing here reads it: a debugger does, while all threads stand still (tools/gdb, by src/guest/debug.c). */
+ * A debugger reads the lists, while all threads stand still (tools/gdb, by src/guest/debug.c), and who forks. */
 
 /* A stack with a mapping of its own: in the last bytes of its cold block. */
 struct rip_lone {
@@ -89,6 +89,10 @@ struct rip_stack_registry {
 	struct rip_lone *lone;
 };
 extern struct rip_stack_registry rip_stack_registry;
+
+/* The shared pools' lock, around a fork. */
+void rip_shared_lock(void);
+void rip_shared_unlock(void);
 
 void rip_registry_add_pool(struct rip_stack_pool *pool);
 void rip_registry_remove_pool(struct rip_stack_pool *pool);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stack: all stacks there are, for debuggers. */
+ * stack: all stacks there are, for debuggers, and for forks. */
 #include "stack/pool.h"
 
 struct rip_stack_registry rip_stack_registry;
@@ -26,6 +26,23 @@ void rip_registry_remove_pool(struct rip_stack_pool *pool)
 	if (pool->next)
 		pool->next->link = pool->link;
 	pthread_mutex_unlock(&lock);
+}
+
+/* A shared pool is made under its own lock, and comes to the list under this one. */
+void rip_stack_before_fork(void)
+{
+	rip_shared_lock();
+	pthread_mutex_lock(&lock);
+	for (struct rip_stack_pool *pool = rip_stack_registry.pools; pool; pool = pool->next)
+		pthread_mutex_lock(&pool->lock);
+}
+
+void rip_stack_after_fork(void)
+{
+	for (struct rip_stack_pool *pool = rip_stack_registry.pools; pool; pool = pool->next)
+		pthread_mutex_unlock(&pool->lock);
+	pthread_mutex_unlock(&lock);
+	rip_shared_unlock();
 }
 
 static struct rip_lone *lone_of(const struct rip_stack *stack)

@@ -13,6 +13,16 @@ static struct shared {
 } shared[POOLS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+void rip_shared_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void rip_shared_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
 static struct rip_stack_pool *pool_at(unsigned i)
 {
 	return __atomic_load_n(&shared[i].pool, __ATOMIC_ACQUIRE);

@@ -95,6 +95,10 @@ void rip_stack_pool_trim(struct rip_stack_pool *pool, size_t keep);
 /* Exact while no other thread uses the pool. */
 void rip_stack_pool_stats(struct rip_stack_pool *pool, rip_pool_stats *stats_ret);
 
+/* Around a fork, in the parent and in the child: no other thread has a lock of this layer then. */
+void rip_stack_before_fork(void);
+void rip_stack_after_fork(void);
+
 /* For tests: makes new mappings without guard markers, as on kernels before 6.13. */
 extern bool rip_stack_no_markers;
 

@@ -70,6 +70,13 @@ static bool is_known(const struct rip_cxx_runtime *runtime)
 	return false;
 }
 
+static bool busy;
+
+void rip_foreign_in_child(void)
+{
+	__atomic_store_n(&busy, false, __ATOMIC_RELAXED);
+}
+
 /* One finder at a time: another one goes without, as if it had come before. */
 void rip_foreign_find(void)
 {
@@ -77,7 +84,6 @@ void rip_foreign_find(void)
 		{ NULL, true }, { NULL, false }, { "libstdc++.so.6", false }, { "libc++abi.so.1", false },
 	};
 	static uint64_t looked_at;
-	static bool busy;
 	uint64_t loads = rip_port_load_count() + 1;
 
 	if (__atomic_load_n(&looked_at, __ATOMIC_RELAXED) == loads ||

@@ -39,6 +39,8 @@ extern uint32_t rip_cxx_count;
 
 /* Looks for runtimes that have been loaded since. Takes the loader's lock: not in the middle of a stop. */
 void rip_foreign_find(void);
+/* In a child of fork: another thread's search is over. */
+void rip_foreign_in_child(void);
 
 /* One guest's; zeroed at its beginning. While the guest has control, the host's. */
 struct rip_foreign {

@@ -11,7 +11,6 @@ enum { THREAD_STACK = 64 * 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;                /* atomic; written under lock */
-static bool watches_forks;          /* under lock */
 static struct rip_heap heap;        /* under lock */
 static uint32_t timers;             /* under lock: how many there are */
 static uint32_t age = 1;            /* atomic: forks that led to this process, plus 1 */
@@ -73,18 +72,18 @@ static void *run(void *unused)
 
 /* --- Forks: the child has this thread's memory, and not this thread --- */
 
-static void before_fork(void)
+void rip_timer_before_fork(void)
 {
 	pthread_mutex_lock(&lock);
 }
 
-static void after_fork(void)
+void rip_timer_after_fork(void)
 {
 	pthread_mutex_unlock(&lock);
 }
 
 /* What another thread was just posting counts as not posted: `age` has changed. */
-static void in_child(void)
+void rip_timer_in_child(void)
 {
 	rip_port_forget_tid();
 	started = false;
@@ -93,14 +92,6 @@ static void in_child(void)
 	while (heap.count)
 		rip_heap_remove(&heap, heap.timers[0]);
 	pthread_mutex_unlock(&lock);
-}
-
-static rip_status watch_forks(void)
-{
-	if (!watches_forks && pthread_atfork(before_fork, after_fork, in_child) != 0)
-		return RIP_E_NOMEM;
-	watches_forks = true;
-	return RIP_OK;
 }
 
 /* --- What others call --- */
@@ -131,9 +122,7 @@ rip_status rip_timer_start(void)
 		return RIP_OK;
 	pthread_mutex_lock(&lock);
 	if (!started) {
-		status = watch_forks();
-		if (status == RIP_OK)
-			status = create_thread();
+		status = create_thread();
 		__atomic_store_n(&started, status == RIP_OK, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&lock);

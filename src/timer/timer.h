@@ -34,6 +34,11 @@ rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_t
  * Any thread. */
 void rip_timer_set(struct rip_timer *timer, uint64_t due);
 
+/* Around a fork: in the parent; and in the child, which has no thread and no timer set then. */
+void rip_timer_before_fork(void);
+void rip_timer_after_fork(void);
+void rip_timer_in_child(void);
+
 /* Calls timer->fire as soon as possible. Any thread, async-signal-safe. */
 void rip_timer_post(struct rip_timer *timer);
 

@@ -4,8 +4,21 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 
-void *rip_port_loaded(const char *library, const char *name)
+static pthread_mutex_t loader = PTHREAD_MUTEX_INITIALIZER;
+
+void rip_port_loader_lock(void)
+{
+	pthread_mutex_lock(&loader);
+}
+
+void rip_port_loader_unlock(void)
+{
+	pthread_mutex_unlock(&loader);
+}
+
+static void *find(const char *library, const char *name)
 {
 	void *handle = library ? dlopen(library, RTLD_LAZY | RTLD_NOLOAD) : RTLD_DEFAULT;
 	void *found = handle || !library ? dlsym(handle, name) : NULL;
@@ -15,18 +28,34 @@ void *rip_port_loaded(const char *library, const char *name)
 	return found;
 }
 
+void *rip_port_loaded(const char *library, const char *name)
+{
+	rip_port_loader_lock();
+	void *found = find(library, name);
+	rip_port_loader_unlock();
+	return found;
+}
+
 /* The program itself cannot be opened by its name. */
-void *rip_port_loaded_beside(const void *address, const char *name)
+static void *find_beside(const void *address, const char *name)
 {
 	Dl_info info, found_info;
 
 	if (!dladdr(address, &info) || !info.dli_fname)
 		return NULL;
-	void *found = rip_port_loaded(info.dli_fname, name);
+	void *found = find(info.dli_fname, name);
 	if (!found)
 		found = dlsym(RTLD_DEFAULT, name);
 	bool beside = found && dladdr(found, &found_info) && found_info.dli_fbase == info.dli_fbase;
 	return beside ? found : NULL;
+}
+
+void *rip_port_loaded_beside(const void *address, const char *name)
+{
+	rip_port_loader_lock();
+	void *found = find_beside(address, name);
+	rip_port_loader_unlock();
+	return found;
 }
 
 static int take_count(struct dl_phdr_info *info, size_t size, void *count)
@@ -40,6 +69,8 @@ uint64_t rip_port_load_count(void)
 {
 	uint64_t count = 0;
 
+	rip_port_loader_lock();
 	dl_iterate_phdr(take_count, &count);
+	rip_port_loader_unlock();
 	return count;
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * guest: forks. The child has only the thread that forked; what another thread was just doing must not be left half done
+ * in it: all locks of the library are taken before, and given back on both sides.
+ *
+ * This begins when the library is loaded: a fork may be under way already when the first guest is made, and would not
+ * hear of it any more. */
+#include <pthread.h>
+
+#include "guest/kill.h"
+#include "port/port.h"
+
+/* In the order in which the library takes them, where it takes more than one. */
+static void before_fork(void)
+{
+	rip_slot_lock();
+	rip_timer_before_fork();
+	rip_stack_before_fork();
+	rip_fault_before_fork();
+	rip_port_loader_lock();
+}
+
+static void after_fork(void)
+{
+	rip_port_loader_unlock();
+	rip_fault_after_fork();
+	rip_stack_after_fork();
+	rip_timer_after_fork();
+	rip_slot_unlock();
+}
+
+static void in_child(void)
+{
+	rip_port_loader_unlock();
+	rip_fault_after_fork();
+	rip_stack_after_fork();
+	rip_foreign_in_child();
+	rip_timer_in_child();
+	rip_guest_note_child();
+	rip_slot_unlock();
+	rip_guest_watch_in_child();
+}
+
+static bool watched;
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+	watched = pthread_atfork(before_fork, after_fork, in_child) == 0;
+}
+
+rip_status rip_guest_forks_status(void)
+{
+	return watched ? RIP_OK : RIP_E_NOMEM;
+}
