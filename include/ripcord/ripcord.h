@@ -281,9 +281,10 @@ typedef struct rip_report {
 	uint32_t code_size;       /* how many of them could be read */
 	rip_exception_info exception; /* EXCEPTION: what was thrown */
 
-	rip_frame frames[RIP_REPORT_INNER + RIP_REPORT_OUTER]; /* innermost first */
+	/* Innermost first: those of a hostcall's own stack (rip_options.hostcall_stack), then the guest's. */
+	rip_frame frames[RIP_REPORT_INNER + RIP_REPORT_OUTER];
 	uint32_t frame_count;     /* entries in frames */
-	uint64_t frames_total;    /* frames of the stack; if more than frame_count, those between
+	uint64_t frames_total;    /* all frames; if more than frame_count, those between
 	                             entries RIP_REPORT_INNER - 1 and RIP_REPORT_INNER are left out */
 	rip_status walk_end;      /* END: the walk reached the host; else why it could not go on */
 

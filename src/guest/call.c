@@ -35,6 +35,15 @@ static intptr_t as_host(void *context)
 	return call_here(rip_current, call->function, call->argument);
 }
 
+/* The report begins with the hostcall's own stack. In a cleanup of the guest's, it is the unwinding's. */
+static void begin_report(rip_guest *guest, const rip_guest *own)
+{
+	if (!own->reported || guest->state == RIP_STATE_UNWINDING)
+		return;
+	*guest->report = *own->report;
+	guest->report_begun = true;
+}
+
 /* The hostcall did not return: neither does this. */
 static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *outcome)
 {
@@ -42,6 +51,8 @@ static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *
 		guest->leaving = *outcome;
 		guest->fault = own->fault;
 		guest->leaving_by_fault = own->reported && own->report->signal != 0;
+		if (outcome->cause != RIP_CAUSE_EXCEPTION)
+			begin_report(guest, own);
 	}
 }
 

@@ -61,6 +61,7 @@ struct rip_guest {
 	rip_outcome outcome;    /* of the last end */
 	struct rip_ledger ledger;
 	bool reported;          /* `report` speaks of the last stop */
+	bool report_begun;      /* ... and has the frames of a hostcall's own stack, which the guest's are to follow */
 	rip_report *report;     /* in the stack's cold block */
 };
 

@@ -116,8 +116,11 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 {
 	struct rip_memory memory = rip_stop_memory(&guest->stop);
 	rip_report *report = guest->report;
+	bool begun = guest->report_begun;
 
-	memset(report, 0, sizeof *report);
+	guest->report_begun = false;
+	if (!begun)
+		memset(report, 0, sizeof *report);
 	guest->outcome = outcome_of(guest, event);
 	if (event == RIP_EVENT_FAULT || guest->leaving_by_fault)
 		report_fault(report, &guest->fault);
@@ -127,8 +130,10 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 	report->cause = guest->outcome.cause;
 	report->value = guest->outcome.value;
 	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ? guest->rung : RIP_RUNG_NONE;
-	report->pc = guest->stop.at.reg[RIP_REG_RIP];
-	rip_report_code(report, &memory);
+	if (!begun) {
+		report->pc = guest->stop.at.reg[RIP_REG_RIP];
+		rip_report_code(report, &memory);
+	}
 	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
 	guest->reported = true;
 }
@@ -183,14 +188,16 @@ static bool make_room(rip_guest *guest)
 	return rip_stack_open_reserve(&guest->stop.stack) == RIP_OK;
 }
 
-static void report_unwound(rip_report *report, const struct rip_stop_result *result)
+/* A hostcall's own stack comes first. */
+static void report_unwound(rip_report *report, const struct rip_stop *stop, const struct rip_stop_result *result)
 {
-	report->cleanups_run = result->cleanups_run;
-	report->cleanups_failed = result->cleanups_failed;
-	report->abandoned = result->abandoned;
-	report->abandon_reason = result->reason;
+	report->cleanups_run += result->cleanups_run;
+	report->cleanups_failed += result->cleanups_failed;
+	if (!report->abandoned)
+		report->abandon_reason = result->reason;
+	report->abandoned |= result->abandoned;
 	if (result->rest)
-		rip_report_abandoned(report, result->rest);
+		rip_report_abandoned(report, result->rest, (uintptr_t)stop->stack.top);
 }
 
 static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_report *report)
@@ -214,7 +221,7 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 	if (result.has_mask && result.rest == 0) /* a damaged stack may say anything */
 		rip_port_unblock_to(result.mask);
 	if (report)
-		report_unwound(report, &result);
+		report_unwound(report, &guest->stop, &result);
 	if (report && is_kill(report->cause)) /* a cleanup may have taken it further */
 		report->rung = guest->rung;
 }

@@ -16,19 +16,33 @@ static void add_frame(rip_report *report, const struct rip_cursor *cursor)
 	frame->fate = RIP_FRAME_PLAIN; /* unless more is told of it */
 }
 
-static void straighten_ring(rip_report *report)
+static bool has_ring(const rip_report *report)
+{
+	return report->frames_total > RIP_REPORT_INNER + RIP_REPORT_OUTER;
+}
+
+/* The ring's entry at `from` comes to `to`, and so on, around it. */
+static void turn_ring(rip_report *report, uint64_t from, uint64_t to)
 {
 	rip_frame ring[RIP_REPORT_OUTER], *outer = report->frames + RIP_REPORT_INNER;
 
-	if (report->frames_total <= RIP_REPORT_INNER + RIP_REPORT_OUTER) {
-		report->frame_count = (uint32_t)report->frames_total;
-		return;
-	}
-	report->frame_count = RIP_REPORT_INNER + RIP_REPORT_OUTER;
 	rip_copy(ring, outer, sizeof ring);
-	uint64_t oldest = report->frames_total - RIP_REPORT_INNER;
 	for (unsigned i = 0; i < RIP_REPORT_OUTER; i++)
-		outer[i] = ring[(oldest + i) % RIP_REPORT_OUTER];
+		outer[(to + i) % RIP_REPORT_OUTER] = ring[(from + i) % RIP_REPORT_OUTER];
+}
+
+static void straighten_ring(rip_report *report)
+{
+	if (has_ring(report))
+		turn_ring(report, report->frames_total - RIP_REPORT_INNER, 0);
+	report->frame_count = has_ring(report) ? RIP_REPORT_INNER + RIP_REPORT_OUTER : (uint32_t)report->frames_total;
+}
+
+/* Undoes that: more frames come. */
+static void bend_ring(rip_report *report)
+{
+	if (has_ring(report))
+		turn_ring(report, 0, report->frames_total - RIP_REPORT_INNER);
 }
 
 /* Loads and records the cursor's frame, then moves on. A frame that cannot be loaded is recorded too. */
@@ -51,12 +65,14 @@ void rip_report_walk(rip_report *report, const struct rip_context *context, bool
 {
 	struct rip_cursor cursor;
 	rip_status status = RIP_OK;
+	bool was_lost = report->frames_total > 0 && report->walk_end != RIP_E_END;
 
-	report->frames_total = 0;
+	bend_ring(report);
 	rip_cursor_init(&cursor, context, exact, memory);
 	while (status == RIP_OK)
 		status = pass_frame(report, &cursor);
-	report->walk_end = status;
+	if (!was_lost)
+		report->walk_end = status;
 	straighten_ring(report);
 }
 
@@ -113,11 +129,11 @@ void rip_report_fate(rip_report *report, uint32_t *place, uint64_t cfa, rip_fram
 		frame->fate = fate;
 }
 
-void rip_report_abandoned(rip_report *report, uint64_t sp)
+void rip_report_abandoned(rip_report *report, uint64_t sp, uint64_t top)
 {
 	for (uint32_t i = 0; i < report->frame_count; i++) {
 		rip_frame *frame = &report->frames[i];
-		if ((frame->cfa > sp || frame->cfa == 0) && frame->fate == RIP_FRAME_PLAIN)
+		if (((frame->cfa > sp && frame->cfa <= top) || frame->cfa == 0) && frame->fate == RIP_FRAME_PLAIN)
 			frame->fate = RIP_FRAME_ABANDONED;
 	}
 }

@@ -358,6 +358,86 @@ static int maps(void)
 	return lines;
 }
 
+/* The first frame of the function from that entry on; frame_count: there is none. */
+static uint32_t frame_of(rip_function function, uint32_t from)
+{
+	while (from < report->frame_count && report->frames[from].pc - (uintptr_t)function >= 256)
+		from++;
+	return from;
+}
+
+/* A report goes from the hostcall's stack on to the guest's. */
+static void both_parts(rip_function stops, const char *name)
+{
+	rip_options options = { .hostcall_stack = 64 * 1024, .contain_hostcalls = true };
+
+	run_new(&options, hostcall_elsewhere, F(stops));
+	uint32_t host = frame_of(stops, 0), guests = frame_of(hostcall_elsewhere, host);
+	tap_ok(guests < report->frame_count && report->frame_count == report->frames_total && report->walk_end == RIP_E_END,
+	       "%s: the report has the hostcall's frames, and the guest's (%u, %u of %u)", name, host, guests,
+	       report->frame_count);
+	tap_ok(report->frames[host].fate == RIP_FRAME_CLEANED && report->frames[guests].fate == RIP_FRAME_CLEANED &&
+	       report->cleanups_run == 2 && !report->abandoned, "both with their cleanups");
+	rip_destroy(guest);
+}
+
+static intptr_t host_recurses(void *depth)
+{
+	int a HOLD = acquire(1);
+
+	if ((uintptr_t)depth < 200)
+		return host_recurses((void *)((uintptr_t)depth + 1)) + a;
+	resources_reset();
+	*null_pointer = 1;
+	return a;
+}
+
+/* Of more frames than a report keeps, the innermost are the hostcall's and the outermost the guest's. */
+static void many_frames_in_both_parts(void)
+{
+	rip_options options = { .hostcall_stack = 256 * 1024, .contain_hostcalls = true };
+	uint32_t host = 0;
+
+	run_new(&options, hostcall_elsewhere, F(host_recurses));
+	uint32_t guests = frame_of(hostcall_elsewhere, 0);
+	tap_ok(report->frames_total > report->frame_count && guests >= RIP_REPORT_INNER && guests < report->frame_count,
+	       "of %d frames, the report has the guest's (%u of %u)", (int)report->frames_total, guests,
+	       report->frame_count);
+	for (uint32_t i = 0; i < guests && i < report->frame_count; i++)
+		host += report->frames[i].pc - (uintptr_t)host_recurses < 256;
+	tap_ok(host > RIP_REPORT_INNER, "and before it those of the hostcall");
+	for (uint32_t i = host = 0; i + 1 < report->frame_count; i++)
+		host += report->frames[i].cfa >= report->frames[i + 1].cfa;
+	tap_ok(host <= 1, "in the order of each stack");
+	rip_destroy(guest);
+}
+
+static void cleanup_makes_hostcall(int *number)
+{
+	release(number);
+	rip_hostcall(host_faults, NULL);
+}
+
+static intptr_t faults_and_calls_in_cleanup(void *unused)
+{
+	int a __attribute__((cleanup(cleanup_makes_hostcall), unused)) = acquire(0);
+
+	(void)unused;
+	*null_pointer = 1;
+	return a;
+}
+
+/* The report is of the first stop. */
+static void in_a_cleanup(void)
+{
+	rip_options options = { .hostcall_stack = 64 * 1024, .contain_hostcalls = true };
+
+	run_new(&options, faults_and_calls_in_cleanup, NULL);
+	tap_ok(frame_of(faults_and_calls_in_cleanup, 0) == 0 && frame_of(host_faults, 0) == report->frame_count &&
+	       report->cleanups_failed == 1, "a hostcall that faults in a cleanup is not what the report is of");
+	rip_destroy(guest);
+}
+
 static void own_stack(void)
 {
 	rip_options options = { .stack_size = 32 * 1024, .hostcall_stack = 128 * 1024, .on_stop = count_look };
@@ -467,6 +547,10 @@ int main(void)
 	dies(host_aborts, SIGABRT, "abort()");
 	room();
 	own_stack();
+	both_parts(host_faults, "a fault");
+	both_parts(host_rip_aborts, "rip_abort");
+	many_frames_in_both_parts();
+	in_a_cleanup();
 	deep();
 	run_new(NULL, masks, NULL);
 	tap_equal(outcome.value, 3, "as many rip_unmask as rip_mask");
