@@ -114,6 +114,19 @@ struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const stru
 	return alive_from(&walk, stop, first_of(&walk, stop));
 }
 
+bool rip_stop_in_hostcall(const struct rip_stop *stop, const struct rip_context *at, bool segment)
+{
+	struct walk walk;
+
+	if (!stop->domain)
+		return false;
+	start(&walk, stop, at, true);
+	struct rip_domain *domain = alive_from(&walk, stop, first_of(&walk, stop));
+	while (domain && domain->kind != RIP_DOMAIN_HOST && !segment)
+		domain = alive_from(&walk, stop, outer_of(stop, domain));
+	return domain && domain->kind == RIP_DOMAIN_HOST;
+}
+
 /* --- Segments ---------------------------------------------------------------------------------- */
 
 /* Its saved registers are on the stack, and it returns to code that a table covers. */

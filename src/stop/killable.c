@@ -116,17 +116,6 @@ static bool is_glue(const struct rip_stop *stop, const struct rip_cursor *cursor
 	return function == (uintptr_t)stop->glue[0] || function == (uintptr_t)stop->glue[1];
 }
 
-static bool in_hostcall(const struct rip_domain *domain, bool segment)
-{
-	for (; domain; domain = domain->outer) {
-		if (domain->kind == RIP_DOMAIN_HOST)
-			return true;
-		if (segment)
-			return false;
-	}
-	return false;
-}
-
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */
 static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *cursor)
 {
@@ -281,7 +270,7 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 	struct judging j = { .stop = stop, .judged = *judged };
 
 	*look_ret = (struct rip_look){ .landing = RIP_LANDING_MASKED };
-	if (in_hostcall(rip_stop_domain(stop, at->reg[RIP_REG_RSP]), segment))
+	if (rip_stop_in_hostcall(stop, at, segment))
 		return;
 	if (segment != j.judged.segment)
 		j.judged = (struct rip_judged){ .segment = segment };

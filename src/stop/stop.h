@@ -111,11 +111,15 @@ __attribute__((noreturn)) void rip_stop_leave(struct rip_stop *stop, enum rip_ev
 enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, enum rip_domain_kind kind,
 			     rip_function function, void *argument);
 
-/* The innermost domain of the code that stands at `sp`. */
+/* The innermost domain of the code that stands at `sp`; where a longjmp has left one, maybe that. */
 struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp);
 
 /* The same of the code that stands at `at`, found by a walk: also after a longjmp. Signal-safe. */
 struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact);
+
+/* True if the code that stands at `at` is host code, or called by host code: with `segment`, in its innermost segment.
+ * Signal-safe. */
+bool rip_stop_in_hostcall(const struct rip_stop *stop, const struct rip_context *at, bool segment);
 
 /* The innermost segment that could catch a stop at stop->at and whose frame is sound; false if none is. */
 bool rip_stop_find_segment(const struct rip_stop *stop, struct rip_segment_found *found_ret);

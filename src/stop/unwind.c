@@ -128,7 +128,7 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 	if (u->pads_here > PADS_WITHOUT_PROGRESS)
 		return RIP_E_LOOP;
 	struct rip_domain *base = stop->base;
-	stop->domain = stop->base = rip_stop_domain(stop, u->cursor.context.reg[RIP_REG_RSP]);
+	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, true);
 	if (selector != 0)
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
 	u->handlers->in_handler = selector != 0;

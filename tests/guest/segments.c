@@ -562,6 +562,7 @@ static void bad_functions(void)
 /* --- Jumps ------------------------------------------------------------------------------------- */
 
 static jmp_buf back;
+static rip_report caught_report;
 
 static intptr_t jumps(void *unused) { (void)unused; longjmp(back, 1); }
 static intptr_t jumps_from_host(void *unused) { (void)unused; return rip_hostcall(jumps, NULL); }
@@ -589,7 +590,25 @@ NOINLINE static intptr_t over_old_frames(int after)
 	return hole[0];
 }
 
+static void bad_release(int *number)
+{
+	release(number);
+	*null_pointer = 1;
+}
+
+/* The same, with a cleanup that faults when the fault is unwound. */
+NOINLINE static intptr_t over_old_frames_badly(void)
+{
+	volatile char hole[4096];
+	int b __attribute__((cleanup(bad_release), unused)) = acquire(1);
+
+	hole[0] = 1;
+	*null_pointer = hole[0];
+	return hole[0];
+}
+
 static rip_function jumper;
+static bool badly;
 
 /* A jump out of hostcalls or segments leaves their records behind; then a fault in guest code, deeper than they lay. */
 static intptr_t jumps_then_faults(void *unused)
@@ -599,6 +618,8 @@ static intptr_t jumps_then_faults(void *unused)
 	(void)unused;
 	if (setjmp(back) == 0)
 		deeper(2, jumper);
+	else if (badly)
+		over_old_frames_badly();
 	else
 		over_old_frames(0);
 	return a;
@@ -609,6 +630,7 @@ static intptr_t jumps_in_segment(void *unused)
 	rip_outcome o = { .cause = 99 };
 
 	rip_call(jumps_then_faults, unused, &o);
+	caught_report = *rip_get_report(guest);
 	return o.cause == RIP_CAUSE_FAULT ? 21 : -1;
 }
 
@@ -628,6 +650,13 @@ static void dead_records(void)
 		run_new(NULL, jumps_in_segment, NULL);
 		tap_ok(outcome.cause == RIP_CAUSE_RETURNED && outcome.value == 21, "in a segment, that catches it");
 		expect_clean("longjmp in a segment", 1);
+		rip_destroy(guest);
+		badly = true;
+		run_new(NULL, jumps_in_segment, NULL);
+		tap_ok(outcome.cause == RIP_CAUSE_RETURNED && outcome.value == 21 && caught_report.cleanups_failed == 1 &&
+		       !caught_report.abandoned, "also if a cleanup faults on the way: the cleanup has failed");
+		expect_clean("a cleanup that faults", 2);
+		badly = false;
 		rip_destroy(guest);
 	}
 }

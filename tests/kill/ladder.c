@@ -477,6 +477,38 @@ static intptr_t jump_over(void *unused)
 	return a;
 }
 
+static jmp_buf out;
+
+static intptr_t jump_out(void *unused)
+{
+	(void)unused;
+	longjmp(out, 1);
+}
+
+/* A frame that leaves what was on the stack before as it was. */
+NOINLINE static intptr_t over_old_frames(int a)
+{
+	volatile char hole[4096];
+
+	hole[0] = 1;
+	come_to(1);
+	for (;;)
+		spins += (unsigned)(a + hole[0]);
+	return hole[0];
+}
+
+/* The record of the hostcall stays below, and looks as if it were going on. */
+static intptr_t jump_out_of_hostcall(void *unused)
+{
+	int a HOLD = acquire(0);
+
+	if (setjmp(out) == 0)
+		rip_hostcall(jump_out, unused);
+	else
+		over_old_frames(a);
+	return a;
+}
+
 static void many(const char *name, int times, rip_function function)
 {
 	int good = 0;
@@ -517,6 +549,7 @@ static void signals(void)
 	many("a guest that blocks and unblocks all signals", 20, block_everything);
 	many("setjmp and longjmp in a loop", 20, jump_about);
 	many("longjmp over a hooked return", 3, jump_over);
+	many("a loop after longjmp out of a hostcall", 3, jump_out_of_hostcall);
 }
 
 int main(void)
