@@ -3,7 +3,9 @@
  * its own.
  *
  * A fault is SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP or SIGABRT, raised by an instruction (or by abort()) of a guest.
- * Everything else that arrives as one of these signals reaches the host's own handler. */
+ * Everything else that arrives as one of these signals reaches the host's own handler.
+ *
+ * Needs siginfo_t: with -std=c11, _POSIX_C_SOURCE is to be 199309L or more before the first include. */
 #ifndef RIPCORD_FAULT_H
 #define RIPCORD_FAULT_H
 
@@ -60,7 +62,7 @@ bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
 /* Looks at the calling thread's alternate signal stack and signal mask, as its first run of a guest does. Later runs do
  * not look again: a host that changes either in between says so by this. An alternate stack of the host's that is large
  * enough (MINSIGSTKSZ and 4 KiB) is used as it is, and kept; else the thread gets another.
- * NOMEM; SYSTEM: the thread runs on its alternate stack just now. */
+ * NOMEM, MAPS; SYSTEM: the thread runs on its alternate stack just now. */
 rip_status rip_thread_prepare(void);
 
 /* Gives the thread's alternate stack back and puts the host's earlier one in its place, unless the host has set another

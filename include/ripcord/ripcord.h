@@ -107,7 +107,8 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, a stack size below RIP_STACK_MIN or too large to add up), NOMEM, MAPS, FULL, SYSTEM. */
+ * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up), NOMEM,
+ * MAPS, FULL (the pool is; or there are a million handles, and a time limit needs one), SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
 /* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the
@@ -128,6 +129,7 @@ typedef enum rip_state {
 	RIP_STATE_ENDED,     /* all is done; rip_reset makes it new */
 } rip_state;
 
+/* Of a guest, not NULL. For who uses it. */
 rip_state rip_get_state(const rip_guest *guest);
 
 /* "new", "running" and so on; "unknown" for other numbers. A constant string. */
@@ -167,7 +169,7 @@ typedef struct rip_outcome {
  * (rip_thread_changed).
  * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
  * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
- * than 16 KiB of its own stack left), SYSTEM: nothing ran. */
+ * than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
 /* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control words: the
@@ -206,11 +208,12 @@ rip_status rip_abort(void);
 /* --- Hostcalls --------------------------------------------------------------------------------- */
 
 /* On a guest: calls function(argument) as host code, and returns its result. That code is the host's, so its faults are
- * (rip_options.contain_hostcalls), and kills wait until it returns. Off a guest, it only calls. */
+ * (rip_options.contain_hostcalls), and kills wait until it returns. Does not return where less stack is left than
+ * rip_options.hostcall_room, or where the hostcall ends the guest. Off a guest, it only calls. */
 intptr_t rip_hostcall(rip_function function, void *argument);
 
 /* On a guest, also in a hostcall: calls function(argument) as guest code and catches how it ends: RETURNED, or ABORTED,
- * FAULT or OVERFLOW, after all that it left on the stack has been unwound. rip_get_report(rip_self()) speaks of that
+ * EXCEPTION, FAULT or OVERFLOW, after all that it left on the stack has been unwound. rip_get_report(rip_self()) speaks of that
  * stop, until the next one. Exits and kills pass: they end the guest.
  * ARGUMENT (a NULL), STATE (no guest runs here). */
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);

@@ -63,8 +63,8 @@ rip_status rip_unwind_context(rip_unwind_cursor *cursor, const void *ucontext);
 
 struct rip_guest;
 
-/* Sets the cursor to where a stopped guest stands; for use in rip_options.on_stop, until that returns. In
- * libripcord only. ARGUMENT (a NULL), STATE (the guest is not stopped). */
+/* Sets the cursor to where a guest stands that is stopped (in rip_options.on_stop, or held) or has yielded; good until
+ * it goes on or is unwound. In libripcord only. ARGUMENT (a NULL), STATE (it is neither). */
 rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const struct rip_guest *guest);
 
 /* Sets the cursor to registers of the caller's own, by their numbers; `exact` as in rip_unwind_frame. `reader` may

@@ -139,7 +139,7 @@ static intptr_t throws_low(void *left)
 	throw 1;
 }
 
-static void little_stack(bool first)
+__attribute__((unused)) static void little_stack(bool first)
 {
 	int thrown = 0, overflowed = 0, other = 0;
 	rip_options options = {};
@@ -183,8 +183,10 @@ int main()
 	check("replaced", replaced, RIP_CAUSE_FAULT);
 	check("replaced and caught", replaced_and_caught, RIP_CAUSE_FAULT);
 	check("nested", nested_exception, RIP_CAUSE_EXCEPTION);
+#ifndef __SANITIZE_ADDRESS__ /* an overflow in its allocator leaves that locked */
 	little_stack(true);
 	little_stack(false);
+#endif
 	fails_when_deleted();
 	tap_done();
 }
