@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Faults: hooks that are called when one happens, and what a host does that has signal handlers and signal stacks of
- * its own.
+ * Faults: hooks that are called when one happens, and what a host does that has signal handlers and signal
+ * stacks of its own.
  *
- * A fault is SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP or SIGABRT, raised by an instruction (or by abort()) of a guest.
- * Everything else that arrives as one of these signals reaches the host's own handler.
+ * A fault is SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP or SIGABRT, raised by an instruction (or by abort()) of
+ * a guest. Everything else that arrives as one of these signals reaches the host's own handler.
  *
  * Needs siginfo_t: with -std=c11, _POSIX_C_SOURCE is to be 199309L or more before the first include. */
 #ifndef RIPCORD_FAULT_H
@@ -32,13 +32,13 @@ typedef struct rip_fault_info {
 	void *ucontext;        /* ucontext_t: with CONTINUE, changes of it take effect */
 } rip_fault_info;
 
-/* Called before the process dies by one of the fault signals, because no guest and no handler of the host's takes it. It
- * runs in the signal handler, on the alternate stack if the thread has one: async-signal-safe code only. When it returns
- * the process dies as it would have without Ripcord. */
+/* Called before the process dies by one of the fault signals, because no guest and no handler of the host's
+ * takes it. It runs in the signal handler, on the alternate stack if the thread has one: async-signal-safe
+ * code only. When it returns the process dies as it would have without Ripcord. */
 typedef void (*rip_fatal_hook)(int signal, siginfo_t *siginfo, void *ucontext);
 
-/* Sets the process's hook; NULL takes it away. It is called while Ripcord's handlers are installed. Any thread; returns
- * the one before. */
+/* Sets the process's hook; NULL takes it away. It is called while Ripcord's handlers are installed. Any
+ * thread; returns the one before. */
 rip_fatal_hook rip_set_fatal_hook(rip_fatal_hook hook);
 
 /* --- The host's own signal handlers ------------------------------------------------------------ */
@@ -51,22 +51,24 @@ typedef enum rip_signal_mode {
 /* Says who handles the fault signals. STATE: there are guests or pools. ARGUMENT. Any thread. */
 rip_status rip_set_signal_mode(rip_signal_mode mode);
 
-/* For a host's handler of the fault signals, and of SIGURG if it uses kills or deadlines (kill.h), to be called first with
- * what it was given. It is installed with SA_SIGINFO and SA_ONSTACK, without SA_NODEFER and SA_RESTART, and with SIGURG
- * in its mask. True: it was a guest's fault, or Ripcord's own signal, and `ucontext` has been changed: the handler is to
- * return at once. False: it is the host's. In any mode, with or without guests. Async-signal-safe. */
+/* For a host's handler of the fault signals, and of SIGURG if it uses kills or deadlines (kill.h), to be
+ * called first with what it was given. It is installed with SA_SIGINFO and SA_ONSTACK, without SA_NODEFER and
+ * SA_RESTART, and with SIGURG in its mask. True: it was a guest's fault, or Ripcord's own signal, and
+ * `ucontext` has been changed: the handler is to return at once. False: it is the host's. In any mode, with
+ * or without guests. Async-signal-safe. */
 bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
 
 /* --- Threads ----------------------------------------------------------------------------------- */
 
-/* Looks at the calling thread's alternate signal stack and signal mask, as its first run of a guest does. Later runs do
- * not look again: a host that changes either in between says so by this. An alternate stack of the host's that is large
- * enough (MINSIGSTKSZ and 4 KiB) is used as it is, and kept; else the thread gets another.
- * NOMEM, MAPS; SYSTEM: the thread runs on its alternate stack just now. */
+/* Looks at the calling thread's alternate signal stack and signal mask, as its first run of a guest does.
+ * Later runs do not look again: a host that changes either in between says so by this. An alternate stack of
+ * the host's that is large enough (MINSIGSTKSZ and 4 KiB) is used as it is, and kept; else the thread gets
+ * another. NOMEM, MAPS; SYSTEM: the thread runs on its alternate stack just now. */
 rip_status rip_thread_prepare(void);
 
-/* Gives the thread's alternate stack back and puts the host's earlier one in its place, unless the host has set another
- * since. Happens by itself when the thread ends. STATE: a guest runs on the thread. SYSTEM, as above. */
+/* Gives the thread's alternate stack back and puts the host's earlier one in its place, unless the host has
+ * set another since. Happens by itself when the thread ends. STATE: a guest runs on the thread. SYSTEM, as
+ * above. */
 rip_status rip_thread_release(void);
 
 #ifdef __cplusplus

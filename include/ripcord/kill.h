@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Kills and deadlines: ending a guest from outside, at any moment of its life.
  *
- * A kill goes up a ladder. *Soft*: the guest is stopped at a place from which every cleanup runs exactly once: at a
- * poll of killable code (see poll.h), with nothing but killable code on its stack and no masked frame; what stands in
- * the way is waited for. *Firm*, after rip_options.grace: where it stands, through foreign frames and masks, with the
- * landing pads that there are. *Abandon*, after rip_options.abandon_grace more: nothing is unwound, and only what the
- * ledger knows is taken back. In a guest that is being unwound already, the same times are given to each cleanup:
- * firm ends the cleanup, abandon the unwinding; report.rung says how far it went.
+ * A kill goes up a ladder. *Soft*: the guest is stopped at a place from which every cleanup runs exactly
+ * once: at a poll of killable code (see poll.h), with nothing but killable code on its stack and no masked
+ * frame; what stands in the way is waited for. *Firm*, after rip_options.grace: where it stands, through
+ * foreign frames and masks, with the landing pads that there are. *Abandon*, after rip_options.abandon_grace
+ * more: nothing is unwound, and only what the ledger knows is taken back. In a guest that is being unwound
+ * already, the same times are given to each cleanup: firm ends the cleanup, abandon the unwinding;
+ * report.rung says how far it went.
  *
- * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of libc or the
- * loader, the way to the next poll; and always for Ripcord's own functions. A thread that has SIGURG blocked cannot be
- * interrupted on any rung.
+ * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of
+ * libc or the loader, the way to the next poll; and always for Ripcord's own functions. A thread that has
+ * SIGURG blocked cannot be interrupted on any rung.
  *
  * What a kill meets, and what comes of it:
  *
@@ -22,8 +23,8 @@
  *   leaving          it ends by itself: OK until its end is recorded, then GONE
  *   stopped, faulting what stopped it first stays its cause
  *   being unwound    see above
- *   yielded          the next rip_resume, rip_unwind, rip_reset or rip_destroy unwinds it; rip_resume returns KILLED
- *   ended            GONE
+ *   yielded          the next rip_resume, rip_unwind, rip_reset or rip_destroy unwinds it; rip_resume returns
+ *   KILLED ended            GONE
  *   killed already   OK; the rung is the higher of both
  */
 #ifndef RIPCORD_KILL_H
@@ -36,22 +37,23 @@
 extern "C" {
 #endif
 
-/* Names one life of a guest: from rip_create or rip_reset until it has ended. Never reused, but for one in four thousand
- * million of the same slot. 0 names none. */
+/* Names one life of a guest: from rip_create or rip_reset until it has ended. Never reused, but for one in
+ * four thousand million of the same slot. 0 names none. */
 typedef uint64_t rip_handle;
 
-/* The guest's handle, for rip_kill. The first handle of a process starts a thread of Ripcord's, and installs a handler for
- * SIGURG, which the last one puts back; a handler that was there before gets what is not Ripcord's.
- * To be called by who uses the guest, also on it. Of a guest that has ended it names the life after rip_reset. ARGUMENT
- * (a NULL), NOMEM, FULL (a million handles), SYSTEM. */
+/* The guest's handle, for rip_kill. The first handle of a process starts a thread of Ripcord's, and installs
+ * a handler for SIGURG, which the last one puts back; a handler that was there before gets what is not
+ * Ripcord's. To be called by who uses the guest, also on it. Of a guest that has ended it names the life
+ * after rip_reset. ARGUMENT (a NULL), NOMEM, FULL (a million handles), SYSTEM. */
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret);
 
-/* Asks for the guest's end, on the given rung of the ladder or a higher one. Does not wait for it. Any thread;
- * async-signal-safe. ARGUMENT (no rung), GONE. */
+/* Asks for the guest's end, on the given rung of the ladder or a higher one. Does not wait for it. Any
+ * thread; async-signal-safe. ARGUMENT (no rung), GONE. */
 rip_status rip_kill(rip_handle handle, rip_rung rung);
 
-/* Sets the time at which the guest's time is up to `from_now` nanoseconds from now; 0: never. The cause is DEADLINE, and
- * the ladder begins. A time that has passed is not taken back. Who uses the guest, also on it. As rip_get_handle; GONE (it has ended). */
+/* Sets the time at which the guest's time is up to `from_now` nanoseconds from now; 0: never. The cause is
+ * DEADLINE, and the ladder begins. A time that has passed is not taken back. Who uses the guest, also on it.
+ * As rip_get_handle; GONE (it has ended). */
 rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now);
 
 #ifdef __cplusplus

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Pools: stacks that are kept ready for guests, so that making one costs nanoseconds.
  *
- * Guests without a pool (rip_options.pool is NULL) take their stacks from process-wide pools, one for each pair of
- * sizes. A pool of one's own has a capacity, a policy of its own about memory, and keeps the fault handlers
- * installed as long as it is there, which saves installing them for each guest where no other guest is alive. */
+ * Guests without a pool (rip_options.pool is NULL) take their stacks from process-wide pools, one for each
+ * pair of sizes. A pool of one's own has a capacity, a policy of its own about memory, and keeps the fault
+ * handlers installed as long as it is there, which saves installing them for each guest where no other guest
+ * is alive. */
 #ifndef RIPCORD_POOL_H
 #define RIPCORD_POOL_H
 
@@ -65,18 +66,19 @@ typedef struct rip_pool_options {
 	void *supply_context;
 } rip_pool_options;
 
-/* Makes a pool, without stacks yet. `options` may be NULL: all defaults. Guests of the pool have its sizes: those in
- * rip_options are not looked at. Installs the fault handlers, as a guest does.
- * ARGUMENT (pool_ret is NULL, a size is too small or does not add up, capacity above the maximum, no such kind, a supplier
- * where there is none to be or none where one is to be), NOMEM, SYSTEM (also: no userfaultfd, or not for this process). */
+/* Makes a pool, without stacks yet. `options` may be NULL: all defaults. Guests of the pool have its sizes:
+ * those in rip_options are not looked at. Installs the fault handlers, as a guest does.
+ * ARGUMENT (pool_ret is NULL, a size is too small or does not add up, capacity above the maximum, no such
+ * kind, a supplier where there is none to be or none where one is to be), NOMEM, SYSTEM (also: no
+ * userfaultfd, or not for this process). */
 rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret);
 
-/* Gives back everything. NULL is allowed. STATE while guests of the pool are there: then nothing is done. No other thread
- * may use the pool. */
+/* Gives back everything. NULL is allowed. STATE while guests of the pool are there: then nothing is done. No
+ * other thread may use the pool. */
 rip_status rip_pool_destroy(rip_pool *pool);
 
-/* Gives back the memory of all idle stacks, whatever the options say. NULL: of the process-wide pools, which otherwise
- * keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group. Any thread. */
+/* Gives back the memory of all idle stacks, whatever the options say. NULL: of the process-wide pools, which
+ * otherwise keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group. Any thread. */
 void rip_pool_trim(rip_pool *pool);
 
 typedef struct rip_pool_stats {

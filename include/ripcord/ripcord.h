@@ -57,29 +57,31 @@ typedef struct rip_options {
 	size_t stack_size;   /* usable stack, bytes; rounded up to pages; 0: RIP_STACK_DEFAULT */
 	size_t reserve_size; /* kept back for unwinding after an overflow, bytes; rounded up to
 	                        pages, at least 16 KiB; 0: 64 KiB */
-	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return), before it
-	 * is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest (unwind.h) walks its
-	 * stack. It must return. */
+	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return),
+	 * before it is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest
+	 * (unwind.h) walks its stack. It must return. */
 	void (*on_stop)(rip_guest *guest, void *context);
 	void *on_stop_context;
-	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at, until
-	 * rip_unwind, rip_reset or rip_destroy. */
+	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at,
+	 * until rip_unwind, rip_reset or rip_destroy. */
 	bool hold;
-	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls. Without it, a
-	 * guest that calls pthread_sigmask itself leaves the mask as it made it, as any function would. */
+	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls.
+	 * Without it, a guest that calls pthread_sigmask itself leaves the mask as it made it, as any
+	 * function would. */
 	bool save_mask;
-	/* The guest keeps to the ABI: where it yields and returns, the floating-point control words and flags are as it found
-	 * them. Then no switch need look at them, which takes longer than all the rest of it. They are the words that the
-	 * thread has at its first run (or at the first after rip_thread_changed). However the guest is stopped, the host
-	 * gets them back. */
+	/* The guest keeps to the ABI: where it yields and returns, the floating-point control words and flags
+	 * are as it found them. Then no switch need look at them, which takes longer than all the rest of it.
+	 * They are the words that the thread has at its first run (or at the first after rip_thread_changed).
+	 * However the guest is stopped, the host gets them back. */
 	bool trust_control_words;
-	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with this, it
-	 * stops the guest. */
+	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with
+	 * this, it stops the guest. */
 	bool contain_hostcalls;
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
 	                          left, the guest is stopped by an overflow before the hostcall begins. */
-	/* What the guest may own (see ledger.h); 0: no limit. Beyond, malloc and its like fail with ENOMEM, what opens a
-	 * descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before each block. */
+	/* What the guest may own (see ledger.h); 0: no limit. Beyond, malloc and its like fail with ENOMEM,
+	 * what opens a descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before
+	 * each block. */
 	size_t heap_limit;         /* bytes */
 	uint32_t descriptor_limit;
 	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes, at least RIP_STACK_MIN.
@@ -91,8 +93,9 @@ typedef struct rip_options {
 	uint64_t grace;         /* from soft to firm; 0: RIP_GRACE, RIP_NEVER: it stays soft */
 	uint64_t abandon_grace; /* from firm to abandon; likewise */
 
-	/* If not NULL, asked about each fault of the guest, its overflows and its cleanups' faults too. Called in the
-	 * signal handler, on the alternate stack: async-signal-safe code only, and no fault of its own. */
+	/* If not NULL, asked about each fault of the guest, its overflows and its cleanups' faults too.
+	 * Called in the signal handler, on the alternate stack: async-signal-safe code only, and no fault of
+	 * its own. */
 	rip_fault_action (*on_fault)(rip_guest *guest, const struct rip_fault_info *fault, void *context);
 	void *on_fault_context;
 	rip_pool *pool;      /* where the stack comes from, with its sizes; NULL: a process-wide pool */
@@ -107,16 +110,17 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up), NOMEM,
- * MAPS, FULL (the pool is; or there are a million handles, and a time limit needs one), SYSTEM. */
+ * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up),
+ * NOMEM, MAPS, FULL (the pool is; or there are a million handles, and a time limit needs one), SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
-/* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed. STATE while the
- * guest runs or is being unwound, NOMEM and SYSTEM as rip_run if it has to be unwound: then nothing is done. */
+/* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed.
+ * STATE while the guest runs or is being unwound, NOMEM and SYSTEM as rip_run if it has to be unwound: then
+ * nothing is done. */
 rip_status rip_destroy(rip_guest *guest);
 
-/* Makes a guest that has ended, or yielded, or is stopped, as good as new: it can run again, on the same stack. Its data
- * (rip_set_data) stay. As rip_destroy. */
+/* Makes a guest that has ended, or yielded, or is stopped, as good as new: it can run again, on the same
+ * stack. Its data (rip_set_data) stay. As rip_destroy. */
 rip_status rip_reset(rip_guest *guest);
 
 /* Where a guest is in its life. */
@@ -165,41 +169,43 @@ typedef struct rip_outcome {
  * been unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well.
  * A guest runs once, until rip_reset. A function that runs on a guest may itself create and run other guests.
  * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
- * until the thread ends. A thread that has set another since, or blocked one of the signals above, must say so
- * (rip_thread_changed).
- * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
- * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
- * than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
+ * until the thread ends. A thread that has set another since, or blocked one of the signals above, must say
+ * so (rip_thread_changed).
+ * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the
+ * signal mask. ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this
+ * and has less than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control words: the
- * next run looks at them again, which takes system calls. So does the first rip_create of a process, or the first after
- * all guests were destroyed. */
+/* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control
+ * words: the next run looks at them again, which takes system calls. So does the first rip_create of a
+ * process, or the first after all guests were destroyed. */
 void rip_thread_changed(void);
 
-/* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value` and `type`
- * (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on another thread, with
- * what rip_resume passed in *value_ret. `wanted` is the type of that: other values are refused there. If it is NULL,
- * any will do; value_ret may be NULL.
- * A thread-local variable's address must not be kept across the call. STATE: no guest runs here, or it is being unwound,
- * or is in a hostcall with a stack of its own. */
+/* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value`
+ * and `type` (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on
+ * another thread, with what rip_resume passed in *value_ret. `wanted` is the type of that: other values are
+ * refused there. If it is NULL, any will do; value_ret may be NULL.
+ * A thread-local variable's address must not be kept across the call. STATE: no guest runs here, or it is
+ * being unwound, or is in a hostcall with a stack of its own. */
 rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret);
 
-/* Goes on with a guest that has yielded, on any thread, as rip_run. TYPE: it waits for a value of another type than
- * `type` (NULL has none). STATE: it has not yielded. Then, and with the other errors of rip_run, it still waits. */
+/* Goes on with a guest that has yielded, on any thread, as rip_run. TYPE: it waits for a value of another
+ * type than `type` (NULL has none). STATE: it has not yielded. Then, and with the other errors of rip_run, it
+ * still waits. */
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret);
 
-/* Unwinds a guest that is STOPPED (rip_options.hold), or has YIELDED (the cause is KILLED, then). As rip_run. */
+/* Unwinds a guest that is STOPPED (rip_options.hold), or has YIELDED (the cause is KILLED, then). As
+ * rip_run. */
 rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret);
 
-/* Ends the guest that is running on this thread, from any depth and also through rip_call: its cleanups run, and rip_run
- * returns EXITED with `value`. Returns (STATE) only where the thread runs no guest. */
+/* Ends the guest that is running on this thread, from any depth and also through rip_call: its cleanups run,
+ * and rip_run returns EXITED with `value`. Returns (STATE) only where the thread runs no guest. */
 rip_status rip_exit(intptr_t value);
 
-/* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from inside it, at
- * any depth (those in between end with the cause OUTER). The value comes with its type, which may be NULL.
- * From a cleanup: the guest ends when that unwinding is through; one that is ending already keeps its cause. STATE: it
- * is not one of these, or the thread is in an on_stop. */
+/* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from
+ * inside it, at any depth (those in between end with the cause OUTER). The value comes with its type, which
+ * may be NULL. From a cleanup: the guest ends when that unwinding is through; one that is ending already
+ * keeps its cause. STATE: it is not one of these, or the thread is in an on_stop. */
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value);
 
 /* As rip_exit, but the cause is ABORTED, and rip_call catches it. */
@@ -207,26 +213,28 @@ rip_status rip_abort(void);
 
 /* --- Hostcalls --------------------------------------------------------------------------------- */
 
-/* On a guest: calls function(argument) as host code, and returns its result. That code is the host's, so its faults are
- * (rip_options.contain_hostcalls), and kills wait until it returns. Does not return where less stack is left than
- * rip_options.hostcall_room, or where the hostcall ends the guest. Off a guest, it only calls. */
+/* On a guest: calls function(argument) as host code, and returns its result. That code is the host's, so its
+ * faults are (rip_options.contain_hostcalls), and kills wait until it returns. Does not return where less
+ * stack is left than rip_options.hostcall_room, or where the hostcall ends the guest. Off a guest, it only
+ * calls. */
 intptr_t rip_hostcall(rip_function function, void *argument);
 
-/* On a guest, also in a hostcall: calls function(argument) as guest code and catches how it ends: RETURNED, or ABORTED,
- * EXCEPTION, FAULT or OVERFLOW, after all that it left on the stack has been unwound. rip_get_report(rip_self()) speaks of that
- * stop, until the next one. Exits and kills pass: they end the guest.
- * ARGUMENT (a NULL), STATE (no guest runs here). */
+/* On a guest, also in a hostcall: calls function(argument) as guest code and catches how it ends: RETURNED,
+ * or ABORTED, EXCEPTION, FAULT or OVERFLOW, after all that it left on the stack has been unwound.
+ * rip_get_report(rip_self()) speaks of that stop, until the next one. Exits and kills pass: they end the
+ * guest. ARGUMENT (a NULL), STATE (no guest runs here). */
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called. Cheap. STATE: no guest runs here;
- * also an rip_unmask too many. */
+/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called. Cheap. STATE: no guest
+ * runs here; also an rip_unmask too many. */
 rip_status rip_mask(void);
 rip_status rip_unmask(void);
 
 /* --- The embedder's data ----------------------------------------------------------------------- */
 
-/* Keeps `data` with the guest under `type`, or takes it away (NULL). What was there before is not destroyed; what is there
- * when the guest is destroyed is, by type->destroy. Any thread that uses the guest. ARGUMENT (a NULL), FULL (8 types). */
+/* Keeps `data` with the guest under `type`, or takes it away (NULL). What was there before is not destroyed;
+ * what is there when the guest is destroyed is, by type->destroy. Any thread that uses the guest. ARGUMENT (a
+ * NULL), FULL (8 types). */
 rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data);
 
 /* What is kept under `type`; NULL if nothing is. */
@@ -298,8 +306,8 @@ typedef struct rip_report {
 	rip_reclaimed reclaimed;  /* what the guest still owned when it had ended */
 } rip_report;
 
-/* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call caught a stop;
- * NULL before. The guest owns it; valid until rip_destroy or rip_reset. */
+/* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call
+ * caught a stop; NULL before. The guest owns it; valid until rip_destroy or rip_reset. */
 const rip_report *rip_get_report(const rip_guest *guest);
 
 /* What a pc stands for. Strings belong to the symbolizer, until its next call. */

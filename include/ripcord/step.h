@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * For tools that step through a guest: what could be done to it at an instruction, and doing it.
  *
- * A tool sets the trap flag and has a SIGTRAP handler of its own, installed after the first rip_create, with SA_SIGINFO
- * and SA_ONSTACK. These functions are for that handler, on the thread that runs the guest. A machine fault can be put in
- * the guest's way by rip_handle_signal (fault.h) with a siginfo_t of the tool's making. All are async-signal-safe. */
+ * A tool sets the trap flag and has a SIGTRAP handler of its own, installed after the first rip_create, with
+ * SA_SIGINFO and SA_ONSTACK. These functions are for that handler, on the thread that runs the guest. A
+ * machine fault can be put in the guest's way by rip_handle_signal (fault.h) with a siginfo_t of the tool's
+ * making. All are async-signal-safe. */
 #ifndef RIPCORD_STEP_H
 #define RIPCORD_STEP_H
 
@@ -27,17 +28,17 @@ rip_step rip_step_look(const void *ucontext);
 /* The same, but for `killable` and `lands`, which are false: they take a look at tables and stack. */
 rip_step rip_step_glance(void);
 
-/* Stops the guest as a soft kill does that has come to a place where it lands: the handler is to return at once. False,
- * and nothing is done, where none would land. */
+/* Stops the guest as a soft kill does that has come to a place where it lands: the handler is to return at
+ * once. False, and nothing is done, where none would land. */
 bool rip_step_kill(void *ucontext);
 
-/* Has the guest's stack end here: it is stopped as by an overflow of the instruction. From then on its stack counts as that
- * small, so the process is no good for much else. False: no guest is inside. */
+/* Has the guest's stack end here: it is stopped as by an overflow of the instruction. From then on its stack
+ * counts as that small, so the process is no good for much else. False: no guest is inside. */
 bool rip_step_overflow(void *ucontext);
 
-/* Called on the guest's stack, while it or its cleanups run, when it releases what is not there to be released: memory
- * that is not allocated, a descriptor that is not open, a mutex that nobody holds. The guest then goes on as it would
- * have. It may be called at any point of guest code: async-signal-safe code only. */
+/* Called on the guest's stack, while it or its cleanups run, when it releases what is not there to be
+ * released: memory that is not allocated, a descriptor that is not open, a mutex that nobody holds. The guest
+ * then goes on as it would have. It may be called at any point of guest code: async-signal-safe code only. */
 typedef void (*rip_release_hook)(rip_kind kind, uintptr_t value);
 
 /* Sets the process's hook; NULL takes it away. Returns the one before. Any thread. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * For `ripcord sweep`: tells it of resources that it cannot see by itself. Header only, for C and C++. Outside of a sweep
- * a call does nothing but a comparison, so it can stay in the code.
+ * For `ripcord sweep`: tells it of resources that it cannot see by itself. Header only, for C and C++.
+ * Outside of a sweep a call does nothing but a comparison, so it can stay in the code.
  *
- * A resource is a kind and a number, of the program's choosing: rip_sweep_acquire("connection", id). It may be held several
- * times (references). What is held when the guest has ended was leaked; what is released and not held was released twice.
- * Call rip_sweep_acquire when the resource has been acquired, next to where it comes to its owner, and rip_sweep_release
- * just before it is released. Both are best called in the code that implements the resource. */
+ * A resource is a kind and a number, of the program's choosing: rip_sweep_acquire("connection", id). It may
+ * be held several times (references). What is held when the guest has ended was leaked; what is released and
+ * not held was released twice. Call rip_sweep_acquire when the resource has been acquired, next to where it
+ * comes to its owner, and rip_sweep_release just before it is released. Both are best called in the code that
+ * implements the resource. */
 #ifndef RIPCORD_SWEEP_H
 #define RIPCORD_SWEEP_H
 

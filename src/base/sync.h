@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * base: places in the code at which a test holds a thread, so that another one comes in between. They are nothing in the
- * library, and calls of a function of the test's where it is built with RIPCORD_SYNC_POINTS (build/sync/). */
+ * base: places in the code at which a test holds a thread, so that another one comes in between. They are
+ * nothing in the library, and calls of a function of the test's where it is built with RIPCORD_SYNC_POINTS
+ * (build/sync/). */
 #ifndef RIPCORD_SYNC_H
 #define RIPCORD_SYNC_H
 

@@ -74,9 +74,10 @@ static void redirect(ucontext_t *context, const struct rip_fault_exit *exit)
 }
 
 /* --- Leaving a handler without the kernel ---
- * As siglongjmp does: a third cheaper than returning to elsewhere. What only the kernel's return puts back: an alternate
- * stack that was disarmed, and protection keys (their register is a part of the signal frame's state, if the system has
- * them: asm/sigcontext.h, struct _fpx_sw_bytes). Sanitizers keep account of handlers that return. */
+ * As siglongjmp does: a third cheaper than returning to elsewhere. What only the kernel's return puts back:
+ * an alternate stack that was disarmed, and protection keys (their register is a part of the signal frame's
+ * state, if the system has them: asm/sigcontext.h, struct _fpx_sw_bytes). Sanitizers keep account of handlers
+ * that return. */
 enum { SOFTWARE_BYTES = 464, FP_MAGIC1 = 0x46505853, FEATURE_PKRU = 1 << 9 };
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31)

@@ -12,8 +12,8 @@
  * is not made for it. */
 void rip_fault_clear_flags(void);
 
-/* True if the signal was sent by the instruction before `from`: a tgkill of the thread by itself, as raise and
- * abort do it. */
+/* True if the signal was sent by the instruction before `from`: a tgkill of the thread by itself, as raise
+ * and abort do it. */
 bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *from);
 
 /* Describes what the kernel reported. */
@@ -23,8 +23,8 @@ void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from,
 /* Makes the return from the signal handler do what `answer` says; PASS is left to the caller. */
 void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit);
 
-/* Goes on at `exit`, with the interrupted code's signal mask, but that fault signals are open: at once, or when the handler
- * returns. errno is to be as it was before. */
+/* Goes on at `exit`, with the interrupted code's signal mask, but that fault signals are open: at once, or
+ * when the handler returns. errno is to be as it was before. */
 void rip_fault_leave(ucontext_t *context, const struct rip_fault_exit *exit);
 
 #endif

@@ -37,13 +37,13 @@ enum rip_fault_answer {
 	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP. As GO_ON where that is blocked. */
 };
 
-/* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two, its pc may be
- * (it is 0 before). */
+/* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two,
+ * its pc may be (it is 0 before). */
 typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
- * pass the same taker. Without a system call or a lock while others hold them. In a child of fork they are held as
- * often as in its parent. SYSTEM. Any thread. */
+ * pass the same taker. Without a system call or a lock while others hold them. In a child of fork they are
+ * held as often as in its parent. SYSTEM. Any thread. */
 rip_status rip_fault_acquire(rip_fault_taker taker);
 void rip_fault_release(void);
 
@@ -58,12 +58,13 @@ bool rip_fault_is_manual(void);
 /* The same for a nudge; false: Ripcord did not send it. */
 bool rip_nudge_handle(siginfo_t *info, void *ucontext);
 
-/* For tests: called, if not NULL, where the last one that released the handlers, or the first one that acquired them, has
- * done half of it. */
+/* For tests: called, if not NULL, where the last one that released the handlers, or the first one that
+ * acquired them, has done half of it. */
 enum rip_fault_moment { RIP_FAULT_LAST_IS_GONE, RIP_FAULT_FIRST_IS_COMING };
 extern void (*rip_fault_moment_hook)(enum rip_fault_moment moment);
 
-/* What is known of the calling thread; asking the system takes a hundred times as long as a switch to a guest. */
+/* What is known of the calling thread; asking the system takes a hundred times as long as a switch to a
+ * guest. */
 struct rip_fault_thread {
 	bool ready; /* it has an alternate stack that is large enough */
 	bool open;  /* and blocks none of the fault signals */
@@ -73,8 +74,8 @@ struct rip_fault_thread {
 extern __thread struct rip_fault_thread rip_fault_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Finds it out, and gives the thread an alternate signal stack unless it has one that is large enough. Kept until
- * rip_fault_release_thread, or until the thread ends. NOMEM, MAPS, SYSTEM. */
+/* Finds it out, and gives the thread an alternate signal stack unless it has one that is large enough. Kept
+ * until rip_fault_release_thread, or until the thread ends. NOMEM, MAPS, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
 rip_status rip_fault_release_thread(void);
 
@@ -98,8 +99,8 @@ enum { RIP_NUDGE_SIGNAL = SIGURG };
 /* Called in the signal handler of the nudged thread: must be async-signal-safe. As a rip_fault_taker. */
 typedef enum rip_fault_answer (*rip_nudge_taker)(const struct rip_context *at, struct rip_fault_exit *exit_ret);
 
-/* Installs the handler with the first call, and puts the earlier one back with the last. All callers pass the same
- * taker. SYSTEM. Any thread. */
+/* Installs the handler with the first call, and puts the earlier one back with the last. All callers pass the
+ * same taker. SYSTEM. Any thread. */
 rip_status rip_nudge_acquire(rip_nudge_taker taker);
 void rip_nudge_release(void);
 
@@ -107,7 +108,8 @@ void rip_nudge_release(void);
 void rip_nudge_lock(void);
 void rip_nudge_unlock(void);
 
-/* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread, async-signal-safe. */
+/* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread,
+ * async-signal-safe. */
 void rip_nudge(int tid);
 
 #endif

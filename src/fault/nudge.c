@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * fault: a signal that one thread sends another, so that it looks whether it should stop.
  *
- * The signal is SIGURG: it is ignored by default, so one that comes late does no harm; and few programs use it. A
- * handler of the host's still gets those that Ripcord did not send. Where too many signals are queued (RLIMIT_SIGPENDING),
- * the kernel delivers ours without saying whose it is: so the taker is asked each time. */
+ * The signal is SIGURG: it is ignored by default, so one that comes late does no harm; and few programs use
+ * it. A handler of the host's still gets those that Ripcord did not send. Where too many signals are queued
+ * (RLIMIT_SIGPENDING), the kernel delivers ours without saying whose it is: so the taker is asked each
+ * time. */
 #include "fault/context.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * guest: what a debugger needs to find the guests of a process, or of its core file, and to name what it finds. It reads
- * memory only: nothing of this is called, and it works without debug information. tools/gdb/ripcord-gdb.py is the
- * reader. */
+ * guest: what a debugger needs to find the guests of a process, or of its core file, and to name what it
+ * finds. It reads memory only: nothing of this is called, and it works without debug information.
+ * tools/gdb/ripcord-gdb.py is the reader. */
 #include "guest/state.h"
 #include "stack/pool.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: forks. The child has only the thread that forked; what another thread was just doing must not be left half done
- * in it: all locks of the library are taken before, and given back on both sides.
+ * guest: forks. The child has only the thread that forked; what another thread was just doing must not be
+ * left half done in it: all locks of the library are taken before, and given back on both sides.
  *
- * This begins when the library is loaded: a fork may be under way already when the first guest is made, and would not
- * hear of it any more. */
+ * This begins when the library is loaded: a fork may be under way already when the first guest is made, and
+ * would not hear of it any more. */
 #include <pthread.h>
 
 #include "guest/kill.h"

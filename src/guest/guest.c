@@ -6,8 +6,8 @@
 
 #include "ripcord/unwind.h"
 
-/* What rip_create and rip_destroy need of the stack that they are called on, at most. Whoever could create can also
- * destroy. */
+/* What rip_create and rip_destroy need of the stack that they are called on, at most. Whoever could create
+ * can also destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
 
 __attribute__((noinline)) void rip_guest_touch_stack(size_t size)

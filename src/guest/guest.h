@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: a guest's life: create, run, yield, resume, exit, reset, destroy; what the program layer needs besides
- * ripcord.h.
+ * guest: a guest's life: create, run, yield, resume, exit, reset, destroy; what the program layer needs
+ * besides ripcord.h.
  *
- * Invariants: the control block lies in host memory, never on the guest's stack; every call checks the state that it
- * needs, and changes nothing where it does not find it. */
+ * Invariants: the control block lies in host memory, never on the guest's stack; every call checks the state
+ * that it needs, and changes nothing where it does not find it. */
 #ifndef RIPCORD_GUEST_H
 #define RIPCORD_GUEST_H
 
@@ -20,8 +20,8 @@ struct rip_stack_pool *rip_pool_stacks(rip_pool *pool);
 rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
 			   rip_outcome *outcome_ret);
 
-/* Takes back what the guest owned, as rip_run does at its end unless a program is set. `flush` as exit() does it with
- * streams. STATE unless the guest has ended. */
+/* Takes back what the guest owned, as rip_run does at its end unless a program is set. `flush` as exit() does
+ * it with streams. STATE unless the guest has ended. */
 rip_status rip_guest_reclaim(rip_guest *guest, bool flush);
 
 /* A pointer that the layer above keeps with the guest. Any thread that uses the guest. */

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * guest: handles: what others may know of a guest that may be gone: a slot in a table that never moves or shrinks.
+ * guest: handles: what others may know of a guest that may be gone: a slot in a table that never moves or
+ * shrinks.
  *
- * Invariants: `word` has the generation of the guest's present life, the ladder's number, and what was asked of it;
- * whoever changes it compares the generation in the same step, and the timer thread the ladder too, so that nothing is
- * asked of a later life, and nothing that an earlier ladder came to of a later one. A thread that enters a guest says so
- * (`tid`) before it looks at the word; who asks writes the word before it looks for a thread: so one of them sees the
- * other. A thread that leaves waits for those who are about to nudge it (`nudging`): nudges that come later would
- * interrupt the host. */
+ * Invariants: `word` has the generation of the guest's present life, the ladder's number, and what was asked
+ * of it; whoever changes it compares the generation in the same step, and the timer thread the ladder too, so
+ * that nothing is asked of a later life, and nothing that an earlier ladder came to of a later one. A thread
+ * that enters a guest says so (`tid`) before it looks at the word; who asks writes the word before it looks
+ * for a thread: so one of them sees the other. A thread that leaves waits for those who are about to nudge it
+ * (`nudging`): nudges that come later would interrupt the host. */
 #ifndef RIPCORD_GUEST_HANDLE_H
 #define RIPCORD_GUEST_HANDLE_H
 
 #include "ripcord/kill.h"
 #include "timer/timer.h"
 
-/* What can be asked, in the word's lowest byte. FIRM and ABANDON are what a ladder has come to, DROP that rip_kill asked to
- * abandon: no new ladder takes that back. */
+/* What can be asked, in the word's lowest byte. FIRM and ABANDON are what a ladder has come to, DROP that
+ * rip_kill asked to abandon: no new ladder takes that back. */
 enum {
 	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16, ASKED_DROP = 32,
 	ASKED_ANY = 63,
@@ -44,19 +45,20 @@ struct rip_slot {
 rip_status rip_slot_take(uint64_t (*fire)(struct rip_timer *timer, uint64_t now), struct rip_slot **slot_ret);
 void rip_slot_give(struct rip_slot *slot);
 
-/* The slot that a handle names, whether or not that life goes on; NULL: no such handle was ever given out. Signal-safe. */
+/* The slot that a handle names, whether or not that life goes on; NULL: no such handle was ever given out.
+ * Signal-safe. */
 struct rip_slot *rip_slot_of(rip_handle handle);
 rip_handle rip_slot_handle(const struct rip_slot *slot);
 
-/* Adds to what is asked of the life that `word` is of; with `same_ladder`, GONE also if the ladder is another. GONE.
- * Signal-safe. */
+/* Adds to what is asked of the life that `word` is of; with `same_ladder`, GONE also if the ladder is
+ * another. GONE. Signal-safe. */
 rip_status rip_slot_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder);
 
 /* The ladder begins anew. On the guest's thread, in its life. */
 void rip_slot_restart(struct rip_slot *slot);
 
-/* In a forked child: no thread is in any guest, and no timer is set. Around a fork, the lock, which comes before the
- * timers'. */
+/* In a forked child: no thread is in any guest, and no timer is set. Around a fork, the lock, which comes
+ * before the timers'. */
 void rip_slot_forget_threads(void);
 void rip_slot_lock(void);
 void rip_slot_unlock(void);

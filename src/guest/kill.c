@@ -9,11 +9,12 @@
 #include "port/port.h"
 #include "stop/killable.h"
 
-/* How long the timer thread waits before it nudges again: short at first, for a guest that is out of reach for a moment,
- * then longer, for one that sits in a system call. ns. */
+/* How long the timer thread waits before it nudges again: short at first, for a guest that is out of reach
+ * for a moment, then longer, for one that sits in a system call. ns. */
 enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
 
-/* Single steps at a time, on the way to the next poll: some two milliseconds. After an overflow nobody nudges again. */
+/* Single steps at a time, on the way to the next poll: some two milliseconds. After an overflow nobody nudges
+ * again. */
 enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
 
 /* How often a firm kill waits for a function of libc to return: 3 to 64 milliseconds. */
@@ -122,8 +123,8 @@ static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 	return now + (again < AGAIN_FIRST ? AGAIN_FIRST : again > AGAIN_LAST ? AGAIN_LAST : again);
 }
 
-/* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. Whether it is used up
- * is looked at no more often than every AGAIN_LAST: the guest may sleep. */
+/* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. Whether it
+ * is used up is looked at no more often than every AGAIN_LAST: the guest may sleep. */
 static uint64_t cpu_due(const struct rip_slot *slot, int tid, uint64_t now)
 {
 	uint64_t limit = load(&slot->cpu_limit), clock;
@@ -142,7 +143,8 @@ static uint32_t turn_of(const struct rip_slot *slot)
 	return __atomic_load_n(&slot->turn, __ATOMIC_SEQ_CST);
 }
 
-/* When to look again; asks for the end if a time is up. The clock of one turn's thread says nothing of another turn. */
+/* When to look again; asks for the end if a time is up. The clock of one turn's thread says nothing of
+ * another turn. */
 static uint64_t look_at_clocks(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
 	uint32_t turn = turn_of(slot);
@@ -306,8 +308,8 @@ void rip_guest_begin_turn(rip_guest *guest)
 		arm(slot, due);
 }
 
-/* A nudge that is on its way is taken now: later it would interrupt a system call of the host's. Signals that are pending
- * are delivered when a system call returns. Whoever is about to nudge takes a moment only. */
+/* A nudge that is on its way is taken now: later it would interrupt a system call of the host's. Signals that
+ * are pending are delivered when a system call returns. Whoever is about to nudge takes a moment only. */
 static void take_late_nudges(struct rip_slot *slot)
 {
 	for (int i = 0; i < 1000 && __atomic_load_n(&slot->nudging, __ATOMIC_SEQ_CST); i++)
@@ -386,8 +388,8 @@ static rip_rung rung_of(uint32_t asked)
 	return asked & (ASKED_ABANDON | ASKED_DROP) ? RIP_ABANDON : asked & ASKED_FIRM ? RIP_FIRM : RIP_SOFT;
 }
 
-/* What is asked of one guest, as far as it still matters: a guest that is being unwound has its cause, and only its
- * cleanups can take too long. */
+/* What is asked of one guest, as far as it still matters: a guest that is being unwound has its cause, and
+ * only its cleanups can take too long. */
 static uint32_t asked_of(const rip_guest *guest)
 {
 	uint32_t asked = guest->slot ? slot_asked(slot_word(guest->slot)) : 0;
@@ -399,8 +401,8 @@ static uint32_t asked_of(const rip_guest *guest)
 	return asked;
 }
 
-/* The same of the guest and those that it runs inside of; the highest rung counts. What an outer one's mask holds back
- * does not end the inner one either. */
+/* The same of the guest and those that it runs inside of; the highest rung counts. What an outer one's mask
+ * holds back does not end the inner one either. */
 static uint32_t asked_here(const rip_guest *guest, rip_cause *cause_ret)
 {
 	uint32_t asked = asked_of(guest), outer = 0;
@@ -562,8 +564,8 @@ bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault)
 
 /* --- Deciding --- */
 
-/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor a part of the runtime that holds
- * something. */
+/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor a part of the runtime
+ * that holds something. */
 static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 {
 	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
@@ -596,7 +598,8 @@ static enum rip_fault_answer get_out(rip_guest *guest, const struct rip_context 
 	return look->slot ? hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
 }
 
-/* A firm kill waits for what is over soon: the way to the next poll, and a function of libc, which may hold a lock. */
+/* A firm kill waits for what is over soon: the way to the next poll, and a function of libc, which may hold a
+ * lock. */
 static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
 					     struct rip_fault_exit *exit_ret)
 {

@@ -20,7 +20,8 @@ void rip_guest_end_turn(rip_guest *guest);
 void rip_guest_end_life(rip_guest *guest);
 void rip_guest_unwatch(rip_guest *guest);
 
-/* Whether it was asked for the end of this guest, or of one that it runs inside of: then `leaving` and `rung` say how. */
+/* Whether it was asked for the end of this guest, or of one that it runs inside of: then `leaving` and `rung`
+ * say how. */
 bool rip_guest_is_asked(rip_guest *guest);
 
 /* The ladder begins anew: for the unwinding, and for each cleanup. */
@@ -44,8 +45,8 @@ bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault);
 enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fault *fault,
 					  struct rip_fault_exit *exit_ret);
 
-/* What comes of an overflow: with the reserve open, killable code runs on to a place where it may be stopped. PASS: it
- * stops where it stands. */
+/* What comes of an overflow: with the reserve open, killable code runs on to a place where it may be stopped.
+ * PASS: it stops where it stands. */
 enum rip_fault_answer rip_guest_take_overflow(rip_guest *guest, const struct rip_fault *fault,
 					      struct rip_fault_exit *exit_ret);
 

@@ -63,7 +63,8 @@ static inline bool is_watched(const rip_guest *guest)
 	return guest->seldom || guest->slot;
 }
 
-/* True if there is nothing else to look at: a host's thread that is prepared, and a guest that is not watched. */
+/* True if there is nothing else to look at: a host's thread that is prepared, and a guest that is not
+ * watched. */
 static inline bool is_plain(const rip_guest *guest)
 {
 	return __builtin_expect(!rip_current && rip_fault_thread.plain && !is_watched(guest), 1);
@@ -101,8 +102,9 @@ static __attribute__((noinline)) bool enter_watched(rip_guest *guest)
 	return !rip_guest_is_asked(guest);
 }
 
-/* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run inside of.
- * Stores are what a switch spends its time on: those that change nothing are left out, here and below. */
+/* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run
+ * inside of. Stores are what a switch spends its time on: those that change nothing are left out, here and
+ * below. */
 INLINE bool enter(rip_guest *guest, bool plain)
 {
 	uint64_t words = rip_fault_thread.words & guest->trusted_words;
@@ -215,7 +217,8 @@ static void take_return(rip_guest *guest)
 	leave(guest, RIP_STATE_ENDED);
 }
 
-/* One by one: a load of two fields that were just stored one by one waits until they have reached the cache. */
+/* One by one: a load of two fields that were just stored one by one waits until they have reached the
+ * cache. */
 static inline void copy_outcome(rip_outcome *to, rip_cause cause, const rip_outcome *from)
 {
 	intptr_t value = from->value;

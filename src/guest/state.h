@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * guest: what the files of this layer share: the control block, and how a thread and a guest find each other.
  *
- * Invariants: the control block comes with the stack; a guest is current on at most one thread; those that it was run from, on that thread, follow by
- * `outer`. `state` changes only on the thread that runs the guest. What is read in signal handlers (current, stop,
- * masks, the domains) is written so that it is right after each instruction. */
+ * Invariants: the control block comes with the stack; a guest is current on at most one thread; those that it
+ * was run from, on that thread, follow by `outer`. `state` changes only on the thread that runs the guest.
+ * What is read in signal handlers (current, stop, masks, the domains) is written so that it is right after
+ * each instruction. */
 #ifndef RIPCORD_GUEST_STATE_H
 #define RIPCORD_GUEST_STATE_H
 
@@ -89,8 +90,8 @@ static inline bool is_inside(const rip_guest *guest)
 	return guest && guest->stop.inside;
 }
 
-/* Around what a runtime function does on the stack of the guest that calls it: even a firm kill waits for it. Returns that
- * guest. */
+/* Around what a runtime function does on the stack of the guest that calls it: even a firm kill waits for it.
+ * Returns that guest. */
 static inline rip_guest *begin_busy(void)
 {
 	rip_guest *guest = rip_current;
@@ -108,8 +109,8 @@ static inline void end_busy(rip_guest *guest)
 		guest->busy--;
 }
 
-/* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then in here,
- * before a lock is held. */
+/* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then
+ * in here, before a lock is held. */
 enum { WATCH_STACK = 6 * 1024 };
 void rip_guest_touch_stack(size_t size);
 
@@ -124,8 +125,8 @@ __attribute__((noreturn)) void rip_guest_leave(rip_guest *guest);
 /* Goes on ending the outer guest, if that is what `guest` was ended for. */
 void rip_guest_end_outer(rip_guest *guest);
 
-/* Unwinds a guest that yielded or is stopped. As rip_unwind, but an outer guest that one of the cleanups ended is left
- * to the caller. */
+/* Unwinds a guest that yielded or is stopped. As rip_unwind, but an outer guest that one of the cleanups
+ * ended is left to the caller. */
 rip_status rip_guest_finish(rip_guest *guest);
 
 /* Deletes the exception that it holds: by its own code, on its own stack. */
@@ -162,8 +163,8 @@ void rip_guest_report_return(const rip_guest *guest);
 
 /* --- owned.c --- */
 
-/* While guest code runs on this thread, what it acquires is its own. A hostcall's own stack has the ledger of the guest
- * that made the call. */
+/* While guest code runs on this thread, what it acquires is its own. A hostcall's own stack has the ledger of
+ * the guest that made the call. */
 static inline void rip_guest_enter_ledger(rip_guest *guest)
 {
 	rip_ledger_enter(&guest->face->ledger);

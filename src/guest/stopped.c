@@ -207,7 +207,8 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 
 	guest->busy = 0;
 	guest->face->ledger.busy = false;
-	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened them. */
+	/* The guest may have blocked them; its cleanups may fault. Leaving a signal handler has opened
+	 * them. */
 	if (!guest->signals_open)
 		rip_fault_unblock(NULL);
 	bool opened = make_room(guest) || guest->overflowing;

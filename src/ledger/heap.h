@@ -68,8 +68,8 @@ struct rip_heap_segment {
 /* Zeroed at first, but for the limit. */
 struct rip_heap {
 	struct rip_span *open[RIP_HEAP_CLASSES + 1]; /* the last: aligned blocks, of any size */
-	/* The block of each class that was freed last: free, though its bit says allocated. Most are wanted again at
-	 * once, and this is half the way. */
+	/* The block of each class that was freed last: free, though its bit says allocated. Most are wanted
+	 * again at once, and this is half the way. */
 	void *quick[RIP_HEAP_CLASSES + 1];
 	struct rip_heap_segment *segments;
 	size_t bytes;              /* in use, with what precedes each block */

@@ -32,8 +32,8 @@ void rip_ledger_deinit(struct rip_ledger *ledger);
 extern __thread struct rip_ledger *rip_ledger_current
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Code that runs on this thread from now on has this ledger (NULL: none), and after that the earlier ones. Part of each
- * switch: what changes nothing is not stored. */
+/* Code that runs on this thread from now on has this ledger (NULL: none), and after that the earlier ones.
+ * Part of each switch: what changes nothing is not stored. */
 static inline void rip_ledger_enter(struct rip_ledger *ledger)
 {
 	if (ledger && ledger != rip_ledger_current && ledger->outer != rip_ledger_current)

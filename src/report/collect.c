@@ -100,8 +100,8 @@ static bool is_at(const rip_report *report, uint32_t place, uint64_t cfa)
 	return place < report->frame_count && report->frames[place].cfa == cfa;
 }
 
-/* The entry of the frame with this CFA: the last one found, the next one, or any. Entries lie in the order of the
- * stack; those of a bad pc at its top have the CFA of none. */
+/* The entry of the frame with this CFA: the last one found, the next one, or any. Entries lie in the order of
+ * the stack; those of a bad pc at its top have the CFA of none. */
 static bool find_frame(const rip_report *report, uint32_t *place, uint64_t cfa)
 {
 	if (cfa == 0)

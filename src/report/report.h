@@ -8,8 +8,8 @@
 #include "ripcord/ripcord.h"
 #include "unwind/unwind.h"
 
-/* Walks the stack from `context` to the backstop and records the frames, behind those that the report has (a hostcall's
- * own stack's). */
+/* Walks the stack from `context` to the backstop and records the frames, behind those that the report has (a
+ * hostcall's own stack's). */
 void rip_report_walk(rip_report *report, const struct rip_context *context, bool exact,
 		     const struct rip_memory *memory);
 
@@ -21,8 +21,8 @@ void rip_report_code(rip_report *report, struct rip_memory *memory);
  * mostly in order. */
 void rip_report_fate(rip_report *report, uint32_t *place, uint64_t cfa, rip_frame_fate fate);
 
-/* Records that the frame that stands at `sp` and all beyond on the stack that ends at `top` were abandoned, but for those
- * with a fate. */
+/* Records that the frame that stands at `sp` and all beyond on the stack that ends at `top` were abandoned,
+ * but for those with a fate. */
 void rip_report_abandoned(rip_report *report, uint64_t sp, uint64_t top);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * stack: how stacks lie in a mapping. Internal to stack/.
  *
- * A chunk is one mapping: its stacks, one beside the other, each with guard and reserve below; a closed page; the
- * blocks; the cold blocks. So a stack that runs over its upper end meets another's guard or the closed page.
- * With guard markers all of it is one mapping for the kernel; without them, each stack is two. */
+ * A chunk is one mapping: its stacks, one beside the other, each with guard and reserve below; a closed page;
+ * the blocks; the cold blocks. So a stack that runs over its upper end meets another's guard or the closed
+ * page. With guard markers all of it is one mapping for the kernel; without them, each stack is two. */
 #ifndef RIPCORD_STACK_CHUNK_H
 #define RIPCORD_STACK_CHUNK_H
 
@@ -55,8 +55,8 @@ void rip_chunk_unmap(const struct rip_layout *layout, struct rip_chunk *chunk);
 /* Makes the next stack ready: number chunk->made. NOMEM, MAPS. */
 rip_status rip_chunk_make(const struct rip_layout *layout, struct rip_chunk *chunk);
 
-/* Where stack number `i` begins, with its guard. From the upper end down, as the system lays mappings out: debuggers
- * expect a caller's stack above. */
+/* Where stack number `i` begins, with its guard. From the upper end down, as the system lays mappings out:
+ * debuggers expect a caller's stack above. */
 static inline uint8_t *rip_chunk_guard(const struct rip_layout *layout, const struct rip_chunk *chunk, uint32_t i)
 {
 	return chunk->map + (chunk->slots - 1 - i) * layout->stride;

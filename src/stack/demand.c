@@ -18,8 +18,8 @@ struct rip_demand {
 
 _Static_assert(RIP_POOL_PAGE == RIP_STACK_PAGE, "suppliers are told the page size");
 
-/* A page that is refused becomes a guard: who waits for it faults. Where it cannot (no mapping left to divide), the
- * supplier is asked again. */
+/* A page that is refused becomes a guard: who waits for it faults. Where it cannot (no mapping left to
+ * divide), the supplier is asked again. */
 static void refuse(struct rip_demand *demand, uint64_t address)
 {
 	uint8_t *page = (uint8_t *)(uintptr_t)address;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * stack: what tools are told of stacks, and of switches between them.
  *
- * AddressSanitizer has to know the bounds of the stack that a thread is on, and which of its memory is in no frame any
- * more; ThreadSanitizer, which of several threads of control a thread is. Their interfaces are
- * <sanitizer/common_interface_defs.h>, <sanitizer/asan_interface.h> and <sanitizer/tsan_interface.h>. Only what is built
- * with them calls them; elsewhere all of this is empty.
+ * AddressSanitizer has to know the bounds of the stack that a thread is on, and which of its memory is in no
+ * frame any more; ThreadSanitizer, which of several threads of control a thread is. Their interfaces are
+ * <sanitizer/common_interface_defs.h>, <sanitizer/asan_interface.h> and <sanitizer/tsan_interface.h>. Only
+ * what is built with them calls them; elsewhere all of this is empty.
  *
- * Invariants: both ends of a visit are told on the host's stack, in one function, with nothing but the switch between
- * them: a sanitizer's own account of calls and returns is of one side each. */
+ * Invariants: both ends of a visit are told on the host's stack, in one function, with nothing but the switch
+ * between them: a sanitizer's own account of calls and returns is of one side each. */
 #ifndef RIPCORD_FIBER_H
 #define RIPCORD_FIBER_H
 
@@ -29,7 +29,8 @@
 
 #define RIP_FIBER_INLINE static inline __attribute__((always_inline))
 
-/* True if the tool knows that there is no object at this address. AddressSanitizer leaves what was freed as it was. */
+/* True if the tool knows that there is no object at this address. AddressSanitizer leaves what was freed as
+ * it was. */
 RIP_FIBER_INLINE bool rip_fiber_is_freed(const void *address);
 
 #if defined(RIP_WITH_ASAN)
@@ -54,7 +55,8 @@ RIP_FIBER_INLINE bool rip_fiber_is_freed(const void *address)
 	return __asan_address_is_poisoned(address);
 }
 
-/* The guest goes on at `sp`: what is below is in no frame, whatever was left there by those that were unwound. */
+/* The guest goes on at `sp`: what is below is in no frame, whatever was left there by those that were
+ * unwound. */
 RIP_FIBER_INLINE void rip_fiber_enter(struct rip_fiber *fiber, const struct rip_stack *stack, const void *sp,
 				      struct rip_fiber_visit *visit)
 {

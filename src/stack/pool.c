@@ -7,8 +7,8 @@
 
 #include "port/port.h"
 
-/* Where nothing tells how deep a guest went, what is below the part that is kept is given back each time that the
- * stack has been used this often: a system call, shared by so many guests. */
+/* Where nothing tells how deep a guest went, what is below the part that is kept is given back each time that
+ * the stack has been used this often: a system call, shared by so many guests. */
 enum { LOOK_EVERY = 64 };
 
 /* A mapping of large stacks holds fewer of them. */

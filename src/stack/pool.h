@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * stack: the inside of a pool. Internal to stack/.
  *
- * Invariants: an idle slot is in exactly one list; one that is out is in none, and belongs to its taker; chunks come
- * and go under the lock; a list's links lie in memory that stays as long as the pool, so that a pop may read
- * them late. */
+ * Invariants: an idle slot is in exactly one list; one that is out is in none, and belongs to its taker;
+ * chunks come and go under the lock; a list's links lie in memory that stays as long as the pool, so that a
+ * pop may read them late. */
 #ifndef RIPCORD_STACK_POOL_H
 #define RIPCORD_STACK_POOL_H
 
@@ -23,9 +23,9 @@ struct rip_slot {
 	bool left_open; /* its reserve could not be closed */
 };
 
-/* A stack (the data structure) without locks: slot number and, above it, a count that grows with each change. The
- * count is what tells a head from an earlier one with the same slot: it would have to go round, 2^32 changes,
- * between two instructions of a thread. */
+/* A stack (the data structure) without locks: slot number and, above it, a count that grows with each change.
+ * The count is what tells a head from an earlier one with the same slot: it would have to go round, 2^32
+ * changes, between two instructions of a thread. */
 struct rip_shard {
 	uint64_t head;
 } __attribute__((aligned(64)));
@@ -76,7 +76,8 @@ void rip_demand_clear(const struct rip_stack *stack);
 void rip_demand_add_stats(const struct rip_demand *demand, rip_pool_stats *stats);
 
 /* --- All of them ---
- * A debugger reads the lists, while all threads stand still (tools/gdb, by src/guest/debug.c), and who forks. */
+ * A debugger reads the lists, while all threads stand still (tools/gdb, by src/guest/debug.c), and who
+ * forks. */
 
 /* A stack with a mapping of its own: in the last bytes of its cold block. */
 struct rip_lone {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * stack: guests' stacks, guarded, with a reserve that is opened only to unwind after an overflow; alone or from
- * pools.
+ * stack: guests' stacks, guarded, with a reserve that is opened only to unwind after an overflow; alone or
+ * from pools.
  *
- * From low to high: guard (never accessible) | reserve (inaccessible until opened) | usable stack | a closed page.
- * Each stack comes with a block and a cold block of host memory, in the same mapping but apart from it.
+ * From low to high: guard (never accessible) | reserve (inaccessible until opened) | usable stack | a closed
+ * page. Each stack comes with a block and a cold block of host memory, in the same mapping but apart from it.
  * Invariants: whatever runs over the usable stack in steps smaller than guard + reserve faults inside the
- * mapping, and what runs over its upper end faults at once; the guard stays closed; an opened reserve is closed and
- * its memory given back; a stack belongs to one taker at a time. */
+ * mapping, and what runs over its upper end faults at once; the guard stays closed; an opened reserve is
+ * closed and its memory given back; a stack belongs to one taker at a time. */
 #ifndef RIPCORD_STACK_H
 #define RIPCORD_STACK_H
 
@@ -15,8 +15,8 @@
 
 enum { RIP_STACK_GUARD = 64 * 1024, RIP_RESERVE_MIN = 16 * 1024, RIP_RESERVE_DEFAULT = 64 * 1024 };
 
-/* Host memory that comes with each stack, in bytes. Multiples of 64, and of the page size: a suspended guest has
- * its share of a page for the block, and nothing for a cold block that was never written. */
+/* Host memory that comes with each stack, in bytes. Multiples of 64, and of the page size: a suspended guest
+ * has its share of a page for the block, and nothing for a cold block that was never written. */
 enum { RIP_STACK_BLOCK = 2048, RIP_STACK_COLD = 16 * 1024 };
 /* Of the cold block, what is left to whoever takes the stack. */
 enum { RIP_STACK_COLD_USABLE = RIP_STACK_COLD - 64 };
@@ -27,7 +27,8 @@ struct rip_stack {
 	uint8_t *guard;     /* start of the guard */
 	uint8_t *reserve;   /* start of the reserve = end of the guard */
 	uint8_t *low, *top; /* the usable stack, [low, top) */
-	/* Zero when the stack is new; afterwards as the last taker left them (a cold block may be zero again). */
+	/* Zero when the stack is new; afterwards as the last taker left them (a cold block may be zero
+	 * again). */
 	void *block, *cold;
 	struct rip_stack_pool *pool; /* NULL: a mapping of its own */
 	size_t map_size;    /* of that mapping, which begins with the guard */
@@ -40,8 +41,8 @@ struct rip_stack {
 
 /* --- One stack --- */
 
-/* A stack with a mapping of its own. Sizes in bytes, rounded up to pages. ARGUMENT: they do not add up in 63 bits.
- * NOMEM, MAPS. */
+/* A stack with a mapping of its own. Sizes in bytes, rounded up to pages. ARGUMENT: they do not add up in 63
+ * bits. NOMEM, MAPS. */
 rip_status rip_stack_create(size_t size, size_t reserve, struct rip_stack *stack_ret);
 
 /* Ends the use of a stack of any origin: unmaps it, or gives it back to its pool. `stack` may lie in its own
@@ -59,7 +60,8 @@ uint8_t *rip_stack_floor(const struct rip_stack *stack);
  * hit the guard or the closed reserve, from a frame that reaches there. Signal-safe. */
 bool rip_stack_overflowed(const struct rip_stack *stack, uint64_t address, uint64_t sp);
 
-/* Says that the stack pointer has been at `sp`: a pool then knows at once what it can give back. Signal-safe. */
+/* Says that the stack pointer has been at `sp`: a pool then knows at once what it can give back.
+ * Signal-safe. */
 void rip_stack_reached(struct rip_stack *stack, uint64_t sp);
 
 /* --- Pools --- */
@@ -74,18 +76,19 @@ struct rip_stack_pool_config {
 	void *supply_context;
 };
 
-/* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no memory on
- * demand. */
+/* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no
+ * memory on demand. */
 rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, struct rip_stack_pool **pool_ret);
 
 /* STATE while stacks are out: nothing is done. */
 rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool);
 
-/* A stack of the pool. While idle ones are there: without a system call or a lock. Any thread. FULL, NOMEM, MAPS. */
+/* A stack of the pool. While idle ones are there: without a system call or a lock. Any thread. FULL, NOMEM,
+ * MAPS. */
 rip_status rip_stack_pool_take(struct rip_stack_pool *pool, struct rip_stack *stack_ret);
 
-/* A stack of the process-wide pool of these sizes; from a mapping of its own where it is too large for a pool or
- * there are too many sizes. Any thread. As rip_stack_create, and FULL. */
+/* A stack of the process-wide pool of these sizes; from a mapping of its own where it is too large for a pool
+ * or there are too many sizes. Any thread. As rip_stack_create, and FULL. */
 rip_status rip_stack_take(size_t size, size_t reserve, struct rip_stack *stack_ret);
 
 /* Gives back the memory of idle stacks, but for `keep` of them. Without a pool: of the process-wide ones. Any

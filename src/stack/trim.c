@@ -33,8 +33,8 @@ static void release(struct rip_stack_pool *pool, uint32_t number)
 		pool->first_open = number;
 }
 
-/* Chunks in which nobody has a stack go, but for those that hold what is to be kept. What is idle in others has
- * to stay anyhow, and counts. */
+/* Chunks in which nobody has a stack go, but for those that hold what is to be kept. What is idle in others
+ * has to stay anyhow, and counts. */
 static void release_chunks(struct rip_stack_pool *pool, size_t keep)
 {
 	size_t kept = 0;
@@ -53,7 +53,8 @@ static void release_chunks(struct rip_stack_pool *pool, size_t keep)
 	}
 }
 
-/* The table of slots behind the last chunk: a pop that is late may read zeros there, and finds that it is late. */
+/* The table of slots behind the last chunk: a pop that is late may read zeros there, and finds that it is
+ * late. */
 static void shorten(struct rip_stack_pool *pool)
 {
 	uint32_t before = pool->chunk_end;

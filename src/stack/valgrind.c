@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * stack: tells valgrind where stacks are, so that a switch is one to it, and not a frame of megabytes.
  *
- * By client requests (valgrind manual, 3.1; numbers and struct as in its public interface): a special sequence of
- * instructions that does nothing elsewhere. They are made where a stack is made, not where it is used. */
+ * By client requests (valgrind manual, 3.1; numbers and struct as in its public interface): a special
+ * sequence of instructions that does nothing elsewhere. They are made where a stack is made, not where it is
+ * used. */
 #include "arch.h"
 #include "stack/chunk.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stop: what an exception says of itself. Type information and payloads are read as input; what() and the demangler run
- * on the guest's stack, where they may go wrong. */
+ * stop: what an exception says of itself. Type information and payloads are read as input; what() and the
+ * demangler run on the guest's stack, where they may go wrong. */
 #include "ripcord/exception.h"
 #include "stop/stop.h"
 
@@ -139,7 +139,8 @@ static void ask(struct rip_stop *stop, intptr_t (*question)(void *), struct aski
 		answer[0] = '\0';
 }
 
-/* libstdc++: pointer, size. libc++: size and text in place, or capacity, size and pointer; bit 0 says which. */
+/* libstdc++: pointer, size. libc++: size and text in place, or capacity, size and pointer; bit 0 says
+ * which. */
 static void describe_string(struct rip_stop *stop, uint64_t object, bool llvm, rip_exception_info *info)
 {
 	uint64_t first, size, text;
@@ -170,7 +171,8 @@ static void describe_plain(struct rip_stop *stop, uint64_t object, rip_exception
 	}
 }
 
-/* From the exception: its type and the object (Itanium C++ ABI 2.2.1). A dependent exception names another one's object. */
+/* From the exception: its type and the object (Itanium C++ ABI 2.2.1). A dependent exception names another
+ * one's object. */
 static bool find_object(struct rip_stop *stop, uint64_t class, uint64_t *type, uint64_t *object)
 {
 	uint64_t exception = (uintptr_t)stop->thrown;
@@ -203,9 +205,10 @@ static void describe_cxx(struct rip_stop *stop, rip_exception_info *info)
 
 /* --- Rust --- */
 
-/* The payload of a panic is a Box<dyn Any>: the object, and its table: drop function, size, alignment, type_id. Which
- * type it is only Rust can tell. A &str and a String have a shape that few other things have: words of which one leads
- * to text, as long as another one says. The box stands behind the exception, in newer versions after one more word. */
+/* The payload of a panic is a Box<dyn Any>: the object, and its table: drop function, size, alignment,
+ * type_id. Which type it is only Rust can tell. A &str and a String have a shape that few other things have:
+ * words of which one leads to text, as long as another one says. The box stands behind the exception, in
+ * newer versions after one more word. */
 enum { RUST_BOX = 32, RUST_STR = 16, RUST_STRING = 24, RUST_TEXT_MAX = 1 << 20 };
 
 static bool is_utf8(const char *text)

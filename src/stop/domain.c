@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stop: the domains on a guest's stack. Their records lie where a stopped guest may have written: each is checked. */
+ * stop: the domains on a guest's stack. Their records lie where a stopped guest may have written: each is
+ * checked. */
 #include "stop/stop.h"
 
 #include "layout.h"
@@ -53,8 +54,8 @@ struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp)
 
 /* --- Which of them are alive ------------------------------------------------------------------- */
 
-/* A longjmp leaves records behind that look alive, once the stack has grown over them. Only a walk tells: it meets the
- * frames of those that are. Where it cannot go on, records are believed. */
+/* A longjmp leaves records behind that look alive, once the stack has grown over them. Only a walk tells: it
+ * meets the frames of those that are. Where it cannot go on, records are believed. */
 struct walk {
 	struct rip_cursor cursor;
 	bool lost;

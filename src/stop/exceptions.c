@@ -4,9 +4,10 @@
 
 #include "ripcord/exception.h"
 
-/* What precedes a C++ exception's unwindHeader, from it (Itanium C++ ABI 2.2.1). Both runtimes agree on these, and
- * each has a count of references in front of them: libstdc++ in the first word, of its 16 bytes otherwise zero, libc++abi
- * in the second. A dependent exception has the address of the primary one's object instead. */
+/* What precedes a C++ exception's unwindHeader, from it (Itanium C++ ABI 2.2.1). Both runtimes agree on
+ * these, and each has a count of references in front of them: libstdc++ in the first word, of its 16 bytes
+ * otherwise zero, libc++abi in the second. A dependent exception has the address of the primary one's object
+ * instead. */
 enum {
 	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88, AT_OBJECT = 32,
 };
@@ -50,7 +51,8 @@ void rip_stop_own(struct rip_stop *stop, struct _Unwind_Exception *exception)
 		stop->owned[stop->owned_count++] = exception;
 }
 
-/* Somebody refers to it. Freed memory has malloc's own notes in place of its count, and of the zeros beside it. */
+/* Somebody refers to it. Freed memory has malloc's own notes in place of its count, and of the zeros beside
+ * it. */
 static bool is_referred_to(struct rip_stop *stop, const struct _Unwind_Exception *exception, bool gnu)
 {
 	uint64_t words[2];
@@ -85,8 +87,9 @@ static bool may_be_exception(const struct rip_stop *stop, uint64_t word)
 	return word > UINT16_MAX && word % 16 == 0 && word >> 47 == 0 && !on_stack;
 }
 
-/* An exception that is on its way from its throw to its handler is known to landing pads only, which keep it on the
- * stack or in a register. So all of both is looked at, if the runtime's count says that there is one. */
+/* An exception that is on its way from its throw to its handler is known to landing pads only, which keep it
+ * on the stack or in a register. So all of both is looked at, if the runtime's count says that there is
+ * one. */
 static void look_for_thrown(struct rip_stop *stop, const uint64_t *word, const uint64_t *end, uint32_t *count)
 {
 	for (; word < end && *count > 0; word++) {
@@ -206,7 +209,8 @@ static intptr_t end_catch(void *argument)
 	return 0;
 }
 
-/* Takes the topmost caught exception off without its runtime. One that was being thrown again is in flight. */
+/* Takes the topmost caught exception off without its runtime. One that was being thrown again is in
+ * flight. */
 static void pop_caught(struct rip_stop *stop, uint32_t number)
 {
 	struct rip_cxx_globals *globals = rip_foreign_globals(&stop->foreign, number);

@@ -32,7 +32,8 @@ static void *find(const struct place *place, const char *name, const void *own)
 	return place->own ? (void *)(uintptr_t)own : rip_port_loaded(place->library, name);
 }
 
-/* A type_info points behind the offset to top and the type_info of its class's own table (Itanium C++ ABI 2.5.2). */
+/* A type_info points behind the offset to top and the type_info of its class's own table (Itanium C++ ABI
+ * 2.5.2). */
 static uint64_t table_entry(const void *table)
 {
 	return table ? (uintptr_t)table + 2 * sizeof(void *) : 0;
@@ -122,8 +123,9 @@ void rip_foreign_swap(struct rip_foreign *foreign)
 
 /* --- Exceptions --- */
 
-/* Vendor and language, four characters each, the first one in the highest byte; the lowest one of C++ tells dependent
- * exceptions (Itanium C++ ABI 2.2.1). Newer versions of Rust have the first one in the lowest byte. */
+/* Vendor and language, four characters each, the first one in the highest byte; the lowest one of C++ tells
+ * dependent exceptions (Itanium C++ ABI 2.2.1). Newer versions of Rust have the first one in the lowest
+ * byte. */
 enum rip_maker rip_foreign_maker(uint64_t exception_class)
 {
 	if (exception_class == 0x54535552005a4f4d)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * foreign: what other languages' runtimes keep of their exceptions, for each guest as for each thread.
  *
- * A C++ runtime has, for each thread, a stack of caught exceptions and a count of thrown ones (Itanium C++ ABI 2.2.2,
- * __cxa_eh_globals). A guest has its own, as if it were a thread: they are exchanged when control goes to its stack and
- * back. Up to two runtimes are known: libstdc++ and libc++abi can be in one process.
+ * A C++ runtime has, for each thread, a stack of caught exceptions and a count of thrown ones (Itanium C++
+ * ABI 2.2.2, __cxa_eh_globals). A guest has its own, as if it were a thread: they are exchanged when control
+ * goes to its stack and back. Up to two runtimes are known: libstdc++ and libc++abi can be in one process.
  *
- * Invariants: nothing of a runtime is linked; what is in a runtime's memory is read as input; what may run the guest's
- * own code (destructors, what()) runs on the guest's stack. */
+ * Invariants: nothing of a runtime is linked; what is in a runtime's memory is read as input; what may run
+ * the guest's own code (destructors, what()) runs on the guest's stack. */
 #ifndef RIPCORD_FOREIGN_H
 #define RIPCORD_FOREIGN_H
 
@@ -61,7 +61,8 @@ void rip_foreign_meet(void);
 
 void rip_foreign_swap(struct rip_foreign *foreign);
 
-/* All zero on both sides is what they are nearly always. One comparison for all: branches are what this costs. */
+/* All zero on both sides is what they are nearly always. One comparison for all: branches are what this
+ * costs. */
 static inline void rip_foreign_exchange(struct rip_foreign *foreign)
 {
 	uintptr_t any = foreign->kept;
@@ -72,7 +73,8 @@ static inline void rip_foreign_exchange(struct rip_foreign *foreign)
 		rip_foreign_swap(foreign);
 }
 
-/* On the host's stack, before control goes to the guest's and after it has come back, on the same thread. They nest. */
+/* On the host's stack, before control goes to the guest's and after it has come back, on the same thread.
+ * They nest. */
 static inline bool rip_foreign_enter(struct rip_foreign *foreign)
 {
 	uint32_t count = __atomic_load_n(&rip_cxx_count, __ATOMIC_ACQUIRE);
@@ -125,7 +127,8 @@ enum rip_maker {
 };
 enum rip_maker rip_foreign_maker(uint64_t exception_class);
 
-/* The runtime that made an exception of this class; NULL if it is no C++ exception, or its runtime is not known. */
+/* The runtime that made an exception of this class; NULL if it is no C++ exception, or its runtime is not
+ * known. */
 const struct rip_cxx_runtime *rip_foreign_runtime(uint64_t exception_class);
 
 /* True if this is __gxx_personality_v0; or that of C. Signal-safe; remember the last answers. */

@@ -14,8 +14,8 @@ static void *mark_of(struct rip_handler *handler, uint32_t i)
 	return (char *)&handler->mark[i].unwind_exception - rip_cxx_runtimes[i].header_size;
 }
 
-/* A C++ exception that was caught once and has been thrown on: all that is done to it when its handler is left is to
- * take it off (Itanium C++ ABI 2.5.3, __cxa_end_catch). */
+/* A C++ exception that was caught once and has been thrown on: all that is done to it when its handler is
+ * left is to take it off (Itanium C++ ABI 2.5.3, __cxa_end_catch). */
 static void make_mark(struct rip_handler *handler, uint32_t i)
 {
 	const uint64_t gnu = 0x474e5543432b2b00, llvm = 0x434c4e47432b2b00;

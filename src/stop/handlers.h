@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * handlers: C++ handlers that a stop runs through: catch (...), and catch (abi::__forced_unwind &).
  *
- * To the runtime, our exception is a foreign one. It can catch those only while nothing else is caught, keeps nothing of
- * what it has caught before, and forgets them when they are thrown again. So the stack of caught exceptions is put
- * aside while a handler runs, and a mark takes the place of the one that is thrown again until its handler has been left.
- * Invariant: as handlers nest in frames, what is put aside comes back in reverse order. */
+ * To the runtime, our exception is a foreign one. It can catch those only while nothing else is caught, keeps
+ * nothing of what it has caught before, and forgets them when they are thrown again. So the stack of caught
+ * exceptions is put aside while a handler runs, and a mark takes the place of the one that is thrown again
+ * until its handler has been left. Invariant: as handlers nest in frames, what is put aside comes back in
+ * reverse order. */
 #ifndef RIPCORD_HANDLERS_H
 #define RIPCORD_HANDLERS_H
 
@@ -37,9 +38,9 @@ bool rip_handlers_room(struct rip_handlers *handlers);
 /* Before a handler of the frame with this CFA is entered. */
 void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
 
-/* On the guest's stack: the handler that was entered last lets go of our exception. True if it has swallowed it, and
- * the guest would live on. Otherwise it is being left, and the rest of its pad is still to run: for our exception, or for
- * one that the handler has thrown, which becomes a forced unwind too. */
+/* On the guest's stack: the handler that was entered last lets go of our exception. True if it has swallowed
+ * it, and the guest would live on. Otherwise it is being left, and the rest of its pad is still to run: for
+ * our exception, or for one that the handler has thrown, which becomes a forced unwind too. */
 bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop);
 
 /* After any pad: has the handler that was entered last thrown on? */

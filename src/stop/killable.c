@@ -144,8 +144,9 @@ static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_curs
 	return is_gap(cursor) || is_marked(pc) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
 }
 
-/* Whether what returns to `address` was called to find out just that: setjmp and its like. They may not have been reached
- * yet: the way there leads through the program's linkage table, and the loader the first time. */
+/* Whether what returns to `address` was called to find out just that: setjmp and its like. They may not have
+ * been reached yet: the way there leads through the program's linkage table, and the loader the first
+ * time. */
 static bool callee_reads_caller(uint64_t address)
 {
 	struct rip_callee callee;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stop: where a kill may land, by what the compiler said (ripcord/killable.h). All of it is async-signal-safe. */
+ * stop: where a kill may land, by what the compiler said (ripcord/killable.h). All of it is
+ * async-signal-safe. */
 #ifndef RIPCORD_STOP_KILLABLE_H
 #define RIPCORD_STOP_KILLABLE_H
 
@@ -26,13 +27,13 @@ struct rip_judged {
 	bool segment;
 };
 
-/* Looks at where the guest's thread stands, and at its callers up to the backstop, or (`segment`) to the end of the
- * innermost segment that could catch a stop. */
+/* Looks at where the guest's thread stands, and at its callers up to the backstop, or (`segment`) to the end
+ * of the innermost segment that could catch a stop. */
 void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
 		      struct rip_judged *judged, struct rip_look *look_ret);
 
-/* True if the thread stands in a function of a library that may hold a lock (rip_port_in_library), called by code of
- * another kind: *slot_ret is where that call's return address lies, or 0 as above. */
+/* True if the thread stands in a function of a library that may hold a lock (rip_port_in_library), called by
+ * code of another kind: *slot_ret is where that call's return address lies, or 0 as above. */
 bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
 
 /* True if the pc lies in code that the compiler made killable. */

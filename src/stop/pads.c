@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * pads: landing pads that end the process instead of going on with the unwind: of C++ functions that are noexcept, of
- * Rust's that may not unwind. They are told by what they call, as their tables look like others'. */
+ * pads: landing pads that end the process instead of going on with the unwind: of C++ functions that are
+ * noexcept, of Rust's that may not unwind. They are told by what they call, as their tables look like
+ * others'. */
 #include "stop/pads.h"
 
 #include "layout.h"
@@ -115,8 +116,8 @@ static bool follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, s
 	return false;
 }
 
-/* Of a pad that typed handlers come first in, the one way that is not theirs is a stop's. Otherwise all have to end so:
- * destructors may have a std::terminate of their own (std::thread). */
+/* Of a pad that typed handlers come first in, the one way that is not theirs is a stop's. Otherwise all have
+ * to end so: destructors may have a std::terminate of their own (std::thread). */
 static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
 {
 	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = memory };
@@ -151,8 +152,8 @@ struct types {
 	bool cxx, seen; /* the language; whether it was asked */
 };
 
-/* libstdc++ lets code know a forced unwind by this type. A type_info is a pointer to its class's table, and the name
- * (Itanium C++ ABI 2.9.4). */
+/* libstdc++ lets code know a forced unwind by this type. A type_info is a pointer to its class's table, and
+ * the name (Itanium C++ ABI 2.9.4). */
 static bool takes(void *context, const struct rip_pointer *type)
 {
 	static const char forced_unwind[] = "N10__cxxabiv115__forced_unwindE";
@@ -171,8 +172,8 @@ static bool takes(void *context, const struct rip_pointer *type)
 /* --- Frames --- */
 
 /* The cleanup, or C++'s handler: catch (...) is one for a stop too, and so is that of the type above. Rust's
- * catch_unwind is one that gives ours back: where cleanups lead into it, they are to run. All others are for exceptions:
- * of their pads, only the cleanup behind them is for us. */
+ * catch_unwind is one that gives ours back: where cleanups lead into it, they are to run. All others are for
+ * exceptions: of their pads, only the cleanup behind them is for us. */
 static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site, const struct rip_action *action,
 		      bool cxx)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * pads: which landing pads a stop may enter, and how.
  *
- * Invariants: what is not understood may be entered; answers are kept, so that a pad's code is read once. All of it is
- * signal-safe. */
+ * Invariants: what is not understood may be entered; answers are kept, so that a pad's code is read once. All
+ * of it is signal-safe. */
 #ifndef RIPCORD_PADS_H
 #define RIPCORD_PADS_H
 
@@ -22,12 +22,13 @@ struct rip_entry {
 	int64_t selector;
 };
 
-/* What a stop does with the cursor's frame, which is loaded. In C++ and Rust a GAP means NOEXCEPT, but their tables do
- * not tell. The errors of rip_cursor_lsda, rip_lsda_site and rip_lsda_action; LSDA. */
+/* What a stop does with the cursor's frame, which is loaded. In C++ and Rust a GAP means NOEXCEPT, but their
+ * tables do not tell. The errors of rip_cursor_lsda, rip_lsda_site and rip_lsda_action; LSDA. */
 rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret);
 
-/* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types come
- * before what a stop takes. A module that is loaded at the place of another may get that one's answer. */
+/* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types
+ * come before what a stop takes. A module that is loaded at the place of another may get that one's
+ * answer. */
 bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types);
 
 #endif

@@ -75,8 +75,8 @@ void rip_stop_deinit(struct rip_stop *stop)
 
 /* --- The switches --- */
 
-/* A stop that a segment catches ends the segment's turn only. The guest was inside until here: the calls that lead back
- * may be what overflows its stack. */
+/* A stop that a segment catches ends the segment's turn only. The guest was inside until here: the calls that
+ * lead back may be what overflows its stack. */
 enum rip_event rip_stop_go_on(struct rip_stop *stop, enum rip_event event)
 {
 	const struct rip_context *next;

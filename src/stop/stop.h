@@ -33,13 +33,14 @@ struct rip_stop_result {
 	uint64_t rest;        /* if all frames from some one on were abandoned: that one's rsp; else 0 */
 };
 
-/* Told the fate of each frame that was not plain (named by its CFA; 0 if that is not known). The frames beyond
- * rip_stop_result.rest are not told one by one. */
+/* Told the fate of each frame that was not plain (named by its CFA; 0 if that is not known). The frames
+ * beyond rip_stop_result.rest are not told one by one. */
 typedef void (*rip_stop_observer)(void *context, uint64_t cfa, rip_frame_fate fate);
 
-/* A guest's stack is one of domains: guest code calls host code, which calls guest code, to any depth. Each change but
- * the first has a record in the frame that made it. So a record dies with its frame, however that ends: whoever looks
- * first drops those below the stack pointer, and where it matters, those whose frames a walk does not meet. */
+/* A guest's stack is one of domains: guest code calls host code, which calls guest code, to any depth. Each
+ * change but the first has a record in the frame that made it. So a record dies with its frame, however that
+ * ends: whoever looks first drops those below the stack pointer, and where it matters, those whose frames a
+ * walk does not meet. */
 enum rip_domain_kind { RIP_DOMAIN_GUEST, RIP_DOMAIN_HOST };
 
 struct rip_domain {
@@ -51,8 +52,8 @@ struct rip_domain {
 	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned to who asked for the segment */
 };
 
-/* A segment to which a stop leads: what its record said. From here on the record does not count: the cleanups that
- * run in between may overwrite it. */
+/* A segment to which a stop leads: what its record said. From here on the record does not count: the cleanups
+ * that run in between may overwrite it. */
 struct rip_segment_found {
 	struct rip_domain *domain;
 	uint64_t sp;                 /* the host frame of its rip_arch_call */
@@ -92,8 +93,8 @@ struct rip_stop {
 void rip_stop_init(struct rip_stop *stop, const struct rip_stack *stack);
 void rip_stop_deinit(struct rip_stop *stop);
 
-/* Makes the exception one whose unwind is forced and goes on in the engine. Ours is made so for each landing pad:
- * unwinders forget. */
+/* Makes the exception one whose unwind is forced and goes on in the engine. Ours is made so for each landing
+ * pad: unwinders forget. */
 void rip_stop_arm(struct rip_stop *stop, struct _Unwind_Exception *exception);
 
 /* Runs function(argument) on the guest's stack below `top`. After any event but RETURNED, `at` is set. */
@@ -106,8 +107,8 @@ enum rip_event rip_stop_land(struct rip_stop *stop, const struct rip_context *co
 /* On the guest's stack: ends its turn. `at` becomes where the caller stands. */
 __attribute__((noreturn)) void rip_stop_leave(struct rip_stop *stop, enum rip_event event);
 
-/* Calls function(argument) in a domain of its own; `domain` is a local of the caller. For GUEST, an event other than
- * RETURNED says that it was stopped and is unwound; the value is in domain->segment. */
+/* Calls function(argument) in a domain of its own; `domain` is a local of the caller. For GUEST, an event
+ * other than RETURNED says that it was stopped and is unwound; the value is in domain->segment. */
 enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, enum rip_domain_kind kind,
 			     rip_function function, void *argument);
 
@@ -117,8 +118,8 @@ struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp);
 /* The same of the code that stands at `at`, found by a walk: also after a longjmp. Signal-safe. */
 struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact);
 
-/* True if the code that stands at `at` is host code, or called by host code: with `segment`, in its innermost segment.
- * Signal-safe. */
+/* True if the code that stands at `at` is host code, or called by host code: with `segment`, in its innermost
+ * segment. Signal-safe. */
 bool rip_stop_in_hostcall(const struct rip_stop *stop, const struct rip_context *at, bool segment);
 
 /* The innermost segment that could catch a stop at stop->at and whose frame is sound; false if none is. */
@@ -131,28 +132,31 @@ const struct rip_context *rip_stop_segment(struct rip_stop *stop, const struct r
 /* The memory that the guest's stack occupies, for cursors. */
 struct rip_memory rip_stop_memory(const struct rip_stop *stop);
 
-/* Unwinds from `at` to the end of the segment `until`, or with NULL to the backstop. `observer` may be NULL. */
+/* Unwinds from `at` to the end of the segment `until`, or with NULL to the backstop. `observer` may be
+ * NULL. */
 void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *until, rip_stop_observer observer,
 		     void *context, struct rip_stop_result *result_ret);
 
-/* Runs function(argument) as rip_stop_enter does, while the guest is stopped: below `below` on its stack, which is
- * where it stands or the stack's top. It stands there afterwards still. */
+/* Runs function(argument) as rip_stop_enter does, while the guest is stopped: below `below` on its stack,
+ * which is where it stands or the stack's top. It stands there afterwards still. */
 enum rip_event rip_stop_aside(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
 			      uint64_t below);
 
 /* --- Exceptions (see foreign.h) --- */
 
-/* What the exception that nobody caught says of itself. After THROWN, while the guest stands where it threw. */
+/* What the exception that nobody caught says of itself. After THROWN, while the guest stands where it
+ * threw. */
 struct rip_exception_info;
 void rip_stop_describe(struct rip_stop *stop, struct rip_exception_info *info_ret);
 
-/* After a stop, before the unwind to `until`: notes the exceptions that were in flight besides `thrown`; or, from where
- * the guest stands, that many. rip_stop_own notes one. */
+/* After a stop, before the unwind to `until`: notes the exceptions that were in flight besides `thrown`; or,
+ * from where the guest stands, that many. rip_stop_own notes one. */
 void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *until);
 void rip_stop_own_in_flight(struct rip_stop *stop, uint32_t count);
 void rip_stop_own(struct rip_stop *stop, struct _Unwind_Exception *exception);
 
-/* When all frames are gone, or those of a segment: lets go of what they have caught, and deletes what was noted. */
+/* When all frames are gone, or those of a segment: lets go of what they have caught, and deletes what was
+ * noted. */
 void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_found *until);
 
 /* Throws `thrown` on from the caller; see rip_rethrow. */

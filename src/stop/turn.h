@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stop: rip_stop_enter and rip_stop_land once more, and the way back, to be part of their callers: a call less is a
- * tenth of a switch.
+ * stop: rip_stop_enter and rip_stop_land once more, and the way back, to be part of their callers: a call
+ * less is a tenth of a switch.
  *
  * Invariants: what sanitizers want to know of a switch is told in the function that makes it. */
 #ifndef RIPCORD_STOP_TURN_H
@@ -75,7 +75,8 @@ RIP_TURN_INLINE enum rip_event rip_stop_go_on_turn(struct rip_stop *stop, const 
 	return event;
 }
 
-/* On the guest's stack: lets the host go on. Returns when rip_stop_land goes on at `at`, maybe on another thread. */
+/* On the guest's stack: lets the host go on. Returns when rip_stop_land goes on at `at`, maybe on another
+ * thread. */
 RIP_TURN_INLINE void rip_stop_yield(struct rip_stop *stop)
 {
 	if (stop->exact)

@@ -60,8 +60,8 @@ static void abandon_rest(struct unwind *u, rip_status reason)
 }
 
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
- * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. The cursor is set anew
- * afterwards, so it is made into them. */
+ * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. The cursor is
+ * set anew afterwards, so it is made into them. */
 static void make_pad_context(struct unwind *u, int64_t selector)
 {
 	const struct rip_row *frame = &u->cursor.frame;
@@ -93,8 +93,8 @@ static void count_progress(struct unwind *u)
 	u->pads_here++;
 }
 
-/* A pad that throws what nobody catches (catch (...) { throw other; }) is unwound further from there. One that another's
- * forced unwind went through has no frames left. */
+/* A pad that throws what nobody catches (catch (...) { throw other; }) is unwound further from there. One
+ * that another's forced unwind went through has no frames left. */
 static rip_status after_pad(struct unwind *u, enum rip_event event)
 {
 	struct rip_stop *stop = u->stop;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * timer: calls functions at their time, on one thread for the whole process.
  *
- * A timer's memory must stay for as long as the process runs: nobody has to wait for a timer that is just going off.
- * Invariants: at most one thread, which blocks all signals and is not there before it is needed; functions are called one
- * at a time; there is room for every timer, so setting one cannot fail; a forked child starts with no thread and no
- * timer set. */
+ * A timer's memory must stay for as long as the process runs: nobody has to wait for a timer that is just
+ * going off. Invariants: at most one thread, which blocks all signals and is not there before it is needed;
+ * functions are called one at a time; there is room for every timer, so setting one cannot fail; a forked
+ * child starts with no thread and no timer set. */
 #ifndef RIPCORD_TIMER_H
 #define RIPCORD_TIMER_H
 
@@ -12,8 +12,8 @@
 
 /* Zeroed, then rip_timer_init. */
 struct rip_timer {
-	/* Called on the timer's thread; returns when it wants to be called again, or 0. Must be quick, and must not call
-	 * what is declared here, but for rip_timer_now. */
+	/* Called on the timer's thread; returns when it wants to be called again, or 0. Must be quick, and
+	 * must not call what is declared here, but for rip_timer_now. */
 	uint64_t (*fire)(struct rip_timer *timer, uint64_t now);
 	uint64_t due;              /* these three are the thread's own, under its lock */
 	uint32_t place;            /* in the heap, from 1; 0: not set */
@@ -30,8 +30,8 @@ rip_status rip_timer_start(void);
 /* Makes room for a timer. NOMEM. Any thread. */
 rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now));
 
-/* Calls timer->fire at `due`, or when it was already to be called, if that is earlier. The thread must have been started.
- * Any thread. */
+/* Calls timer->fire at `due`, or when it was already to be called, if that is earlier. The thread must have
+ * been started. Any thread. */
 void rip_timer_set(struct rip_timer *timer, uint64_t due);
 
 /* Around a fork: in the parent; and in the child, which has no thread and no timer set then. */
