@@ -118,7 +118,7 @@ static void check(const char *name, void (*function)(), rip_cause cause)
 }
 
 /* The object's destructor runs when the guest is destroyed: it is the guest's code still, and contained. */
-static void fails_when_deleted()
+__attribute__((unused)) static void fails_when_deleted()
 {
 	int after = 0;
 	run([](void *) -> intptr_t { throw FailsWhenDeleted(); }, nullptr, false);
@@ -183,10 +183,10 @@ int main()
 	check("replaced", replaced, RIP_CAUSE_FAULT);
 	check("replaced and caught", replaced_and_caught, RIP_CAUSE_FAULT);
 	check("nested", nested_exception, RIP_CAUSE_EXCEPTION);
-#ifndef __SANITIZE_ADDRESS__ /* an overflow in its allocator leaves that locked */
+#ifndef __SANITIZE_ADDRESS__ /* an overflow in its allocator leaves that locked; what cannot be deleted is a leak */
 	little_stack(true);
 	little_stack(false);
-#endif
 	fails_when_deleted();
+#endif
 	tap_done();
 }
