@@ -3,7 +3,7 @@
  * arch.h). There is no other unwinder: anything else is a fault of the code that calls, at the caller's own frame.
  *
  * void _Unwind_Resume(struct _Unwind_Exception *exception); */
-#include "layout.h"
+#include "resume.h"
 
 	.text
 	.globl	_Unwind_Resume
@@ -12,11 +12,7 @@
 	.p2align 4
 _Unwind_Resume:
 	.cfi_startproc
-	endbr64
-	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
-	cmpq	%rax, (%rdi)
-	jne	1f
-	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+	BACK_TO_ENGINE_OR 1f
 1:	ud2
 	.cfi_endproc
 	.size	_Unwind_Resume, . - _Unwind_Resume

@@ -2,7 +2,7 @@
  * eh: the entries of level I that need their caller's registers: each puts them into a struct rip_context on the
  * stack and hands them to its C twin. The twin returns a reason code, or enters a landing pad and does not
  * return. Prototypes in <unwind.h> and eh.h. */
-#include "layout.h"
+#include "resume.h"
 
 /* The context, rounded so that the C twin is called with an aligned stack. */
 #define FRAME 152
@@ -81,11 +81,7 @@
 	.p2align 4
 _Unwind_Resume:
 	.cfi_startproc
-	endbr64
-	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
-	cmpq	%rax, (%rdi)
-	jne	rip_eh_resume_entry
-	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+	BACK_TO_ENGINE_OR rip_eh_resume_entry
 	.cfi_endproc
 	.size	_Unwind_Resume, . - _Unwind_Resume
 

@@ -3,7 +3,7 @@
  * the engine (see struct rip_exception in arch.h); all others go on to libgcc_s or what stands in for it.
  *
  * void _Unwind_Resume(struct _Unwind_Exception *exception); */
-#include "layout.h"
+#include "resume.h"
 
 	.symver	libgcc_Unwind_Resume, _Unwind_Resume@GCC_3.0
 
@@ -14,11 +14,7 @@
 	.p2align 4
 _Unwind_Resume:
 	.cfi_startproc
-	endbr64
-	movabsq	$RIP_EXCEPTION_CLASS_WORD, %rax
-	cmpq	%rax, (%rdi)
-	jne	1f
-	jmp	*RIP_EXCEPTION_ENTRY(%rdi)
+	BACK_TO_ENGINE_OR 1f
 1:	jmp	*libgcc_Unwind_Resume@GOTPCREL(%rip)
 	.cfi_endproc
 	.size	_Unwind_Resume, . - _Unwind_Resume
