@@ -47,6 +47,7 @@ struct sweep_options {
 	uint64_t every;            /* stop at every so manieth; at least 1 */
 	uint64_t random, seed;     /* how many of each kind, at random; 0: all */
 	const char *in;            /* function; NULL: all */
+	const char *from;          /* function at whose first call it begins; NULL: at once */
 	bool any_fault;            /* faults also where the instruction cannot fault */
 	bool ledger;               /* what the ledger took back is no finding */
 	bool json, html;           /* else text */
@@ -74,10 +75,11 @@ struct sweep_module {
 	bool has_killable;                  /* the plugin was there when it was compiled */
 	struct sweep_range *in;             /* options.in, NULL: everything */
 	size_t in_count;
+	uintptr_t from;                     /* options.from, or 0 */
 	int (*check)(void);                 /* its ripcord_check; may be NULL */
 };
 
-/* Of a file that is loaded. False: it has no function of options->in; said. */
+/* Of a file that is loaded. False: it has no function of options->in or ->from; said. */
 bool sweep_module_read(const struct sweep_options *options, struct sweep_module *module_ret);
 
 /* --- What the processes share (work.c) --- */

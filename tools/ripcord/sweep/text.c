@@ -47,6 +47,12 @@ void sweep_write_replay(FILE *to, const struct sweep_plan *plan, const struct sw
 		fputs(" --entry", to);
 		write_word(to, options->entry);
 	}
+	if (options->from) {
+		fputs(" --from", to);
+		write_word(to, options->from);
+	}
+	if (options->any_fault)
+		fputs(" --any-fault", to);
 	if (options->ledger)
 		fputs(" --ledger", to);
 	if (options->arguments[0][0] == '-')

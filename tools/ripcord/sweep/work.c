@@ -237,6 +237,8 @@ static bool count_and_stop(struct sweep_plan *plan, int from, struct sweep_resul
 	bool ended = plan->shared->workers[0].ended;
 	if (!ended && !interrupted)
 		snprintf(result->error, sizeof result->error, "the guest's run did not come to its end");
+	if (ended && plan->module->from && plan->shared->count.instructions == 0)
+		snprintf(result->error, sizeof result->error, "%.80s was not called", plan->options->from);
 	memset(plan->shared->workers, 0, sizeof plan->shared->workers);
 	if (good && ended && !interrupted)
 		good = choose_all(plan) && run_all(plan, MODE_SWEEP, plan->options->jobs, from, result, symbolizer);
