@@ -31,7 +31,9 @@ static void write_summary(FILE *to, const struct sweep_plan *plan, const struct 
 static void write_row(FILE *to, const struct sweep_row *row)
 {
 	const struct sweep_finding *finding = &row->finding;
+	char text[sizeof finding->text + 32 * SWEEP_NUMBERS] = "";
 
+	sweep_row_text(row, text, sizeof text);
 	fputs("<tr><td><code>", to);
 	html_text(to, row->function ? row->function : finding->kind == SWEEP_END ? "at its end" : "?");
 	fputs("</code></td><td><code>", to);
@@ -40,7 +42,7 @@ static void write_row(FILE *to, const struct sweep_row *row)
 		fprintf(to, ":%d", row->line);
 	fprintf(to, "</code></td><td>%s</td><td>%s: ", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
-	html_text(to, finding->text);
+	html_text(to, text);
 	fprintf(to, "</td><td class=\"n\">%llu</td><td><code>%llu:%s</code></td></tr>\n",
 		(unsigned long long)finding->times, (unsigned long long)finding->step,
 		sweep_kind_name((enum sweep_kind)finding->kind));

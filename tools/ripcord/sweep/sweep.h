@@ -184,9 +184,12 @@ unsigned sweep_notes_twice(char *text, size_t size);
 
 /* --- Results (work.c, rows.c) --- */
 
-/* Findings at one source line that are alike. */
+enum { SWEEP_NUMBERS = 8 };
+
+/* Findings at one source line that are alike but for the numbers in their texts. */
 struct sweep_row {
 	struct sweep_finding finding; /* the first; times: of all */
+	struct { uint64_t least, most; } number[SWEEP_NUMBERS]; /* in all their texts */
 	char *function, *file;        /* owned; may be NULL */
 	int line;
 	uintptr_t offset;             /* from the function's start, of the first */
@@ -245,10 +248,19 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result_ret);
 void sweep_result_deinit(struct sweep_result *result);
 /* Adds a finding to the rows. */
 void sweep_rows_add(struct sweep_result *result, const struct sweep_finding *finding, rip_symbolizer *symbolizer);
+/* What was found, as text: with ranges, where the numbers in it are counts. */
+void sweep_row_text(const struct sweep_row *row, char *text, size_t size);
 /* By file, line and what was found. */
 void sweep_rows_sort(struct sweep_result *result);
 /* The source lines at which a stop was tried. */
 void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan, rip_symbolizer *symbolizer);
+
+/* --- Names (names.c) --- */
+
+void sweep_names_begin(const struct sweep_plan *plan);
+void sweep_names_end(void);
+/* Of the source's function at a pc; NULL where there is no debug information. Lives until sweep_names_end. */
+const char *sweep_name_at(uintptr_t pc);
 
 /* --- Held against the audit (cross.c) --- */
 

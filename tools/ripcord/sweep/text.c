@@ -83,11 +83,14 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 {
 	const struct sweep_finding *finding = &row->finding;
 
+	char text[sizeof finding->text + 32 * SWEEP_NUMBERS] = "";
+
+	sweep_row_text(row, text, sizeof text);
 	write_place(to, row, plan->module->base);
 	fputc('\n', to);
 	fprintf(to, "    %-8s %-15s ", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
-	write_clean(to, finding->text);
+	write_clean(to, text);
 	if (finding->kind == SWEEP_END) {
 		fputc('\n', to);
 		return;

@@ -264,6 +264,7 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	if (!plan->shared || !plan->seen || pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	rip_symbolizer_create(&symbolizer);
+	sweep_names_begin(plan);
 	sweep_cross_begin(plan, result);
 	plan->findings = ends[1];
 	bool good = count_and_stop(plan, ends[0], result, symbolizer);
@@ -272,6 +273,7 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	sweep_cross_end(plan, result);
 	sweep_lines_read(result, plan, symbolizer);
 	rip_symbolizer_destroy(symbolizer);
+	sweep_names_end();
 	close(ends[0]);
 	close(ends[1]);
 	return good;
