@@ -56,11 +56,14 @@ if command -v gdb >/dev/null && gdb -batch -ex run --args true >/dev/null 2>&1; 
 	is "under gdb from the start: refused" "$(PATH=$build/bin:$PATH gdb -batch -ex run --args $command 2>&1 </dev/null | grep -c 'not under a debugger')" 1
 	mkfifo waiting
 	PATH=$build/bin:$PATH ${command/--replay/--wait --replay} >replayed 2>waiting &
-	read -r attach <waiting
+	exec 3<waiting # open until it has said all
+	read -r attach <&3
 	eval "$attach -batch -ex backtrace -ex 'handle SIGSEGV nostop noprint pass' -ex continue" >gdb.out 2>&1 </dev/null
 	wait
 	ok "--wait: gdb sees the guest right before the stop" eval 'grep -q "ripcord_sweep_here" gdb.out && grep -q " leaks_own " gdb.out'
 	is "and the stop is found as without" "$(cat replayed)" 'leaked: session 7'
+	is "and reported" "$(grep -c '^ripcord: guest stopped by a fault: SIGSEGV' <&3)" 1
+	exec 3<&-
 fi
 
 # --- How many
@@ -83,6 +86,11 @@ is "exit: only at calls, and what is held is found" \
 	"$(sweep --json --kind exit leaky.so | found | grep -cx 'leaks_memory exit reclaimed 1 memory')" 1
 is "overflow: it runs on to a poll, and what is held there is found" \
 	"$(sweep --json --kind overflow leaky.so | found | grep -cx 'leaks_own overflow leaked session 7')" 1
+is "overflow: in what is safe nothing is left" "$(status sweep --kind overflow leaky.so safe; tail -1 out)" '0
+nothing was found'
+command=$(sweep --kind overflow leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+is "the kernel makes it: the report has its address, right below the stack pointer" \
+	"$(PATH=$build/bin:$PATH $command 2>&1 | grep -c -e '^ripcord: guest stopped by a stack overflow' -e 'of address 0x')" 2
 
 # --- Misuse
 is "an unknown option" "$(status sweep --frob leaky.so)" 2

@@ -2,6 +2,7 @@
  * stepper: runs the guest, one instruction at a time, and has copies of the process stopped. */
 #include "ripcord/fault.h"
 #include "ripcord/step.h"
+#include "ripcord/symbolize.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -394,6 +395,24 @@ static void print_finding(const struct sweep_plan *unused, const struct sweep_fi
 	printf("%s: %s\n", sweep_what_name((enum sweep_what)finding->what), finding->text);
 }
 
+static int write_report(void *unused, const char *text, size_t size)
+{
+	(void)unused;
+	return fwrite(text, 1, size, stderr) != size;
+}
+
+/* As `ripcord run` does. */
+static void show_report(const rip_report *report)
+{
+	rip_symbolizer *symbolizer = NULL;
+
+	if (!report || !stopped)
+		return;
+	rip_symbolizer_create(&symbolizer);
+	rip_report_text(report, symbolizer, write_report, NULL);
+	rip_symbolizer_destroy(symbolizer);
+}
+
 bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsigned the_number)
 {
 	rip_outcome outcome;
@@ -421,7 +440,9 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 	if (stopped || mode == MODE_COUNT)
 		found = sweep_judge(plan, report, current, calls, mode == MODE_REPLAY ? print_finding : send_finding) != 0;
 	me->ended = !stopped;
-	if (mode == MODE_REPLAY)
+	if (mode == MODE_REPLAY) {
+		show_report(report);
 		return found;
+	}
 	_exit(0);
 }
