@@ -92,6 +92,73 @@ command=$(sweep --kind overflow leaky.so | sed -n 's/^    \(ripcord sweep --repl
 is "the kernel makes it: the report has its address, right below the stack pointer" \
 	"$(PATH=$build/bin:$PATH $command 2>&1 | grep -c -e '^ripcord: guest stopped by a stack overflow' -e 'of address 0x')" 2
 
+is "--from: the same stops, counted from there" \
+	"$(sweep --json --from leaks_own --kind fault leaky.so | found | cut -d' ' -f1 | sort -u | tr '\n' ' ')" 'breaks_check leaks_own '
+is "--from: and one of them again" \
+	"$(command=$(sweep --from leaks_own --kind fault leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+	echo "$command" | grep -c -- '--from leaks_own'; PATH=$build/bin:$PATH status $command; cat out)" '1
+1
+leaked: session 7'
+is "--from: a function that is never called" "$(status sweep --from hangs leaky.so; cat err)" '125
+ripcord: sweep: leaky.so: hangs was not called'
+command=$(sweep --any-fault --kind fault --in leaks_own leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+is "--any-fault is in the command that does one again" "$(PATH=$build/bin:$PATH status $command)" 1
+
+# --- Names, and counts in one row
+cat >rows.c <<'E1'
+#include <stdlib.h>
+#include "ripcord/poll.h"
+static inline __attribute__((always_inline)) void expanded(int **at)
+{
+	for (int i = 0; i < 5; i++) {
+		at[i] = malloc(8);
+		RIP_POLL();
+	}
+}
+int main(void) { int *at[5]; expanded(at); for (int i = 0; i < 5; i++) free(at[i]); return 0; }
+E1
+"$ripcord" cc -O1 -g -I"$top/include" -shared rows.c -o rows.so
+is "a function that was expanded in line, by its name; findings that differ in numbers, in one row" \
+	"$(sweep --json --kind kill rows.so | json 'join ",", map { "$_->{what}" } grep { $_->{function} eq "expanded" } @{$d->{findings}}')" \
+	'1 to 4 memory'
+
+# --- Held against the audit
+cat >cross.c <<'E1'
+#include <stdlib.h>
+#include "ripcord/sweep.h"
+static int here;
+static void release(int *held) { if (*held) rip_sweep_release("thing", 1); }
+__attribute__((noinline)) void other(void) { __asm__ volatile(""); }
+__attribute__((noinline)) static void hold(int *held, int really)
+{
+	if (really)
+		rip_sweep_acquire("thing", 1);
+	*held = really;
+}
+#define SKIPPED __asm__ volatile("movl $0, (%0)" :: "r"(&here) : "memory"); other(); here = 2
+__attribute__((noinline)) void leaks(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 1); *p = 1; SKIPPED; }
+__attribute__((noinline)) void empty(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
+__attribute__((noinline)) void never(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
+__attribute__((noinline)) int *flight(int **to) { rip_sweep_acquire("flying", 2); *to = &here; rip_sweep_release("flying", 2); return *to; }
+int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
+E1
+"$ripcord" cc -O1 -g -I"$top/include" -shared cross.c -o cross.so
+sweep --json --kind fault cross.so >cross.json
+is "windows: left something, nothing, and were not reached" \
+	"$(json 'join " ", sort map { "$_->{function}:$_->{faults}" } @{$d->{windows}}' <cross.json)" \
+	'empty:left nothing leaks:left something never:not reached'
+is "with every second fault: not tried" "$(sweep --json --random 1 --seed 1 --kind fault cross.so |
+	json 'scalar grep { $_->{faults} eq "not tried" } @{$d->{windows}}')" 2
+is "a finding in a window; one in flight" \
+	"$(json 'join ", ", sort map { "$_->{function} $_->{audit}" } @{$d->{findings}}' <cross.json | grep -o -e 'leaks window' -e 'flight in flight' | sort | tr '\n' ' ')" \
+	'flight in flight leaks window '
+is "both are counted" "$(json 'join " ", map { $d->{faults_by_audit}{$_} } "window", "in flight"' <cross.json)" '1 1'
+is "and said" "$(sweep --kind fault cross.so | tail -2)" \
+	"findings of faults, by what the audit says of the place: $(json 'join ", ", map { "$_ $d->{faults_by_audit}{$_}" } grep { $d->{faults_by_audit}{$_} } qw(window masked), "in flight", qw(pad plain)' <cross.json)
+windows that the audit names, by what faults there left: left something 1, left nothing 1, not reached 1"
+is "the frames of a finding, each with its verdict" "$(json 'join " ", map { $_->{audit} } @{(grep { $_->{audit} eq "window" } @{$d->{findings}})[0]{frames}}' <cross.json)" \
+	'window plain'
+
 # --- Misuse
 is "an unknown option" "$(status sweep --frob leaky.so)" 2
 is "no guest" "$(status sweep)" 2
@@ -101,6 +168,10 @@ ripcord: sweep: --kind: "x" is not kill, fault, overflow or exit'
 is "a number that is none" "$(status sweep --every 0 leaky.so)" 2
 is "a missing value" "$(status sweep --every)" 2
 is "a replay that is none" "$(status sweep --replay 5 leaky.so)" 2
+is "--json with --html" "$(status sweep --json --html leaky.so)" 2
+is "--wait without --replay" "$(status sweep --wait leaky.so)" 2
+is "a switch with a value" "$(status sweep --json=1 leaky.so)" 2
+is "an option with =" "$(sweep --json --every=7 --kind=fault leaky.so | number fault)" $(((faults + 6) / 7))
 is "--random with --every" "$(status sweep --random 5 --every 5 leaky.so)" 2
 is "--help" "$(sweep --help | head -1)" 'usage: ripcord sweep [OPTION...] GUEST.so [ARGUMENT...]'
 is "a result that cannot be written" "$(sweep --kind kill leaky.so >/dev/full 2>/dev/null; echo $?)" 125
