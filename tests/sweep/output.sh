@@ -125,6 +125,8 @@ is "a function that was expanded in line, by its name; findings that differ in n
 # --- Held against the audit
 cat >cross.c <<'E1'
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "ripcord/sweep.h"
 static int here;
 static void release(int *held) { if (*held) rip_sweep_release("thing", 1); }
@@ -139,8 +141,11 @@ __attribute__((noinline)) static void hold(int *held, int really)
 __attribute__((noinline)) void leaks(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 1); *p = 1; SKIPPED; }
 __attribute__((noinline)) void empty(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
 __attribute__((noinline)) void never(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
+__attribute__((noinline)) void bare(int *p) { int fd = (int)syscall(SYS_dup, 0); *p = 1; syscall(SYS_close, fd); }
+static void take_late(int *unused) { (void)unused; rip_sweep_acquire("late", 3); }
+__attribute__((noinline)) void late(int *p) { __attribute__((cleanup(take_late))) int held; hold(&held, 0); *p = 1; }
 __attribute__((noinline)) int *flight(int **to) { rip_sweep_acquire("flying", 2); *to = &here; rip_sweep_release("flying", 2); return *to; }
-int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
+int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 2) late(&here), bare(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
 E1
 "$ripcord" cc -O1 -g -I"$top/include" -shared cross.c -o cross.so
 sweep --json --kind fault cross.so >cross.json
@@ -152,6 +157,10 @@ is "with every second fault: not tried" "$(sweep --json --random 1 --seed 1 --ki
 is "a finding in a window; one in flight" \
 	"$(json 'join ", ", sort map { "$_->{function} $_->{audit}" } @{$d->{findings}}' <cross.json | grep -o -e 'leaks window' -e 'flight in flight' | sort | tr '\n' ' ')" \
 	'flight in flight leaks window '
+is "a descriptor that the ledger does not know" \
+	"$(sweep --json --in bare --kind fault cross.so 1 2 | json 'join " ", map { "$_->{found} $_->{what}" =~ s/[0-9]+/N/r } grep { $_->{function} eq "bare" } @{$d->{findings}}')" 'leaked descriptor N'
+is "what a cleanup acquires is not in flight" \
+	"$(sweep --json --in late --kind fault cross.so 1 2 | json 'join " ", map { "$_->{what} $_->{audit}" } grep { $_->{function} eq "late" } @{$d->{findings}}')" 'late 3 pad'
 is "both are counted" "$(json 'join " ", map { $d->{faults_by_audit}{$_} } "window", "in flight"' <cross.json)" '1 1'
 is "and said" "$(sweep --kind fault cross.so | tail -2)" \
 	"findings of faults, by what the audit says of the place: $(json 'join ", ", map { "$_ $d->{faults_by_audit}{$_}" } grep { $d->{faults_by_audit}{$_} } qw(window masked), "in flight", qw(pad plain)' <cross.json)
