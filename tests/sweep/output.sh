@@ -145,7 +145,7 @@ __attribute__((noinline)) void bare(int *p) { int fd = (int)syscall(SYS_dup, 0);
 static void take_late(int *unused) { (void)unused; rip_sweep_acquire("late", 3); }
 __attribute__((noinline)) void late(int *p) { __attribute__((cleanup(take_late))) int held; hold(&held, 0); *p = 1; }
 __attribute__((noinline)) int *flight(int **to) { rip_sweep_acquire("flying", 2); *to = &here; rip_sweep_release("flying", 2); return *to; }
-int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 2) late(&here), bare(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
+int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 2) bare(&here), late(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
 E1
 "$ripcord" cc -O1 -g -I"$top/include" -shared cross.c -o cross.so
 sweep --json --kind fault cross.so >cross.json
