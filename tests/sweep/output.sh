@@ -84,6 +84,9 @@ ok "--any-fault: more of them" test "$(sweep --json --any-fault --kind fault lea
 	"$(sweep --json --kind fault leaky.so safe | number fault)"
 is "exit: only at calls, and what is held is found" \
 	"$(sweep --json --kind exit leaky.so | found | grep -cx 'leaks_memory exit reclaimed 1 memory')" 1
+is "exit: what is safe leaves what a cleanup was releasing" \
+	"$(sweep --json --kind exit leaky.so safe | json 'join " ", sort keys %{{map { ("$_->{found} $_->{audit}" => 1) } @{$d->{findings}}}}')" \
+	'reclaimed masked'
 is "overflow: it runs on to a poll, and what is held there is found" \
 	"$(sweep --json --kind overflow leaky.so | found | grep -cx 'leaks_own overflow leaked session 7')" 1
 is "overflow: in what is safe nothing is left" "$(status sweep --kind overflow leaky.so safe; tail -1 out)" '0
@@ -121,6 +124,8 @@ E1
 is "a function that was expanded in line, by its name; findings that differ in numbers, in one row" \
 	"$(sweep --json --kind kill rows.so | json 'join ",", map { "$_->{what}" } grep { $_->{function} eq "expanded" } @{$d->{findings}}')" \
 	'1 to 4 memory'
+command=$(sweep --kind kill rows.so | grep -A3 '^expanded' | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p')
+is "its command does the first of them" "$(PATH=$build/bin:$PATH $command 2>/dev/null)" 'reclaimed: 1 memory'
 
 # --- Held against the audit
 cat >cross.c <<'E1'
@@ -142,10 +147,22 @@ __attribute__((noinline)) void leaks(int *p) { __attribute__((cleanup(release)))
 __attribute__((noinline)) void empty(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
 __attribute__((noinline)) void never(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
 __attribute__((noinline)) void bare(int *p) { int fd = (int)syscall(SYS_dup, 0); *p = 1; syscall(SYS_close, fd); }
+static void again(int *unused) { (void)unused; rip_sweep_release("twice", 4); }
+__attribute__((noinline)) int twice(volatile int *p)
+{
+	__attribute__((cleanup(again))) int held;
+	hold(&held, 0);
+	rip_sweep_acquire("twice", 4);
+	int by = *p;
+	rip_sweep_release("twice", 4);
+	held = 7 / by;
+	rip_sweep_acquire("twice", 4);
+	return held;
+}
 static void take_late(int *unused) { (void)unused; rip_sweep_acquire("late", 3); }
 __attribute__((noinline)) void late(int *p) { __attribute__((cleanup(take_late))) int held; hold(&held, 0); *p = 1; }
 __attribute__((noinline)) int *flight(int **to) { rip_sweep_acquire("flying", 2); *to = &here; rip_sweep_release("flying", 2); return *to; }
-int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 2) bare(&here), late(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
+int main(int argc, char **argv) { int *at; leaks(&here); empty(&here); if (argc > 2) bare(&here), twice(&here), late(&here); if (argc > 1) never(&here); return *flight(&at) == 9; }
 E1
 "$ripcord" cc -O1 -g -I"$top/include" -shared cross.c -o cross.so
 sweep --json --kind fault cross.so >cross.json
@@ -159,6 +176,11 @@ is "a finding in a window; one in flight" \
 	'flight in flight leaks window '
 is "a descriptor that the ledger does not know" \
 	"$(sweep --json --in bare --kind fault cross.so 1 2 | json 'join " ", map { "$_->{found} $_->{what}" =~ s/[0-9]+/N/r } grep { $_->{function} eq "bare" } @{$d->{findings}}')" 'leaked descriptor N'
+is "a resource of its own that is released twice" \
+	"$(sweep --json --in twice --kind fault cross.so 1 2 | json 'join " ", grep { /again|released/ } map { "$_->{found}: $_->{what}" } @{$d->{findings}}')" \
+	'released twice: twice 4'
+command=$(sweep --in twice --kind fault cross.so 1 2 | grep -A3 '^twice' | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+is "a division faults as divisions do" "$(PATH=$build/bin:$PATH $command 2>&1 | grep -c '^ripcord: guest stopped by a fault: SIGFPE')" 1
 is "what a cleanup acquires is not in flight" \
 	"$(sweep --json --in late --kind fault cross.so 1 2 | json 'join " ", map { "$_->{what} $_->{audit}" } grep { $_->{function} eq "late" } @{$d->{findings}}')" 'late 3 pad'
 is "both are counted" "$(json 'join " ", map { $d->{faults_by_audit}{$_} } "window", "in flight"' <cross.json)" '1 1'
