@@ -96,7 +96,7 @@ endif
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(if $(filter $(UNWATCHED),$@),-fno-sanitize=thread) $(LTO) -c $< -o $@
-# LLVM 14's assembler writes other tables for the switches: stops in segments are not caught with them.
+# LLVM 14's assembler goes on with the wrong CFA offset behind .cfi_restore_state, as `ripcord audit` says of the switches.
 $(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)
 	$(Q)$(subst clang,gcc,$(CC)) $(CPPFLAGS) -g -MMD -MP -c $< -o $@

@@ -24,10 +24,9 @@ TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stack/suspended s
 TEST_SH   := $(filter-out tests/sweep/% tests/plugin/%,$(TEST_SH))
 endif
 
-# Of clang's build without: the audit of our own libraries, of whose tables for the switches it says, as clang links them,
-# that a number does not fit; the list of what the port calls, where clang calls strlen.
+# Of clang's build without: the list of what the port calls, where clang calls strlen.
 ifneq ($(findstring clang,$(CC)),)
-TEST_SH   := $(filter-out tests/audit/own.sh tests/unwind/signal_safe.sh,$(TEST_SH))
+TEST_SH   := $(filter-out tests/unwind/signal_safe.sh,$(TEST_SH))
 endif
 
 # Under ThreadSanitizer: what runs guests, and has threads. Without:

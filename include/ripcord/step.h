@@ -32,9 +32,11 @@ rip_step rip_step_glance(void);
  * once. False, and nothing is done, where none would land. */
 bool rip_step_kill(void *ucontext);
 
-/* Has the guest's stack end here: it is stopped as by an overflow of the instruction. From then on its stack
- * counts as that small, so the process is no good for much else. False: no guest is inside. */
-bool rip_step_overflow(void *ucontext);
+/* Has the guest's stack end here: the page of what lies right below its stack pointer and all pages below are closed, and the
+ * reserve is what lies there. The guest goes on, and overflows at the first access to them, most often at the instruction
+ * that stands next. From then on its stack is that small, so the process is no good for much else. False: no guest is
+ * inside, or it has overflowed before, or the system will not. */
+bool rip_step_overflow(const void *ucontext);
 
 /* Called on the guest's stack, while it or its cleanups run, when it releases what is not there to be
  * released: memory that is not allocated, a descriptor that is not open, a mutex that nobody holds. The guest

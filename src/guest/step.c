@@ -43,17 +43,30 @@ bool rip_step_kill(void *ucontext)
 	return true;
 }
 
-bool rip_step_overflow(void *ucontext)
+/* Pages hold what lies above the stack pointer, too: that is whole again when the reserve is opened. So the reserve moves
+ * with the stack's end; what marked it before is taken away, since markers would drop the pages' content. */
+static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 {
-	ucontext_t *context = ucontext;
-	uint64_t sp = (uint64_t)context->uc_mcontext.gregs[REG_RSP], page = rip_port_page_size();
-	siginfo_t info = { .si_signo = SIGSEGV, .si_code = SEGV_ACCERR };
+	size_t size = (size_t)(stack->low - stack->reserve);
 
-	if (!is_inside(rip_current))
+	if (stack->reserve_open || low > stack->top ||
+	    (stack->soft && size && rip_port_unmark(stack->reserve, size) != RIP_OK))
 		return false;
-	rip_current->stop.stack.low = (uint8_t *)(uintptr_t)((sp + page - 1) & ~(page - 1));
-	info.si_addr = (void *)(uintptr_t)(sp - 8);
-	return rip_fault_handle(SIGSEGV, &info, context);
+	if (rip_port_seal(stack->reserve, (size_t)(low - stack->reserve)) != RIP_OK)
+		return false;
+	stack->soft = false;
+	if (stack->reserve < low - size)
+		stack->reserve = low - size;
+	stack->low = low;
+	return true;
+}
+
+bool rip_step_overflow(const void *ucontext)
+{
+	uint64_t sp = (uint64_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP], page = rip_port_page_size();
+
+	return is_inside(rip_current) &&
+	       end_stack_at(&rip_current->stop.stack, (uint8_t *)(uintptr_t)((sp + page - 1) & ~(page - 1)));
 }
 
 rip_release_hook rip_set_release_hook(rip_release_hook hook)

@@ -69,6 +69,8 @@ void rip_port_unmap(uint8_t *map, size_t size);
  * Signal-safe. */
 rip_status rip_port_open(uint8_t *map, size_t size);
 rip_status rip_port_close(uint8_t *map, size_t size);
+/* Makes pages inaccessible; their content stays. NOMEM, MAPS. Signal-safe. */
+rip_status rip_port_seal(uint8_t *map, size_t size);
 /* Gives the pages' content back: they read as zero. False if the system will not (locked memory). Signal-safe. */
 bool rip_port_drop(uint8_t *map, size_t size);
 

@@ -10,7 +10,7 @@ FUZZ_SRC   := $(wildcard src/base/*.c src/cfi/*.c src/lsda/*.c)
 WALK_SRC   := $(wildcard src/unwind/*.c src/port/linux/*.c src/arch/x86_64/*.c src/arch/x86_64/*.S)
 
 $(FUZZ_DIR)/fuzz_expr $(FUZZ_DIR)/fuzz_frame: MORE_SRC = $(WALK_SRC)
-AUDIT_SRC := $(wildcard tools/ripcord/audit/*.c)
+AUDIT_SRC := $(wildcard tools/ripcord/audit/*.c) tools/ripcord/html.c
 $(FUZZ_DIR)/fuzz_audit: MORE_SRC = $(AUDIT_SRC)
 $(FUZZ_DIR)/fuzz_audit: FUZZ_LIBS = $(LDLIBS_SYMBOLIZE)
 $(FUZZ_DIR)/fuzz_audit: $(AUDIT_SRC) $(wildcard tools/ripcord/audit/*.h)

@@ -28,8 +28,8 @@ static void *arena_allocate(void *arena, duk_size_t size)
 	block->link = &of->first;
 	if (block->next)
 		block->next->link = &block->next;
-	of->first = RIP_TAKE_POINTER(block);
-	return of->first->bytes;
+	of->first = block; /* can fault, and what follows cannot */
+	return RIP_TAKE_POINTER(block)->bytes;
 }
 
 static void arena_free(void *unused, void *bytes)

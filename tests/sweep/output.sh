@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ripcord sweep: what it finds, options, formats, exit statuses, one stop again.
+# ripcord sweep: what it finds, options, formats, exit statuses, one stop again. More of what it says: tests/sweep/told.sh.
 . tests/tap.bash
 . tests/sweep/exact.bash
 has_plugin || exit 77
@@ -56,11 +56,14 @@ if command -v gdb >/dev/null && gdb -batch -ex run --args true >/dev/null 2>&1; 
 	is "under gdb from the start: refused" "$(PATH=$build/bin:$PATH gdb -batch -ex run --args $command 2>&1 </dev/null | grep -c 'not under a debugger')" 1
 	mkfifo waiting
 	PATH=$build/bin:$PATH ${command/--replay/--wait --replay} >replayed 2>waiting &
-	read -r attach <waiting
+	exec 3<waiting # open until it has said all
+	read -r attach <&3
 	eval "$attach -batch -ex backtrace -ex 'handle SIGSEGV nostop noprint pass' -ex continue" >gdb.out 2>&1 </dev/null
 	wait
 	ok "--wait: gdb sees the guest right before the stop" eval 'grep -q "ripcord_sweep_here" gdb.out && grep -q " leaks_own " gdb.out'
 	is "and the stop is found as without" "$(cat replayed)" 'leaked: session 7'
+	is "and reported" "$(grep -c '^ripcord: guest stopped by a fault: SIGSEGV' <&3)" 1
+	exec 3<&-
 fi
 
 # --- How many
@@ -81,8 +84,28 @@ ok "--any-fault: more of them" test "$(sweep --json --any-fault --kind fault lea
 	"$(sweep --json --kind fault leaky.so safe | number fault)"
 is "exit: only at calls, and what is held is found" \
 	"$(sweep --json --kind exit leaky.so | found | grep -cx 'leaks_memory exit reclaimed 1 memory')" 1
+is "exit: what is safe leaves what a cleanup was releasing" \
+	"$(sweep --json --kind exit leaky.so safe | json 'join " ", sort keys %{{map { ("$_->{found} $_->{audit}" => 1) } @{$d->{findings}}}}')" \
+	'reclaimed masked'
 is "overflow: it runs on to a poll, and what is held there is found" \
 	"$(sweep --json --kind overflow leaky.so | found | grep -cx 'leaks_own overflow leaked session 7')" 1
+is "overflow: in what is safe nothing is left" "$(status sweep --kind overflow leaky.so safe; tail -1 out)" '0
+nothing was found'
+command=$(sweep --kind overflow leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+is "the kernel makes it: the report has its address, right below the stack pointer" \
+	"$(PATH=$build/bin:$PATH $command 2>&1 | grep -c -e '^ripcord: guest stopped by a stack overflow' -e 'of address 0x')" 2
+
+is "--from: the same stops, counted from there" \
+	"$(sweep --json --from leaks_own --kind fault leaky.so | found | cut -d' ' -f1 | sort -u | tr '\n' ' ')" 'breaks_check leaks_own '
+is "--from: and one of them again" \
+	"$(command=$(sweep --from leaks_own --kind fault leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+	echo "$command" | grep -c -- '--from leaks_own'; PATH=$build/bin:$PATH status $command; cat out)" '1
+1
+leaked: session 7'
+is "--from: a function that is never called" "$(status sweep --from hangs leaky.so; cat err)" '125
+ripcord: sweep: leaky.so: hangs was not called'
+command=$(sweep --any-fault --kind fault --in leaks_own leaky.so | sed -n 's/^    \(ripcord sweep --replay .*\)/\1/p' | head -1)
+is "--any-fault is in the command that does one again" "$(PATH=$build/bin:$PATH status $command)" 1
 
 # --- Misuse
 is "an unknown option" "$(status sweep --frob leaky.so)" 2
@@ -93,6 +116,10 @@ ripcord: sweep: --kind: "x" is not kill, fault, overflow or exit'
 is "a number that is none" "$(status sweep --every 0 leaky.so)" 2
 is "a missing value" "$(status sweep --every)" 2
 is "a replay that is none" "$(status sweep --replay 5 leaky.so)" 2
+is "--json with --html" "$(status sweep --json --html leaky.so)" 2
+is "--wait without --replay" "$(status sweep --wait leaky.so)" 2
+is "a switch with a value" "$(status sweep --json=1 leaky.so)" 2
+is "an option with =" "$(sweep --json --every=7 --kind=fault leaky.so | number fault)" $(((faults + 6) / 7))
 is "--random with --every" "$(status sweep --random 5 --every 5 leaky.so)" 2
 is "--help" "$(sweep --help | head -1)" 'usage: ripcord sweep [OPTION...] GUEST.so [ARGUMENT...]'
 is "a result that cannot be written" "$(sweep --kind kill leaky.so >/dev/full 2>/dev/null; echo $?)" 125
@@ -111,7 +138,10 @@ is "on a terminal" "$(script -qec "'$ripcord' sweep --kind kill,fault leaky.so" 
 "$ripcord" sweep --kind kill --limit 600000 leaky.so hang >out 2>err &
 sweeping=$!
 until [ "$(readlink /proc/$sweeping/exe)" = "$(realpath "$ripcord")" ]; do :; done # the shell's copy would clean up
-while kill -INT $sweeping 2>/dev/null; do :; done
+# The copies hang, so there is one as soon as stops are made: a child of a child.
+children() { cat /proc/$1/task/$1/children 2>/dev/null; }
+until for worker in $(children $sweeping); do children $worker; done | grep -q .; do :; done
+kill -INT $sweeping
 wait $sweeping
 is "interrupted: it ends, with what it has" "$? $(grep -c '^interrupted: [0-9]* stops left$' out)" '130 1'
 

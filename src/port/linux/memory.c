@@ -97,6 +97,11 @@ rip_status rip_port_open(uint8_t *map, size_t size)
 rip_status rip_port_close(uint8_t *map, size_t size)
 {
 	rip_port_drop(map, size);
+	return rip_port_seal(map, size);
+}
+
+rip_status rip_port_seal(uint8_t *map, size_t size)
+{
 	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_NONE, 0);
 	return result == 0 ? RIP_OK : no_memory();
 }

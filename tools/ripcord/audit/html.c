@@ -10,8 +10,9 @@ static const char style[] =
 	".bar{display:flex;height:.9em;margin:.4em 0;border-radius:3px;overflow:hidden}\n"
 	".pad{background:#2e8b57}.plain{background:#9aa5b1}.masked{background:#4a7fc1}.window{background:#d9822b}"
 	".none{background:#555}\n"
+	".v{white-space:nowrap}@media(max-width:52em){.counts th,.counts td{padding:.25em .3em;font-size:13px}}\n"
 	".k{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.5em}\n"
-	".cfi,.table{color:#c0392b}.win,.transient{color:#c46a00}\n"
+	".cfi,.table{color:light-dark(#b03020,#ff8a7a)}.win,.transient{color:light-dark(#a85a00,#ffb45e)}\n"
 	".filters label{margin-right:1.2em}summary{cursor:pointer;margin:.6em 0}\n"
 	"#hide-cfi:checked~main .f-cfi,#hide-window:checked~main .f-window,"
 	"#hide-transient:checked~main .f-transient,#hide-table:checked~main .f-table{display:none}\n";
@@ -38,17 +39,17 @@ static void write_bar(FILE *to, const uint64_t counts[VERDICTS])
 
 static void write_cell(FILE *to, uint64_t count, uint64_t all)
 {
-	fprintf(to, "<td class=\"n\">%" PRIu64 "</td><td class=\"n\">%.2f %%</td>", count, percent(count, all));
+	fprintf(to, "<td class=\"n\">%" PRIu64 "</td><td class=\"n\">%.2f&nbsp;%%</td>", count, percent(count, all));
 }
 
 static void write_counts(FILE *to, const struct audit_counts *counts)
 {
 	uint64_t all = audit_sum(counts->all), faulting = audit_sum(counts->faulting), calls = audit_sum(counts->calls);
-	fputs("<table><tr><th>verdict</th><th class=\"n\" colspan=\"2\">instructions</th>"
+	fputs("<table class=\"counts\"><tr><th>verdict</th><th class=\"n\" colspan=\"2\">instructions</th>"
 	      "<th class=\"n\" colspan=\"2\">can fault</th><th class=\"n\" colspan=\"2\">calls</th></tr>\n", to);
 	for (unsigned v = 0; v < VERDICTS; v++) {
 		const char *name = audit_verdict_name(v);
-		fprintf(to, "<tr><td><span class=\"k %s\"></span>%s</td>", name, name);
+		fprintf(to, "<tr><td class=\"v\"><span class=\"k %s\"></span>%s</td>", name, name);
 		write_cell(to, counts->all[v], all);
 		write_cell(to, counts->faulting[v], faulting);
 		write_cell(to, counts->calls[v], calls);
@@ -70,14 +71,14 @@ static void write_place(FILE *to, const struct audit_finding *finding)
 static void write_finding(FILE *to, const struct audit_finding *finding)
 {
 	const char *kind = audit_kind_name(finding->kind);
-	fprintf(to, "<tr class=\"f-%s\"><td class=\"%s\">%s</td><td><code>", kind,
+	fprintf(to, "<tr class=\"f-%s\"><td class=\"%s\">%s</td><td class=\"name\"><code>", kind,
 		finding->kind == FOUND_WINDOW ? "win" : kind, kind);
 	write_place(to, finding);
-	fprintf(to, "</code></td><td><code>%#" PRIx64 "</code></td><td><code>", finding->begin);
+	fprintf(to, "</code></td><td><code>%#" PRIx64 "</code></td><td class=\"place\"><code>", finding->begin);
 	html_text(to, finding->file);
 	if (finding->file)
 		fprintf(to, ":%d", finding->line);
-	fputs("</code></td><td>", to);
+	fputs("</code></td><td class=\"text\">", to);
 	html_text(to, finding->text);
 	fputs("</td></tr>\n", to);
 }
@@ -88,7 +89,7 @@ static void write_findings(FILE *to, const struct audit_result *result)
 		fputs("<p>Nothing was found.</p>\n", to);
 		return;
 	}
-	fprintf(to, "<details%s><summary>%zu findings</summary>\n<table><tr><th>kind</th><th>where</th><th>address</th>"
+	fprintf(to, "<details%s><summary>%zu findings</summary>\n<table class=\"found\"><tr class=\"head\"><th>kind</th><th>where</th><th>address</th>"
 		"<th>source</th><th>what</th></tr>\n", result->findings.count <= 200 ? " open" : "",
 		result->findings.count);
 	for (size_t i = 0; i < result->findings.count; i++)

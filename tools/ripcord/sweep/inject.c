@@ -63,6 +63,35 @@ static bool fault(int signal, uintptr_t address, void *ucontext)
 	return rip_handle_signal(signal, &info, context);
 }
 
+static uint8_t *last_page; /* which the stack ends above */
+static bool overflowed;    /* there */
+
+/* At a true end, what lies above the stack pointer would not be in a closed page. When the guest is over, its reserve is
+ * closed, and that page with it: what still runs on this stack then, such as exit handlers, has all of it. */
+static void on_overflow(int signal, siginfo_t *info, void *ucontext)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	bool again = overflowed && (uintptr_t)info->si_addr - (uintptr_t)last_page < page;
+	int error = errno;
+
+	mprotect(last_page, page, PROT_READ | PROT_WRITE);
+	overflowed = true;
+	if (!again && !rip_handle_signal(signal, info, ucontext))
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	errno = error;
+}
+
+/* The instruction then faults, if it does go there: the kernel does the rest. */
+static bool overflow(ucontext_t *context)
+{
+	struct sigaction action = { .sa_sigaction = on_overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+
+	last_page = (uint8_t *)((sp - 1) & ~(page - 1));
+	context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FLAG_TRAP;
+	return rip_step_overflow(context) && sigaction(SIGSEGV, &action, NULL) == 0;
+}
+
 static void call_exit(void)
 {
 	rip_exit(0);
@@ -88,7 +117,7 @@ bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, void *ucont
 	case SWEEP_FAULT:
 		return fault(site->signal, BAD_ADDRESS, ucontext);
 	case SWEEP_OVERFLOW:
-		return rip_step_overflow(ucontext);
+		return overflow(ucontext);
 	default:
 		return exit_by_call(site, ucontext);
 	}

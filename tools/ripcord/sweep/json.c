@@ -43,10 +43,12 @@ static void write_frames(FILE *to, const struct sweep_plan *plan, const struct s
 static void write_row(FILE *to, const struct sweep_plan *plan, const struct sweep_row *row)
 {
 	const struct sweep_finding *finding = &row->finding;
+	char text[sizeof finding->text + 32 * SWEEP_NUMBERS] = "";
 
+	sweep_row_text(row, text, sizeof text);
 	fprintf(to, "{\"stop\":\"%s\",\"found\":\"%s\",\"what\":", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
-	audit_write_string(to, finding->text);
+	audit_write_string(to, text);
 	fputs(",\"audit\":", to);
 	audit_write_string(to, sweep_place_name(sweep_place_of(plan, finding)));
 	fputs(",\"function\":", to);

@@ -74,19 +74,24 @@ static bool is_named(const char *symbol, const char *name)
 	return strncmp(symbol, name, length) == 0 && (symbol[length] == 0 || symbol[length] == '.');
 }
 
-static void add_range(struct sweep_module *module, const GElf_Sym *symbol)
+struct ranges {
+	struct sweep_range *items;
+	size_t count;
+};
+
+static void add_range(struct ranges *ranges, uintptr_t base, const GElf_Sym *symbol)
 {
-	struct sweep_range *more = realloc(module->in, (module->in_count + 1) * sizeof *more);
+	struct sweep_range *more = realloc(ranges->items, (ranges->count + 1) * sizeof *more);
 
 	if (!more)
 		return;
-	module->in = more;
-	module->in[module->in_count++] = (struct sweep_range){
-		module->base + symbol->st_value, module->base + symbol->st_value + symbol->st_size };
+	ranges->items = more;
+	ranges->items[ranges->count++] = (struct sweep_range){
+		base + symbol->st_value, base + symbol->st_value + symbol->st_size };
 }
 
-static void search_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *name,
-			 struct sweep_module *module)
+static void search_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *name, uintptr_t base,
+			 struct ranges *ranges)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	GElf_Sym symbol;
@@ -96,11 +101,11 @@ static void search_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, co
 			continue;
 		const char *its = elf_strptr(elf, header->sh_link, symbol.st_name);
 		if (its && is_named(its, name))
-			add_range(module, &symbol);
+			add_range(ranges, base, &symbol);
 	}
 }
 
-static void find_function(int fd, const char *name, struct sweep_module *module)
+static void search_file(int fd, const char *name, uintptr_t base, struct ranges *ranges)
 {
 	Elf *elf = elf_version(EV_CURRENT) != EV_NONE ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 	Elf_Scn *section = NULL;
@@ -109,22 +114,43 @@ static void find_function(int fd, const char *name, struct sweep_module *module)
 	while (elf && (section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &header) &&
 		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-			search_table(elf, section, &header, name, module);
+			search_table(elf, section, &header, name, base, ranges);
 	elf_end(elf);
+}
+
+/* Where a function's parts lie. None: said. */
+static struct ranges find_function(const char *path, const char *option, const char *name, uintptr_t base)
+{
+	struct ranges ranges = { NULL, 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		search_file(fd, name, base, &ranges);
+		close(fd);
+	}
+	if (!ranges.items)
+		tool_complain("sweep: %s: %s has no function %s", option, path, name);
+	return ranges;
 }
 
 static bool read_functions(const struct sweep_options *options, struct sweep_module *module)
 {
-	int fd = open(options->arguments[0], O_RDONLY | O_CLOEXEC);
+	const char *path = options->arguments[0];
 
-	if (fd >= 0) {
-		find_function(fd, options->in, module);
-		close(fd);
+	if (options->in) {
+		struct ranges in = find_function(path, "--in", options->in, module->base);
+		module->in = in.items;
+		module->in_count = in.count;
+		if (!in.items)
+			return false;
 	}
-	if (module->in)
-		return true;
-	tool_complain("sweep: --in: %s has no function %s", options->arguments[0], options->in);
-	return false;
+	if (options->from) {
+		struct ranges from = find_function(path, "--from", options->from, module->base);
+		module->from = from.items ? from.items[0].begin : 0;
+		free(from.items);
+		return module->from != 0;
+	}
+	return true;
 }
 
 /* The loader knows it by the path that the library has opened it by: not resolved, but absolute. */
@@ -145,5 +171,5 @@ bool sweep_module_read(const struct sweep_options *options, struct sweep_module 
 	void *handle = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
 	if (handle)
 		module_ret->check = (int (*)(void))dlsym(handle, "ripcord_check");
-	return !options->in || read_functions(options, module_ret);
+	return read_functions(options, module_ret);
 }

@@ -134,7 +134,7 @@ static bool set_replay(void *of, const char *value)
 static const struct argument_option table[] = {
 	{ "--kind", ARGUMENT_SET, 0, set_kind }, { "--every", ARGUMENT_SET, 0, set_every },
 	{ "--random", ARGUMENT_SET, 0, set_random }, { "--seed", ARGUMENT_SET, 0, set_seed },
-	{ "--in", ARGUMENT_TEXT, PLACE(in), NULL }, { "--limit", ARGUMENT_SET, 0, set_limit },
+	{ "--in", ARGUMENT_TEXT, PLACE(in), NULL }, { "--from", ARGUMENT_TEXT, PLACE(from), NULL }, { "--limit", ARGUMENT_SET, 0, set_limit },
 	{ "--stack", ARGUMENT_SET, 0, set_stack }, { "--entry", ARGUMENT_TEXT, PLACE(entry), NULL },
 	{ "--jobs", ARGUMENT_SET, 0, set_jobs }, { "--replay", ARGUMENT_SET, 0, set_replay },
 	{ "--any-fault", ARGUMENT_SWITCH, PLACE(any_fault), NULL },

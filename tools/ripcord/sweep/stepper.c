@@ -2,11 +2,13 @@
  * stepper: runs the guest, one instruction at a time, and has copies of the process stopped. */
 #include "ripcord/fault.h"
 #include "ripcord/step.h"
+#include "ripcord/symbolize.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +25,8 @@ static unsigned number;
 static struct sweep_worker *me;
 static struct sweep_site *sites;  /* by byte of the guest's code; known ones are filled in */
 static uint8_t *killable;         /* likewise */
+static uint8_t from_byte;         /* of the code at module.from, while a breakpoint stands there */
+static bool begun;                /* it has been stepped */
 static bool has_killable;         /* the compiler said of any code that it is */
 static bool stopped;              /* in this process, the guest has been */
 static pid_t process;
@@ -269,12 +273,44 @@ static void step_on(uintptr_t pc, void *ucontext)
 	me->steps = ++steps;
 }
 
+/* --- Where it begins --- */
+
+static bool write_code(uintptr_t at, uint8_t byte)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *begin = (void *)(at & ~(page - 1));
+
+	if (mprotect(begin, page, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+		return false;
+	*(volatile uint8_t *)at = byte;
+	return mprotect(begin, page, PROT_READ | PROT_EXEC) == 0;
+}
+
+static bool set_breakpoint(uintptr_t at)
+{
+	from_byte = *(const uint8_t *)at;
+	return write_code(at, 0xcc);
+}
+
+/* The breakpoint was it: the instruction that it stands in for comes next, stepped. */
+static bool is_beginning(greg_t *reg)
+{
+	if (begun || plan->module->from == 0 || (uintptr_t)reg[REG_RIP] != plan->module->from + 1)
+		return false;
+	begun = write_code(plan->module->from, from_byte);
+	reg[REG_RIP]--;
+	reg[REG_EFL] |= FLAG_TRAP;
+	return true;
+}
+
 static void on_trap(int signal, siginfo_t *info, void *ucontext)
 {
 	greg_t *reg = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
 	int error = errno;
 
-	if (info->si_code != TRAP_TRACE || stopped) { /* the guest's own breakpoint, or the engine's step to a poll */
+	if (!stopped && is_beginning(reg)) {
+		step_on((uintptr_t)reg[REG_RIP], ucontext);
+	} else if (info->si_code != TRAP_TRACE || stopped) { /* the guest's own breakpoint, or the engine's step to a poll */
 		if (!rip_handle_signal(signal, info, ucontext))
 			reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
 	} else if (getpid() != process) {
@@ -359,6 +395,24 @@ static void print_finding(const struct sweep_plan *unused, const struct sweep_fi
 	printf("%s: %s\n", sweep_what_name((enum sweep_what)finding->what), finding->text);
 }
 
+static int write_report(void *unused, const char *text, size_t size)
+{
+	(void)unused;
+	return fwrite(text, 1, size, stderr) != size;
+}
+
+/* As `ripcord run` does. */
+static void show_report(const rip_report *report)
+{
+	rip_symbolizer *symbolizer = NULL;
+
+	if (!report || !stopped)
+		return;
+	rip_symbolizer_create(&symbolizer);
+	rip_report_text(report, symbolizer, write_report, NULL);
+	rip_symbolizer_destroy(symbolizer);
+}
+
 bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsigned the_number)
 {
 	rip_outcome outcome;
@@ -367,7 +421,10 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 	mode = the_mode;
 	number = the_number;
 	rip_guest *guest = prepare();
-	set_trap_flag();
+	if (!plan->module->from)
+		set_trap_flag();
+	else if (!set_breakpoint(plan->module->from))
+		fail("no breakpoint can be set");
 	rip_status status = rip_program_run(plan->program, guest, plan->options->argument_count, plan->options->arguments,
 					    &outcome);
 	clear_trap_flag();
@@ -383,7 +440,9 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 	if (stopped || mode == MODE_COUNT)
 		found = sweep_judge(plan, report, current, calls, mode == MODE_REPLAY ? print_finding : send_finding) != 0;
 	me->ended = !stopped;
-	if (mode == MODE_REPLAY)
+	if (mode == MODE_REPLAY) {
+		show_report(report);
 		return found;
+	}
 	_exit(0);
 }

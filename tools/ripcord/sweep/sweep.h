@@ -47,6 +47,7 @@ struct sweep_options {
 	uint64_t every;            /* stop at every so manieth; at least 1 */
 	uint64_t random, seed;     /* how many of each kind, at random; 0: all */
 	const char *in;            /* function; NULL: all */
+	const char *from;          /* function at whose first call it begins; NULL: at once */
 	bool any_fault;            /* faults also where the instruction cannot fault */
 	bool ledger;               /* what the ledger took back is no finding */
 	bool json, html;           /* else text */
@@ -74,10 +75,11 @@ struct sweep_module {
 	bool has_killable;                  /* the plugin was there when it was compiled */
 	struct sweep_range *in;             /* options.in, NULL: everything */
 	size_t in_count;
+	uintptr_t from;                     /* options.from, or 0 */
 	int (*check)(void);                 /* its ripcord_check; may be NULL */
 };
 
-/* Of a file that is loaded. False: it has no function of options->in; said. */
+/* Of a file that is loaded. False: it has no function of options->in or ->from; said. */
 bool sweep_module_read(const struct sweep_options *options, struct sweep_module *module_ret);
 
 /* --- What the processes share (work.c) --- */
@@ -182,9 +184,12 @@ unsigned sweep_notes_twice(char *text, size_t size);
 
 /* --- Results (work.c, rows.c) --- */
 
-/* Findings at one source line that are alike. */
+enum { SWEEP_NUMBERS = 8 };
+
+/* Findings at one source line that are alike but for the numbers in their texts. */
 struct sweep_row {
 	struct sweep_finding finding; /* the first; times: of all */
+	struct { uint64_t least, most; } number[SWEEP_NUMBERS]; /* in all their texts */
 	char *function, *file;        /* owned; may be NULL */
 	int line;
 	uintptr_t offset;             /* from the function's start, of the first */
@@ -243,10 +248,19 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result_ret);
 void sweep_result_deinit(struct sweep_result *result);
 /* Adds a finding to the rows. */
 void sweep_rows_add(struct sweep_result *result, const struct sweep_finding *finding, rip_symbolizer *symbolizer);
+/* What was found, as text: with ranges, where the numbers in it are counts. */
+void sweep_row_text(const struct sweep_row *row, char *text, size_t size);
 /* By file, line and what was found. */
 void sweep_rows_sort(struct sweep_result *result);
 /* The source lines at which a stop was tried. */
 void sweep_lines_read(struct sweep_result *result, const struct sweep_plan *plan, rip_symbolizer *symbolizer);
+
+/* --- Names (names.c) --- */
+
+void sweep_names_begin(const struct sweep_plan *plan);
+void sweep_names_end(void);
+/* Of the source's function at a pc; NULL where there is no debug information. Lives until sweep_names_end. */
+const char *sweep_name_at(uintptr_t pc);
 
 /* --- Held against the audit (cross.c) --- */
 

@@ -47,6 +47,12 @@ void sweep_write_replay(FILE *to, const struct sweep_plan *plan, const struct sw
 		fputs(" --entry", to);
 		write_word(to, options->entry);
 	}
+	if (options->from) {
+		fputs(" --from", to);
+		write_word(to, options->from);
+	}
+	if (options->any_fault)
+		fputs(" --any-fault", to);
 	if (options->ledger)
 		fputs(" --ledger", to);
 	if (options->arguments[0][0] == '-')
@@ -77,11 +83,14 @@ static void write_row(FILE *to, const struct sweep_plan *plan, const struct swee
 {
 	const struct sweep_finding *finding = &row->finding;
 
+	char text[sizeof finding->text + 32 * SWEEP_NUMBERS] = "";
+
+	sweep_row_text(row, text, sizeof text);
 	write_place(to, row, plan->module->base);
 	fputc('\n', to);
 	fprintf(to, "    %-8s %-15s ", sweep_kind_name((enum sweep_kind)finding->kind),
 		sweep_what_name((enum sweep_what)finding->what));
-	write_clean(to, finding->text);
+	write_clean(to, text);
 	if (finding->kind == SWEEP_END) {
 		fputc('\n', to);
 		return;

@@ -237,6 +237,8 @@ static bool count_and_stop(struct sweep_plan *plan, int from, struct sweep_resul
 	bool ended = plan->shared->workers[0].ended;
 	if (!ended && !interrupted)
 		snprintf(result->error, sizeof result->error, "the guest's run did not come to its end");
+	if (ended && plan->module->from && plan->shared->count.instructions == 0)
+		snprintf(result->error, sizeof result->error, "%.80s was not called", plan->options->from);
 	memset(plan->shared->workers, 0, sizeof plan->shared->workers);
 	if (good && ended && !interrupted)
 		good = choose_all(plan) && run_all(plan, MODE_SWEEP, plan->options->jobs, from, result, symbolizer);
@@ -262,6 +264,7 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	if (!plan->shared || !plan->seen || pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	rip_symbolizer_create(&symbolizer);
+	sweep_names_begin(plan);
 	sweep_cross_begin(plan, result);
 	plan->findings = ends[1];
 	bool good = count_and_stop(plan, ends[0], result, symbolizer);
@@ -270,6 +273,7 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	sweep_cross_end(plan, result);
 	sweep_lines_read(result, plan, symbolizer);
 	rip_symbolizer_destroy(symbolizer);
+	sweep_names_end();
 	close(ends[0]);
 	close(ends[1]);
 	return good;
