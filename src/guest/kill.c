@@ -17,8 +17,9 @@ enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
 /* Single steps at a time, on the way to the next poll: some two milliseconds. After an overflow nobody nudges again. */
 enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
 
-/* How often a firm kill lets a thread run on to its next poll, which it should come to within a hundred microseconds. */
-enum { RUNS_MAX = 1000 };
+/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come to one within
+ * a hundred microseconds; recursion without loops may have none. */
+enum { RUNS_MAX = 20 };
 
 /* How often a firm kill waits for a function of libc to return: 3 to 64 milliseconds. */
 enum { REFUSALS_MAX = 64 };
@@ -622,8 +623,10 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 
 	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
 		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
-	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs++ < RUNS_MAX)
+	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs < RUNS_MAX) {
+		guest->runs += guest->steps == 0 && !guest->at_access;
 		return run_on(guest, at);
+	}
 	if (look.landing == RIP_LANDING_HERE || guest->refused >= REFUSALS_MAX ||
 	    !rip_stop_in_library(&guest->stop, at, &slot))
 		return stop_now(guest, asked, at, exit_ret);
