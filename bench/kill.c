@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: MIT
  * Benchmark: how long a kill takes, from rip_kill on another thread until the guest's outermost cleanup runs: median and 99th
- * percentile, in microseconds. And what killing and unwinding a guest that has yielded costs, in nanoseconds. */
+ * percentile, in microseconds. The same where threads are stepped to their next poll; and where no return is hooked, so
+ * that a thread in foreign code is looked at again and again until it is found elsewhere; kills that are not over by then
+ * end firmly after 100 milliseconds, and count as such. What a breakpoint of the processor's costs, from before it is set
+ * until it has been hit and taken away. And what killing and unwinding a guest that has yielded costs, in nanoseconds. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "arch.h"
+#include "fault/fault.h"
 #include "ripcord/kill.h"
 
-enum { KILLS = 500, YIELDED = 20000 };
+enum { KILLS = 500, YIELDED = 20000, BREAKS = 2000 };
 
 static volatile int ready;
 static volatile unsigned long sink;
@@ -83,12 +93,13 @@ static int by_value(const void *a, const void *b)
 	return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
 }
 
-static void latency(const char *name, rip_function function)
+static void latency(const char *how, const char *name, rip_function function, uint64_t grace, int kills)
 {
 	static double times[KILLS];
-	rip_options options = { .grace = RIP_NEVER };
+	rip_options options = { .grace = grace };
+	int firm = 0;
 
-	for (int i = 0; i < KILLS; i++) {
+	for (int i = 0; i < kills; i++) {
 		rip_outcome outcome;
 		rip_handle handle;
 		rip_guest *guest;
@@ -101,11 +112,73 @@ static void latency(const char *name, rip_function function)
 		if (rip_run(guest, function, NULL, &outcome) != RIP_OK || outcome.cause != RIP_CAUSE_KILLED)
 			abort();
 		pthread_join(thread, NULL);
+		firm += rip_get_report(guest)->rung != RIP_SOFT;
 		rip_destroy(guest);
 		times[i] = (cleaned_at - killed_at) / 1e3;
 	}
-	qsort(times, KILLS, sizeof times[0], by_value);
-	printf("%s_median_us %.1f\n%s_99_us %.1f\n", name, times[KILLS / 2], name, times[KILLS * 99 / 100]);
+	qsort(times, (size_t)kills, sizeof times[0], by_value);
+	printf("%s%s_median_us %.1f\n%s%s_99_us %.1f\n", how, name, times[kills / 2], how, name, times[kills * 99 / 100]);
+	if (grace != RIP_NEVER)
+		printf("%s%s_firm_percent %.0f\n", how, name, 100.0 * firm / kills);
+}
+
+static void latencies(const char *how, uint64_t grace, int kills)
+{
+	latency(how, "spin", spin, grace, kills);
+	latency(how, "memcpy", copy, grace, kills);
+	latency(how, "qsort", sort, grace, kills);
+	latency(how, "printf", print, grace, kills);
+	latency(how, "read", block, grace, kills);
+}
+
+/* --- A breakpoint of the processor's, for this thread alone --- */
+
+static volatile int hits, event;
+
+static void on_hit(int signal)
+{
+	(void)signal;
+	hits++;
+	ioctl(event, PERF_EVENT_IOC_DISABLE, 0);
+}
+
+__attribute__((noinline, noclone)) static void hit_here(void)
+{
+	sink++;
+}
+
+/* False: it is not allowed, or the kernel cannot send a signal for it (before 5.13). */
+static bool break_once(double *time_ret)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof attr, .bp_type = HW_BREAKPOINT_X, .bp_addr = (uintptr_t)hit_here,
+		.bp_len = sizeof(long), .sample_period = 1, .exclude_kernel = 1, .exclude_hv = 1, .sigtrap = 1,
+		.remove_on_exec = 1,
+	};
+	double start = now();
+	event = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (event < 0)
+		return false;
+	hit_here();
+	close(event);
+	*time_ret = (now() - start) / 1e3;
+	return true;
+}
+
+static void breakpoints(void)
+{
+	static double times[BREAKS];
+	struct sigaction action = { .sa_handler = on_hit };
+
+	sigaction(SIGTRAP, &action, NULL);
+	for (int i = 0; i < BREAKS; i++)
+		if (!break_once(&times[i])) {
+			printf("# no breakpoints: %s\n", strerror(errno));
+			return;
+		}
+	qsort(times, BREAKS, sizeof times[0], by_value);
+	printf("breakpoint_median_us %.1f\nbreakpoint_hits %d\n", times[BREAKS / 2], hits);
 }
 
 static intptr_t yield_once(void *unused)
@@ -146,10 +219,13 @@ int main(void)
 	if (!null_file || pipe(pipe_ends) != 0)
 		return 1;
 	yielded();
-	latency("spin", spin);
-	latency("memcpy", copy);
-	latency("qsort", sort);
-	latency("printf", print);
-	latency("read", block);
+	latencies("", RIP_NEVER, KILLS);
+	rip_arm_never = true;
+	latencies("stepped_", RIP_NEVER, KILLS);
+	rip_arm_never = false;
+	while (rip_arch_hook_take(1) >= 0)
+		;
+	latencies("sampled_", 100 * 1000 * 1000, 40);
+	breakpoints();
 	return 0;
 }

@@ -45,7 +45,8 @@ bool is_poll(const gimple *statement)
 
 /* A cleanup that does nothing: a fault in the region goes on to the cleanups around it, as it does without. For a whole body
  * it is the exceptional half of a try-finally: behind the pad of a try-catch, C's code would go on after the region, and a
- * guest that was stopped would run on. Inside of another's finally, GCC 12 knows no such halves (estimate_num_insns). */
+ * guest that was stopped would run on. Inside of another's finally, GCC 12 knows no such halves (estimate_num_insns): there
+ * it is a try-catch, and pass "resumes" mends its pad. */
 gtry *build_masked_region(gimple_seq body, bool whole)
 {
 	gasm *mark = gimple_build_asm_vec(MASK_TEXT, NULL, NULL, NULL, NULL);
@@ -60,7 +61,7 @@ gtry *build_masked_region(gimple_seq body, bool whole)
 	return gimple_build_try(body, cleanup, GIMPLE_TRY_FINALLY);
 }
 
-static bool is_mask(const gimple *statement)
+bool is_mask(const gimple *statement)
 {
 	const gasm *mark = dyn_cast<const gasm *>(statement);
 	return mark && strcmp(gimple_asm_string(mark), MASK_TEXT) == 0;

@@ -152,6 +152,13 @@ bool each_time_round(class loop *loop, gimple *poll)
 	return dominated_by_p(CDI_DOMINATORS, loop->latch, gimple_bb(poll));
 }
 
+/* Whether a poll of an inner loop's is still met each time when "strips" has been there: in a copy for few rounds, between
+ * strips of more, or in every fourth round it is not. Loops that call something stay as they are. */
+bool stays(const gimple *poll)
+{
+	return own_work_of(gimple_bb(poll)->loop_father) == 0 || optimize_function_for_size_p(cfun);
+}
+
 /* One poll each time round is enough: an inner loop's, or one of several. */
 bool drop_superfluous(class loop *loop)
 {
@@ -161,7 +168,7 @@ bool drop_superfluous(class loop *loop)
 	bool dropped = false;
 
 	FOR_EACH_VEC_ELT(polls, n, poll)
-		if (gimple_bb(poll)->loop_father != loop && each_time_round(loop, poll))
+		if (gimple_bb(poll)->loop_father != loop && each_time_round(loop, poll) && stays(poll))
 			kept = poll;
 	FOR_EACH_VEC_ELT(polls, n, poll) {
 		if (gimple_bb(poll)->loop_father != loop || !each_time_round(loop, poll))

@@ -51,6 +51,7 @@ static void insert(const char *plugin, opt_pass *pass, const char *reference, pa
 static void insert_passes(const char *plugin)
 {
 	insert(plugin, make_polls_pass(g), "lower", PASS_POS_INSERT_AFTER);
+	insert(plugin, make_resumes_pass(g), "eh", PASS_POS_INSERT_AFTER);
 	insert(plugin, make_masks_pass(g), "ehdisp", PASS_POS_INSERT_AFTER);
 	if (!options.keep_polls) {
 		insert(plugin, make_short_pass(g), "ripcord_masks", PASS_POS_INSERT_AFTER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * masks: after inlining, what stands where.
+ * masks: what stands where.
  *
- * A function with polls may have been inlined into a masked one. "masks" takes polls out of masked
+ * "resumes" has the pads of masked regions go on unwinding. After inlining, a function with polls may have been inlined into a masked one. "masks" takes polls out of masked
  * regions, so that each one that is left is a place where a kill may land, as far as its own frame is
  * concerned. "pads" remembers which landing pads belong to masked regions, until the instructions are
  * there to be marked. */
@@ -26,6 +26,66 @@ const pass_data masks_data = {
 const pass_data pads_data = {
 	GIMPLE_PASS, "ripcord_pads", OPTGROUP_NONE, TV_NONE, PROP_cfg | PROP_ssa, 0, 0, 0, 0,
 };
+
+/* --- resumes --- */
+
+const pass_data resumes_data = {
+	GIMPLE_PASS, "ripcord_resumes", OPTGROUP_NONE, TV_NONE, PROP_gimple_leh, 0, 0, 0, 0,
+};
+
+/* As GCC's emit_resx: on to the next region further out that has a pad. */
+gimple *build_resume(eh_region region)
+{
+	gimple *resume = gimple_build_resx(region->index);
+	eh_region outer = region->outer;
+
+	while (outer && outer->type != ERT_MUST_NOT_THROW &&
+	       !(outer->landing_pads && outer->landing_pads->post_landing_pad))
+		outer = outer->outer;
+	if (outer && outer->type == ERT_MUST_NOT_THROW)
+		add_stmt_to_eh_lp(resume, -outer->index);
+	else if (outer)
+		add_stmt_to_eh_lp(resume, outer->landing_pads->index);
+	return resume;
+}
+
+/* The pad that a label begins; NULL if it is another label. */
+eh_landing_pad pad_at(const gimple *statement)
+{
+	const glabel *label = dyn_cast<const glabel *>(statement);
+	int number = label ? EH_LANDING_PAD_NR(gimple_label_label(label)) : 0;
+	return number > 0 ? get_eh_landing_pad_from_number(number) : NULL;
+}
+
+/* Label, mark, and a jump to what follows the region: instead of the jump, the unwinding goes on. */
+void resume_behind_mask(gimple_seq body)
+{
+	eh_landing_pad pad = NULL;
+
+	for (gimple_stmt_iterator i = gsi_start(body); !gsi_end_p(i); gsi_next(&i)) {
+		if (pad && is_mask(gsi_stmt(i))) {
+			gsi_next(&i);
+			if (!gsi_end_p(i) && gimple_code(gsi_stmt(i)) == GIMPLE_GOTO)
+				gsi_replace(&i, build_resume(pad->region), false);
+			if (gsi_end_p(i))
+				break;
+		}
+		pad = pad_at(gsi_stmt(i));
+	}
+}
+
+class resumes_pass : public gimple_opt_pass {
+public:
+	explicit resumes_pass(gcc::context *context) : gimple_opt_pass(resumes_data, context) {}
+	bool gate(function *f) final override { return f->eh && f->eh->region_tree; }
+	unsigned execute(function *f) final override
+	{
+		resume_behind_mask(gimple_body(f->decl));
+		return 0;
+	}
+};
+
+/* --- masks, pads --- */
 
 bool is_masked_statement(gimple *statement)
 {
@@ -93,6 +153,11 @@ public:
 bool landing_pad_is_masked(int number)
 {
 	return number > 0 && masked_pads && masked_pads->contains(number);
+}
+
+opt_pass *make_resumes_pass(gcc::context *context)
+{
+	return new resumes_pass(context);
 }
 
 opt_pass *make_masks_pass(gcc::context *context)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * plugin: makes GCC's code killable: polls where a kill may land, and marks where none may.
  *
- * Four passes. `polls` runs on each function as it was written, before GCC knows its landing pads; `masks`
+ * The passes. `polls` runs on each function as it was written, before GCC knows its landing pads; `masks`
  * after inlining; `strips` before the loops are optimized; `marks` on the finished instructions. The first
  * two speak through the code itself (a masked region's pad begins with an empty asm), so that what they
  * say survives inlining, cloning and the way through LTO's files. Invariants: no pass changes what the
@@ -57,6 +57,7 @@ bool polls_at_entry(tree function);
 gimple *build_poll(location_t where);
 bool is_poll(const gimple *statement);
 gtry *build_masked_region(gimple_seq body, bool whole);
+bool is_mask(const gimple *statement); /* what such a region's pad begins with */
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
 bool is_masked(eh_region region);
 
@@ -64,6 +65,7 @@ bool is_masked(eh_region region);
 void warn_of(const gimple *statement, bool in_scope);
 
 opt_pass *make_polls_pass(gcc::context *);
+opt_pass *make_resumes_pass(gcc::context *);
 opt_pass *make_masks_pass(gcc::context *);
 opt_pass *make_short_pass(gcc::context *);
 opt_pass *make_strips_pass(gcc::context *);

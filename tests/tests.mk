@@ -108,6 +108,11 @@ $(BUILD)/tests/kill/%: tests/kill/%.c $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+$(BUILD)/tests/kill/%: tests/kill/%.cc $(BUILD)/lib/libripcord.a $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -fno-lto -Itests \
+	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
 SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c

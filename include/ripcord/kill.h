@@ -42,7 +42,7 @@ extern "C" {
 typedef uint64_t rip_handle;
 
 /* The guest's handle, for rip_kill. The first handle of a process starts a thread of Ripcord's, and installs
- * a handler for SIGURG, which the last one puts back; a handler that was there before gets what is not
+ * handlers for SIGURG and SIGSYS, which the last one puts back; a handler that was there before gets what is not
  * Ripcord's. To be called by who uses the guest, also on it. Of a guest that has ended it names the life
  * after rip_reset. ARGUMENT (a NULL), NOMEM, FULL (a million handles), SYSTEM. */
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret);

@@ -75,11 +75,11 @@ static _Unwind_Reason_Code search(struct _Unwind_Context *context, struct _Unwin
 static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
 {
 	while (rip_eh_load(context)) {
-		bool handler = identity(context) == exception->private_2;
+		/* A return hook's frame has no size, nor a personality: the handler's frame has the same rsp. */
+		bool handler = identity(context) == exception->private_2 && context->cursor.frame.personality != 0;
 		_Unwind_Action actions = _UA_CLEANUP_PHASE | (handler ? _UA_HANDLER_FRAME : 0);
-		_Unwind_Reason_Code code = handler && context->cursor.frame.personality ?
-			call_personality(context, actions, exception) :
-			ask(context, actions, exception);
+		_Unwind_Reason_Code code = handler ? call_personality(context, actions, exception) :
+						     ask(context, actions, exception);
 		if (code == _URC_INSTALL_CONTEXT)
 			rip_eh_install(context);
 		if (code != _URC_CONTINUE_UNWIND || handler)

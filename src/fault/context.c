@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
-#include "fault/context.h"
+#include "fault/arm.h"
 
 #include <string.h>
 #include <sys/syscall.h>
@@ -142,9 +142,10 @@ void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const s
 		reg[REG_RIP] = (greg_t)exit->pc;
 	if (exit->block_trap)
 		sigaddset(&context->uc_sigmask, SIGTRAP);
+	reg[REG_EFL] &= ~(greg_t)EFLAGS_TF;
 	/* A trap that is blocked kills the process. */
 	if (answer == RIP_FAULT_STEP && sigismember(&context->uc_sigmask, SIGTRAP) == 0)
 		reg[REG_EFL] |= EFLAGS_TF;
-	else
-		reg[REG_EFL] &= ~(greg_t)EFLAGS_TF;
+	if (answer == RIP_FAULT_RUN)
+		rip_arm(context);
 }

@@ -35,6 +35,8 @@ enum rip_fault_answer {
 	RIP_FAULT_LEAVE, /* go on at the exit */
 	RIP_FAULT_GO_ON, /* go on where the code stood, or with all its registers at exit.pc */
 	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP. As GO_ON where that is blocked. */
+	RIP_FAULT_RUN,   /* the same, armed: the taker of nudges is called when it comes to a poll. As GO_ON where that cannot
+	                    be done just now. Only if rip_fault_can_run */
 };
 
 /* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two,
@@ -96,13 +98,28 @@ void rip_fault_unblock(sigset_t *mask_ret);
 
 enum { RIP_NUDGE_SIGNAL = SIGURG };
 
+/* Why the taker is called. */
+enum rip_nudge {
+	RIP_NUDGE_SENT,   /* somebody did */
+	RIP_NUDGE_ACCESS, /* an armed thread stands before an access to something thread-local, or before a fault */
+	RIP_NUDGE_CALL,   /* ... before a system call */
+};
+
 /* Called in the signal handler of the nudged thread: must be async-signal-safe. As a rip_fault_taker. */
-typedef enum rip_fault_answer (*rip_nudge_taker)(const struct rip_context *at, struct rip_fault_exit *exit_ret);
+typedef enum rip_fault_answer (*rip_nudge_taker)(enum rip_nudge why, const struct rip_context *at,
+						 struct rip_fault_exit *exit_ret);
 
 /* Installs the handler with the first call, and puts the earlier one back with the last. All callers pass the
  * same taker. SYSTEM. Any thread. */
 rip_status rip_nudge_acquire(rip_nudge_taker taker);
 void rip_nudge_release(void);
+
+/* Whether a nudged thread can run on at full speed to its next poll (arm.h); else only step by step. */
+bool rip_fault_can_run(void);
+/* In a forked child: no other thread is armed any more. */
+void rip_arm_forget_threads(void);
+/* For tests: as where that cannot be done. */
+extern bool rip_arm_never;
 
 /* The same of this file, inside the layer. */
 void rip_nudge_lock(void);

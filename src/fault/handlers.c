@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fault: the signal handlers: install, ask the taker, pass on, put back. */
-#include "fault/context.h"
+#include "fault/arm.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +30,7 @@ static unsigned index_of(int signal)
 }
 
 /* As without Ripcord: a fault happens again under the default action; a signal that was sent is sent
- * again (it is delivered when the handler returns), and so is a trap, whose instruction is done. */
+ * again (it is delivered when the handler returns), and so is a trap or a refused call, which is over. */
 static void default_action(int signal, siginfo_t *info, void *context)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -39,7 +39,7 @@ static void default_action(int signal, siginfo_t *info, void *context)
 	if (hook)
 		hook(signal, info, context);
 	sigaction(signal, &action, NULL);
-	if (info->si_code <= 0 || signal == SIGTRAP)
+	if (info->si_code <= 0 || signal == SIGTRAP || signal == SIGSYS)
 		syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
 }
 
@@ -62,23 +62,21 @@ static void call_handler(const struct sigaction *action, int signal, siginfo_t *
 }
 
 /* A handler that was for one signal only, and has had it. */
-static bool is_spent(unsigned i)
+static bool is_spent(const struct sigaction *action, bool *spent_flag)
 {
-	if (!(earlier[i].sa_flags & (int)SA_RESETHAND))
+	if (!(action->sa_flags & (int)SA_RESETHAND))
 		return false;
-	return __atomic_exchange_n(&spent[i], true, __ATOMIC_RELAXED);
+	return __atomic_exchange_n(spent_flag, true, __ATOMIC_RELAXED);
 }
 
-static void pass_on(int signal, siginfo_t *info, void *context)
+void rip_fault_pass_on(const struct sigaction *action, bool *spent_flag, int signal, siginfo_t *info, void *context)
 {
-	unsigned i = index_of(signal);
-	const struct sigaction *action = &earlier[i];
 	bool plain = !(action->sa_flags & SA_SIGINFO);
 
 	if (plain && action->sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
 	/* The kernel does not let a true fault be ignored either. */
-	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) || is_spent(i))
+	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) || is_spent(action, spent_flag))
 		default_action(signal, info, context);
 	else
 		call_handler(action, signal, info, context);
@@ -114,15 +112,16 @@ bool rip_fault_handle(int signal, siginfo_t *info, void *context)
 	return answer != RIP_FAULT_PASS;
 }
 
-static void on_signal(int signal, siginfo_t *info, void *context)
+static __attribute__((noinline)) void take(int signal, siginfo_t *info, void *context)
 {
 	struct rip_fault_exit exit = { 0 };
 	int saved_errno = errno;
+	unsigned i = index_of(signal);
 
 	rip_fault_clear_flags();
 	enum rip_fault_answer answer = judge(signal, info, context, &exit);
 	if (answer == RIP_FAULT_PASS)
-		pass_on(signal, info, context);
+		rip_fault_pass_on(&earlier[i], &spent[i], signal, info, context);
 	errno = saved_errno;
 	if (answer == RIP_FAULT_LEAVE)
 		rip_fault_leave(context, &exit);
@@ -130,10 +129,27 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 		rip_fault_answer(context, answer, &exit);
 }
 
+/* What an armed thread did not come to because of its base is done again. */
+static void on_signal(int signal, siginfo_t *info, void *context)
+{
+	if (rip_disarm(context) && signal == SIGSEGV)
+		rip_nudge_take(context, RIP_NUDGE_ACCESS);
+	else
+		take(signal, info, context);
+}
+
+bool rip_fault_is_installed(int signal)
+{
+	struct sigaction now;
+
+	return sigaction(signal, NULL, &now) == 0 && now.sa_sigaction == on_signal;
+}
+
 void rip_fault_signals(sigset_t *set_ret)
 {
 	sigemptyset(set_ret);
 	sigaddset(set_ret, RIP_NUDGE_SIGNAL);
+	sigaddset(set_ret, SIGSYS);
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 		sigaddset(set_ret, signals[i]);
 }

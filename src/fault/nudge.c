@@ -5,7 +5,7 @@
  * it. A handler of the host's still gets those that Ripcord did not send. Where too many signals are queued
  * (RLIMIT_SIGPENDING), the kernel delivers ours without saying whose it is: so the taker is asked each
  * time. */
-#include "fault/context.h"
+#include "fault/arm.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -34,13 +34,15 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		earlier.sa_handler(signal);
 }
 
-static void take(void *context)
+void rip_nudge_take(void *context, enum rip_nudge why)
 {
 	struct rip_fault_exit exit = { 0 };
 	struct rip_context at;
+	int saved_errno = errno;
 
 	rip_port_context(context, &at);
-	enum rip_fault_answer answer = the_taker(&at, &exit);
+	enum rip_fault_answer answer = the_taker(why, &at, &exit);
+	errno = saved_errno;
 	if (answer != RIP_FAULT_PASS)
 		rip_fault_answer(context, answer, &exit);
 }
@@ -49,19 +51,26 @@ bool rip_nudge_handle(siginfo_t *info, void *context)
 {
 	if (!is_ours(info))
 		return false;
-	take(context);
+	rip_nudge_take(context, RIP_NUDGE_SENT);
 	return true;
 }
 
-static void on_nudge(int signal, siginfo_t *info, void *context)
+static __attribute__((noinline)) void take_signal(int signal, siginfo_t *info, void *context)
 {
 	int saved_errno = errno;
 
 	rip_fault_clear_flags();
 	if (!is_ours(info))
 		pass_on(signal, info, context);
-	take(context);
 	errno = saved_errno;
+	rip_nudge_take(context, RIP_NUDGE_SENT);
+}
+
+/* Apart: GCC takes errno's address early, as it does not change. */
+static void on_nudge(int signal, siginfo_t *info, void *context)
+{
+	rip_disarm(context);
+	take_signal(signal, info, context);
 }
 
 /* Without SA_RESTART: a system call that blocks comes back with EINTR. */
@@ -75,6 +84,10 @@ static rip_status install(rip_nudge_taker taker)
 		return RIP_OK;
 	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 || sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
+	if (rip_arm_install() != RIP_OK) {
+		sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
+		return RIP_E_SYSTEM;
+	}
 #ifdef RIP_WITH_TSAN
 	rip_port_handle_directly(RIP_NUDGE_SIGNAL, (void (*)(int, void *, void *))on_nudge);
 #endif
@@ -109,9 +122,12 @@ void rip_nudge_release(void)
 	struct sigaction now;
 
 	pthread_mutex_lock(&lock);
-	if (--users == 0 && sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
-	    now.sa_sigaction == on_nudge)
-		sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
+	if (--users == 0) {
+		rip_arm_uninstall();
+		if (sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+		    now.sa_sigaction == on_nudge)
+			sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
+	}
 	pthread_mutex_unlock(&lock);
 }
 

@@ -17,6 +17,10 @@ enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
  * again. */
 enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
 
+/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come to one within
+ * a hundred microseconds; recursion without loops may have none. */
+enum { RUNS_MAX = 20 };
+
 /* How often a firm kill waits for a function of libc to return: 3 to 64 milliseconds. */
 enum { REFUSALS_MAX = 64 };
 
@@ -197,6 +201,7 @@ void rip_guest_note_child(void)
 			guest->slot->tid = rip_port_tid();
 			guest->slot->cpu_start = 0; /* its clock begins anew */
 		}
+	rip_arm_forget_threads();
 }
 
 /* It may run for longer, and nobody else would start the thread. */
@@ -293,7 +298,7 @@ void rip_guest_begin_turn(rip_guest *guest)
 	uint64_t due = load(&slot->deadline), limit = load(&slot->cpu_limit);
 
 	rip_timer_start(); /* in a forked child it is not there */
-	guest->refused = 0;
+	guest->refused = guest->runs = 0;
 	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
 	if (limit) {
 		store(&slot->cpu_start, thread_clock());
@@ -458,7 +463,7 @@ void rip_guest_begin_unwinding(rip_guest *guest)
 	struct rip_slot *slot = guest->slot;
 	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
 
-	guest->refused = 0;
+	guest->refused = guest->runs = 0;
 	if (asked & ASKED_DROP) {
 		guest->stop.abandon = true;
 		guest->rung = RIP_ABANDON;
@@ -471,7 +476,7 @@ void rip_guest_begin_unwinding(rip_guest *guest)
 
 void rip_guest_next_cleanup(rip_guest *guest)
 {
-	guest->refused = 0;
+	guest->refused = guest->runs = 0;
 	if (guest->slot && slot_asked(slot_word(guest->slot)))
 		rip_slot_restart(guest->slot);
 }
@@ -515,6 +520,15 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
 		looks_of(guest)->stepping_since = rip_timer_now();
 	guest->stepping = true;
 	return RIP_FAULT_STEP;
+}
+
+/* At full speed where that can be done. An access that has just brought the thread back is stepped over: it may also be
+ * a fault. After an overflow nobody would bring it back from a long loop in foreign code. */
+static enum rip_fault_answer run_on(rip_guest *guest, const struct rip_context *at)
+{
+	if (guest->at_access || guest->overflowing || !rip_fault_can_run())
+		return step(guest, at);
+	return RIP_FAULT_RUN;
 }
 
 /* --- Return hooks --- */
@@ -587,14 +601,14 @@ static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const st
 	return answer;
 }
 
-/* In a masked part that a step led into, or whose end nothing tells, the steps go on. */
+/* In a masked part that a step led into, or whose end nothing tells, it goes on so. */
 static enum rip_fault_answer get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look)
 {
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
 	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);
 
 	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
-		return step(guest, at);
+		return run_on(guest, at);
 	return look->slot ? hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
 }
 
@@ -608,8 +622,10 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 
 	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
 		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
-	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX)
-		return step(guest, at);
+	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs < RUNS_MAX) {
+		guest->runs += guest->steps == 0 && !guest->at_access;
+		return run_on(guest, at);
+	}
 	if (look.landing == RIP_LANDING_HERE || guest->refused >= REFUSALS_MAX ||
 	    !rip_stop_in_library(&guest->stop, at, &slot))
 		return stop_now(guest, asked, at, exit_ret);
@@ -676,24 +692,30 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 	return consider_softly(guest, asked, at, exit_ret);
 }
 
+/* What is judged holds for as long as each instruction is looked at. */
 static void look_anew(rip_guest *guest)
 {
 	guest->steps = 0;
 	looks_of(guest)->judged = (struct rip_judged){ 0 };
 }
 
-enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret)
+enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,
+					   struct rip_fault_exit *exit_ret)
 {
 	rip_guest *guest = rip_current;
 
 	RIP_SYNC(NUDGED);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
+	guest->at_access = why == RIP_NUDGE_ACCESS;
+	if (guest->at_access)
+		RIP_SYNC(BACK);
 	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
 		look_anew(guest);
 	else if (!guest->stepping)
 		looks_of(guest)->judged = (struct rip_judged){ 0 };
 	enum rip_fault_answer answer = consider(guest, at, exit_ret);
+	guest->at_access = false;
 	RIP_SYNC(DECIDED);
 	return answer;
 }

@@ -33,7 +33,8 @@ bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at);
 enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret);
 
 /* The rip_nudge_taker of guests. */
-enum rip_fault_answer rip_guest_take_nudge(const struct rip_context *at, struct rip_fault_exit *exit_ret);
+enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,
+					   struct rip_fault_exit *exit_ret);
 
 /* A return address that was hooked is put back, if it still stands there. */
 void rip_guest_unhook(rip_guest *guest);

@@ -133,6 +133,16 @@ void rip_port_unblock_to(uint64_t mask);
 /* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask). Signal-safe. */
 void rip_port_set_mask(const void *mask);
 
+/* True if the thread's base register can be read and written by instructions (rip_arch_base), and system calls be
+ * trapped. Any thread. */
+bool rip_port_can_arm(void);
+
+/* While *selector says TRAP, each system call of the calling thread becomes a SIGSYS before it is made, but for those
+ * from [begin, begin + size). Signal-safe, and touch nothing that is thread-local. */
+enum { RIP_CALLS_PASS = 0, RIP_CALLS_TRAP = 1 };
+bool rip_port_trap_calls(const uint8_t *selector, uint64_t begin, size_t size);
+void rip_port_free_calls(void);
+
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
 enum { RIP_TRAMPOLINE_SIZE = 9 };

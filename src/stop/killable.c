@@ -46,12 +46,31 @@ struct memo {
 	uint64_t range_size;
 };
 
+/* As if the linker had sorted the table, which it does unless it is told otherwise. */
+static bool guess(struct memo *memo, uint64_t pc)
+{
+	const size_t size = sizeof(struct rip_killable_range);
+	size_t low = 0, high = memo->table.size / size;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (covers(memo->table.data + middle * size, pc, &memo->range_begin, &memo->range_size))
+			return true;
+		if (pc < memo->range_begin)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
 static bool in_table(struct memo *memo, uint64_t pc)
 {
 	const struct rip_bytes *table = &memo->table;
 	const size_t size = sizeof(struct rip_killable_range);
 
-	/* The linker need not have sorted it. */
+	if (guess(memo, pc))
+		return true;
 	for (size_t at = 0; at + size <= table->size; at += size)
 		if (covers(table->data + at, pc, &memo->range_begin, &memo->range_size))
 			return true;

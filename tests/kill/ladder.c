@@ -102,6 +102,25 @@ static intptr_t in_foreign_loop(void *unused)
 	return a;
 }
 
+/* Without a loop, a scope or a direct call of itself: no polls. */
+static long recurse(long n);
+static long (*volatile through_pointer)(long) = recurse;
+
+NOINLINE static long recurse(long n)
+{
+	return n < 2 ? n : through_pointer(n - 1) + through_pointer(n - 2);
+}
+
+static intptr_t in_recursion(void *unused)
+{
+	int a HOLD = acquire(0);
+
+	(void)unused;
+	come_to(1);
+	sink = (int)through_pointer(90);
+	return a;
+}
+
 static void stay(int *number)
 {
 	release(number);
@@ -153,6 +172,9 @@ static void rungs(void)
 	outcome = run_in_steps(&quick, RIP_SOFT, 0, in_foreign_loop);
 	expect("the same after its grace", &outcome, RIP_CAUSE_KILLED, RIP_FIRM, 0);
 	expect_clean("by itself", 1);
+	outcome = run_in_steps(&quick, RIP_SOFT, 0, in_recursion);
+	expect("recursion without a poll", &outcome, RIP_CAUSE_KILLED, RIP_FIRM, 0);
+	expect_clean("recursion", 1);
 	outcome = run_in_steps(&patient, RIP_ABANDON, 0, in_foreign_loop);
 	expect("abandoned", &outcome, RIP_CAUSE_KILLED, RIP_ABANDON, 0);
 	tap_ok(still_held() == 1 && report.abandoned && report.abandon_reason == RIP_E_TIME && report.cleanups_run == 0,

@@ -10,6 +10,7 @@
 
 #define RIPCORD_SYNC_POINTS
 #include "base/sync.h"
+#include "fault/fault.h"
 #include "kill_lib.h"
 
 /* --- Holding threads --- */
@@ -546,7 +547,10 @@ int main(void)
 	again_in("when the handler has decided", RIP_SYNC_DECIDED, spin_long);
 	again_in("with a return replaced", RIP_SYNC_HOOKED, in_foreign_code);
 	again_in("at the replaced return", RIP_SYNC_TRAPPED, in_foreign_code);
+	rip_arm_never = true;
 	again_in("after a step", RIP_SYNC_STEPPED, spin_long);
+	rip_arm_never = false;
+	again_in("when an armed thread is back", RIP_SYNC_BACK, spin_long);
 	again_in("before somebody nudges", RIP_SYNC_NUDGES, spin_long);
 	again_in("with the timer marked", RIP_SYNC_POSTS, spin_long);
 	late_clock("a deadline that passed at the end", RIP_SYNC_JUDGED, 1000 * 1000, 0);

@@ -149,6 +149,21 @@ __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
 /* Clears those of the given bits of EFLAGS that user code may change. Async-signal-safe. */
 void rip_arch_clear_flags(uint64_t flags);
 
+/* The FS base: where the thread's local variables are found. By RDFSBASE and WRFSBASE (rip_port_can_arm). The compiler
+ * knows nothing of it. */
+static inline uint64_t rip_arch_base(void)
+{
+	uint64_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(base) : : "memory");
+	return base;
+}
+
+static inline void rip_arch_set_base(uint64_t base)
+{
+	__asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
+}
+
 /* Not functions. A signal handler that sets rsp to host_sp, rax to an event and rip to
  * rip_arch_host_return ends the guest's turn. A frame whose return address is rip_arch_backstop is the
  * outermost one of a guest. */

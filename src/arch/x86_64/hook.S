@@ -6,8 +6,10 @@
  * All registers are as the return left them, since GCC may count on those that a function does not use (-fipa-ra). If the
  * breakpoint comes to nothing (a debugger took it), the code goes on by itself.
  *
- * For unwinders, a hook is a frame of no size between the callee and the caller: its return address is saved in the
- * cell, whose distance stands in the hook's last bytes. They look up the byte before a return address: the no-op. */
+ * For unwinders, a hook is a frame between the callee and the caller: its return address is saved in the cell, whose
+ * distance stands in the hook's last bytes. They look up the byte before a return address: the no-op. The frame has no
+ * size, but unwinders tell frames by the CFA: libgcc's aborts where two in a row have the same and the outer one catches
+ * (its phase 2). So the CFA is said to be one byte on, where no other frame's is, and rsp as it stands. */
 #include "layout.h"
 
 	.bss
@@ -49,8 +51,9 @@ rip_arch_hook_trap_at:
 	.type	rip_arch_hooks, @function
 rip_arch_hooks:
 	.cfi_startproc
-	/* CFA = rsp, as an expression, since it does not move up. DW_CFA_def_cfa_expression, 2 bytes: DW_OP_breg7 0 */
-	.cfi_escape 0x0f, 0x02, 0x77, 0x00
+	/* DW_CFA_def_cfa_expression, 2 bytes: DW_OP_breg7 1; DW_CFA_val_expression 7, 2 bytes: DW_OP_breg7 0 */
+	.cfi_escape 0x0f, 0x02, 0x77, 0x01
+	.cfi_escape 0x16, 0x07, 0x02, 0x77, 0x00
 	/* The return address is in the cell: at rip rounded down to 256, plus 248, stands the distance from there.
 	 * DW_CFA_expression 16, 12 bytes: DW_OP_breg16 0, DW_OP_const2s -256, DW_OP_and, DW_OP_plus_uconst 248,
 	 * DW_OP_dup, DW_OP_deref, DW_OP_plus */

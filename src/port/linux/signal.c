@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * port: what libc's sigaction leads to, past whoever stands in front of it (Linux x86-64). */
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include "port/linux/syscall.h"
@@ -21,4 +22,32 @@ void rip_port_handle_directly(int signal, void (*handler)(int signal, void *info
 		return;
 	action.handler = handler;
 	rip_syscall4(SYS_rt_sigaction, signal, (long)&action, 0, sizeof action.mask);
+}
+
+/* --- Trapping system calls: Documentation/admin-guide/syscall-user-dispatch.rst --- */
+
+enum { SET_SYSCALL_USER_DISPATCH = 59, DISPATCH_OFF = 0, DISPATCH_ON = 1 };
+
+/* The kernel's flag for rdfsbase and its like (arch/x86/include/uapi/asm/hwcap2.h). */
+enum { HAS_FSGSBASE = 1 << 1 };
+
+bool rip_port_trap_calls(const uint8_t *selector, uint64_t begin, size_t size)
+{
+	return rip_syscall6(SYS_prctl, SET_SYSCALL_USER_DISPATCH, DISPATCH_ON, (long)begin, (long)size,
+			    (long)selector, 0) == 0;
+}
+
+void rip_port_free_calls(void)
+{
+	rip_syscall6(SYS_prctl, SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0, 0);
+}
+
+bool rip_port_can_arm(void)
+{
+	static const uint8_t pass = RIP_CALLS_PASS;
+
+	if (!(getauxval(AT_HWCAP2) & HAS_FSGSBASE) || !rip_port_trap_calls(&pass, 0, 1))
+		return false;
+	rip_port_free_calls();
+	return true;
 }

@@ -3,6 +3,8 @@
  *
  *     sweep GUEST.so          each kill lands at the next safe place, as ripcord/killable.h says
  *     sweep GUEST.so each     the same, and nothing shared: a process for each instruction of the guest's own code
+ *     sweep GUEST.so kill     as each, but the copy is not stepped: it gets a true kill there, and runs as it does then
+ *     sweep GUEST.so steps    the same, where threads cannot be armed
  *     sweep GUEST.so any      stops at once at each instruction of the guest's own code
  *
  * The guest is stepped through by the trap flag. To be killed at an instruction is to run on, step by
@@ -22,12 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "arch.h"
+#include "fault/fault.h"
+#include "guest/handle.h"
 #include "plugin/exact/ledger.h"
+#include "ripcord/kill.h"
 #include "ripcord/killable.h"
 #include "ripcord/ripcord.h"
 #include "unwind/unwind.h"
@@ -227,7 +234,8 @@ static bool may_land(const ucontext_t *from)
 
 /* --- Stepping --------------------------------------------------------------------------------- */
 
-static enum { SHARED, EACH, ANY } mode;
+static enum { SHARED, EACH, KILL, ANY } mode;
+static rip_handle handle;               /* for a true kill */
 static bool is_copy, verbose;
 static struct sigaction engine, engine_segv;
 static struct {
@@ -303,6 +311,21 @@ static void step_in_copy(int signal, siginfo_t *info, void *context)
 		engine.sa_sigaction(signal, info, context);
 }
 
+/* A copy has no timer thread: nudges come by a timer of the system's, the first when the handler returns. */
+static void kill_truly(ucontext_t *context)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = RIP_NUDGE_SIGNAL };
+	struct itimerspec every = { { 0, 1000000 }, { 0, 1000000 } };
+	timer_t timer;
+
+	sigaction(SIGTRAP, &engine, NULL);
+	context->uc_mcontext.gregs[REG_EFL] &= ~FLAG_TRAP;
+	rip_slot_of(handle)->tid = (int)syscall(SYS_gettid);
+	if (rip_kill(handle, RIP_SOFT) != RIP_OK || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+	    timer_settime(timer, 0, &every, NULL) != 0)
+		_exit(97);
+}
+
 static void kill_in_copy(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *from = context;
@@ -311,7 +334,9 @@ static void kill_in_copy(int signal, siginfo_t *info, void *context)
 	if (copy == 0) {
 		is_copy = true;
 		alarm(20);
-		if (mode != EACH || may_land(from))
+		if (mode == KILL)
+			kill_truly(from);
+		else if (mode != EACH || may_land(from))
 			engine.sa_sigaction(signal, info, context);
 		return;
 	}
@@ -335,7 +360,7 @@ static void on_step(int signal, siginfo_t *info, void *context)
 	}
 	bool here = mode == ANY ? is_own(pc) : may_land(from);
 	count.since++;
-	if (here || (mode == EACH && is_own(pc)))
+	if (here || ((mode == EACH || mode == KILL) && is_own(pc)))
 		kill_in_copy(signal, info, context);
 	if (here && count.since > count.longest)
 		count.longest = count.since;
@@ -360,6 +385,18 @@ __attribute__((noinline)) static intptr_t guest(void *stepped)
 	return 0;
 }
 
+/* For true kills no frame of this file may be below the guest's: it has to do without guest(). */
+static rip_status run_stepped(rip_guest *it, bool stepped, rip_outcome *outcome_ret)
+{
+	if (mode != KILL)
+		return rip_run(it, guest, stepped ? &is_copy : NULL, outcome_ret);
+	if (stepped)
+		set_trap_flag(true);
+	rip_status status = rip_run(it, (rip_function)(void *)module.entry, NULL, outcome_ret);
+	set_trap_flag(false);
+	return status;
+}
+
 /* Where entry() returns to: behind the only indirect call of guest(). */
 static void find_first_frame(void)
 {
@@ -376,15 +413,17 @@ static int run(bool stepped)
 	rip_guest *it;
 	rip_outcome outcome;
 	struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	rip_options options = { .grace = RIP_NEVER };
 
-	if (rip_create(NULL, &it) != RIP_OK)
+	if (rip_create(&options, &it) != RIP_OK || (mode == KILL && rip_get_handle(it, &handle) != RIP_OK))
 		return TROUBLE;
+	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
 	sigaction(SIGTRAP, &action, &engine);
-	if (rip_run(it, guest, stepped ? &is_copy : NULL, &outcome) != RIP_OK)
+	if (run_stepped(it, stepped, &outcome) != RIP_OK)
 		return TROUBLE;
 	sigaction(SIGTRAP, &engine, NULL);
 	const rip_report *report = rip_get_report(it);
-	int bits = outcome.cause == RIP_CAUSE_FAULT ? LANDED : 0;
+	int bits = outcome.cause == (mode == KILL ? RIP_CAUSE_KILLED : RIP_CAUSE_FAULT) ? LANDED : 0;
 	if (bits && (report->abandoned || report->cleanups_failed))
 		bits |= TROUBLE;
 	rip_destroy(it);
@@ -407,12 +446,20 @@ static bool load(const char *path)
 	return seen != NULL;
 }
 
+static int mode_of(const char *name)
+{
+	rip_arm_never = strcmp(name, "steps") == 0;
+	if (*name == '\0')
+		return SHARED;
+	return strcmp(name, "each") == 0 ? EACH : strcmp(name, "any") == 0 ? ANY : KILL;
+}
+
 int main(int argc, char **argv)
 {
 	verbose = getenv("VERBOSE") != NULL;
 	if (argc < 2 || !load(argv[1]))
 		return 2;
-	mode = argc < 3 ? SHARED : strcmp(argv[2], "each") == 0 ? EACH : ANY;
+	mode = mode_of(argc < 3 ? "" : argv[2]);
 	find_first_frame();
 	run(false); /* what is allocated once is there afterwards */
 	memory_at_end = 0;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * fault: arms threads, and disarms them. */
+#include "fault/arm.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "port/port.h"
+
+/* Each armed thread has a cell, and its base tells which: 16, 32, ... All that a program reads at its base, up to the
+ * end of the thread's control block (2,304 bytes), then lies in page 0, and all before it at the end of the address space. */
+enum { CELLS = 64, BASE_STEP = 16, BASE_END = (CELLS + 1) * BASE_STEP };
+
+/* Sanitizers have code of their own in handlers. */
+#if defined(__SANITIZE_ADDRESS__) || defined(RIP_WITH_TSAN)
+enum { WATCHED = true };
+#else
+enum { WATCHED = false };
+#endif
+
+struct cell {
+	uint64_t base, mask; /* the thread's own */
+	ucontext_t *context; /* of the handler that arms it, while that has not returned */
+	uint8_t selector;    /* the kernel reads it */
+};
+
+static struct cell cells[CELLS];
+static uint64_t taken;                   /* atomic: a bit for each */
+static bool possible;                    /* the FS base can be written, page 0 is not mapped; atomic; stays true */
+static struct sigaction earlier;         /* SIGSYS; written before the handler can run */
+static bool spent;
+bool rip_arm_never;                      /* for tests */
+
+_Static_assert(CELLS == 64, "the bits of a word");
+
+static int take_cell(void)
+{
+	uint64_t now = __atomic_load_n(&taken, __ATOMIC_RELAXED);
+	int cell;
+
+	do {
+		if (now == UINT64_MAX)
+			return -1;
+		cell = __builtin_ctzll(~now);
+	} while (!__atomic_compare_exchange_n(&taken, &now, now | (uint64_t)1 << cell, true, __ATOMIC_ACQUIRE,
+					      __ATOMIC_RELAXED));
+	return cell;
+}
+
+static void give_cell(int cell)
+{
+	__atomic_and_fetch(&taken, ~((uint64_t)1 << cell), __ATOMIC_RELEASE);
+}
+
+void rip_arm_forget_threads(void)
+{
+	__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
+}
+
+/* The kernel's set is one word. */
+static uint64_t *mask_of(ucontext_t *context)
+{
+	return (uint64_t *)(void *)&context->uc_sigmask;
+}
+
+static uint64_t bit_of(int signal)
+{
+	return (uint64_t)1 << (signal - 1);
+}
+
+/* Faults cannot wait. Nudges come too, or a thread would be out of reach in a long loop. */
+static uint64_t can_wait(void)
+{
+	static const int cannot[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, RIP_NUDGE_SIGNAL };
+	uint64_t mask = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof cannot / sizeof cannot[0]; i++)
+		mask &= ~bit_of(cannot[i]);
+	return mask;
+}
+
+/* Where the handler returns to (struct rt_sigframe, arch/x86/include/asm/sigframe.h); NULL if not in the known way. */
+static const uint8_t *trampoline_of(const ucontext_t *context)
+{
+	const uint8_t *code;
+
+	__builtin_memcpy(&code, (const char *)context - sizeof code, sizeof code);
+	if (!rip_port_readable((uintptr_t)code, RIP_TRAMPOLINE_SIZE))
+		return NULL;
+	return rip_port_trampoline(code).size ? code : NULL;
+}
+
+bool rip_arm(ucontext_t *context)
+{
+	const uint8_t *trampoline = trampoline_of(context);
+	uint64_t mask = *mask_of(context), meanwhile = can_wait() | bit_of(RIP_NUDGE_SIGNAL);
+
+	if (!trampoline || mask & (bit_of(SIGSEGV) | bit_of(SIGSYS)))
+		return false;
+	int cell = take_cell();
+	if (cell < 0)
+		return false;
+	cells[cell] = (struct cell){ .base = rip_arch_base(), .mask = mask, .context = context, .selector = RIP_CALLS_PASS };
+	rip_port_set_mask(&meanwhile);
+	/* Where a call stands is the address behind it. */
+	if (!rip_port_trap_calls(&cells[cell].selector, (uintptr_t)trampoline, RIP_TRAMPOLINE_SIZE + 1)) {
+		give_cell(cell);
+		return false;
+	}
+	*mask_of(context) |= can_wait();
+	__atomic_store_n(&cells[cell].selector, RIP_CALLS_TRAP, __ATOMIC_RELAXED);
+	rip_arch_set_base((uint64_t)(cell + 1) * BASE_STEP);
+	return true;
+}
+
+bool rip_disarm(ucontext_t *context)
+{
+	if (!__atomic_load_n(&possible, __ATOMIC_RELAXED))
+		return false;
+	uint64_t base = rip_arch_base();
+	if (base == 0 || base >= BASE_END)
+		return false;
+	int cell = (int)(base / BASE_STEP) - 1;
+	__atomic_store_n(&cells[cell].selector, RIP_CALLS_PASS, __ATOMIC_RELAXED);
+	rip_port_free_calls();
+	rip_arch_set_base(cells[cell].base);
+	/* The arming handler itself may be interrupted: in it nudges are blocked. */
+	bool interrupted = *mask_of(context) & bit_of(RIP_NUDGE_SIGNAL);
+	*mask_of(interrupted ? cells[cell].context : context) = cells[cell].mask;
+	give_cell(cell);
+	return true;
+}
+
+/* --- SIGSYS --- */
+
+/* The registers are as they were before the call, but for rip (kernel/entry/syscall_user_dispatch.c). */
+static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, void *context, bool armed)
+{
+	enum { SYS_USER_DISPATCH_CODE = 2, SYSCALL_SIZE = 2 };
+	ucontext_t *from = context;
+	int saved_errno = errno;
+
+	rip_fault_clear_flags();
+	if (!armed || info->si_code != SYS_USER_DISPATCH_CODE) {
+		rip_fault_pass_on(&earlier, &spent, signal, info, context);
+		errno = saved_errno;
+		return;
+	}
+	from->uc_mcontext.gregs[REG_RIP] -= SYSCALL_SIZE;
+	rip_nudge_take(context, RIP_NUDGE_CALL);
+}
+
+static void on_call(int signal, siginfo_t *info, void *context)
+{
+	bool armed = rip_disarm(context);
+
+	take_call(signal, info, context, armed);
+}
+
+/* --- Whether it can be done --- */
+
+static bool is_handled(void)
+{
+	struct sigaction now;
+
+	return rip_fault_is_installed(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 && now.sa_sigaction == on_call;
+}
+
+bool rip_fault_can_run(void)
+{
+	return __atomic_load_n(&possible, __ATOMIC_RELAXED) && !rip_arm_never && !rip_fault_is_manual() && is_handled();
+}
+
+rip_status rip_arm_install(void)
+{
+	struct sigaction action = { .sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	if (WATCHED || rip_fault_is_manual() || rip_port_readable(BASE_STEP, 1) || !rip_port_can_arm())
+		return RIP_OK;
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
+	if (sigaction(SIGSYS, NULL, &earlier) != 0 || sigaction(SIGSYS, &action, NULL) != 0)
+		return RIP_E_SYSTEM;
+	__atomic_store_n(&possible, true, __ATOMIC_RELAXED);
+	return RIP_OK;
+}
+
+void rip_arm_uninstall(void)
+{
+	struct sigaction now;
+
+	if (__atomic_load_n(&possible, __ATOMIC_RELAXED) && sigaction(SIGSYS, NULL, &now) == 0 &&
+	    now.sa_sigaction == on_call)
+		sigaction(SIGSYS, &earlier, NULL);
+}
