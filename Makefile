@@ -201,6 +201,7 @@ install: all
 	    pkgconfig/$$pc.pc.in >'$(DEST)/lib/pkgconfig/'$$pc.pc || exit; done
 
 include src/core/core.mk
+include kernel/kernel.mk
 -include tests/tests.mk
 -include examples/examples.mk
 -include bench/bench.mk
