@@ -3,7 +3,8 @@
 #include "interrupt.h"
 
 #include "console.h"
-#include "task.h"
+#include "ripcord/poll.h"
+#include "stop.h"
 
 enum { NESTING = 8 };
 
@@ -51,9 +52,9 @@ static bool is_step(const struct frame *frame)
 	return frame->vector == EXCEPTION_DEBUG && (frame->flags & FLAG_TRAP) && depth == 1;
 }
 
-static void handle(struct frame *frame)
+static void handle(struct frame *frame, bool polls_trapped)
 {
-	if (is_step(frame))
+	if (is_step(frame) || (polls_trapped && task_poll(frame)))
 		return;
 	if (frame->vector < EXCEPTIONS)
 		fault(frame);
@@ -63,13 +64,15 @@ static void handle(struct frame *frame)
 		panic("a task gives way in a critical section");
 }
 
-void interrupt(struct frame *frame)
+RIP_NO_POLL void interrupt(struct frame *frame)
 {
+	bool polls_trapped = stop_enter();
+
 	if (depth == NESTING)
 		machine_exit(EXIT_PANIC);
 	frames[depth++] = frame;
 	machine_fault_enter();
-	handle(frame);
+	handle(frame, polls_trapped);
 	if (depth == 1)
 		task_switch(frame, frame->vector >= EXCEPTIONS);
 	machine_fault_leave();

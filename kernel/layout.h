@@ -9,6 +9,8 @@
 #define STACKS 0xffffc00000000000
 #define DIRECT_MAP 0xffff800000000000
 #define DIRECT_MAP_SLOT 256
+/* Nothing is ever there: what the polls of a task read that is to be killed. */
+#define POLL_TRAP 0xffffb00000000000
 
 #define CODE_SELECTOR 0x08
 #define DATA_SELECTOR 0x10

@@ -65,11 +65,6 @@ static struct {
 enum { GATE_INTERRUPT = 0x8e, STUB_SIZE = 16 };
 extern const char interrupt_stubs[];
 
-void machine_set_interrupt_stack(unsigned vector, unsigned number)
-{
-	gates[vector].stack = (uint8_t)number;
-}
-
 static unsigned stack_for(unsigned vector)
 {
 	switch (vector) {
@@ -84,6 +79,11 @@ static unsigned stack_for(unsigned vector)
 	}
 }
 
+void machine_use_interrupt_stack(unsigned vector, bool use)
+{
+	gates[vector].stack = (uint8_t)(use ? stack_for(vector) : 0);
+}
+
 static void load_gates(void)
 {
 	struct pointer pointer = { sizeof gates - 1, (uintptr_t)gates };
@@ -95,7 +95,7 @@ static void load_gates(void)
 		gates[i].offset_high = (uint32_t)(entry >> 32);
 		gates[i].selector = CODE_SELECTOR;
 		gates[i].type = GATE_INTERRUPT;
-		machine_set_interrupt_stack(i, stack_for(i));
+		machine_use_interrupt_stack(i, true);
 	}
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
@@ -159,9 +159,14 @@ static void init_timer(void)
 static char poll_page[64] __attribute__((aligned(64)));
 enum { MSR_FS_BASE = (int)0xc0000100 };
 
+void machine_set_polls(uint64_t address)
+{
+	write_msr((uint32_t)MSR_FS_BASE, address ? address : (uintptr_t)poll_page);
+}
+
 void machine_init(void)
 {
-	write_msr((uint32_t)MSR_FS_BASE, (uintptr_t)poll_page);
+	machine_set_polls(0);
 	load_segments();
 	load_gates();
 	init_controllers();

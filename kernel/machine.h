@@ -35,11 +35,14 @@ struct frame {
 
 void machine_init(void);
 
-/* Of a gate: which of the interrupt stacks, or 0 for the interrupted code's own. */
-void machine_set_interrupt_stack(unsigned vector, unsigned number);
+/* Whether the vector's gate leads to an interrupt stack (as all do), or stays on that of the interrupted code. */
+void machine_use_interrupt_stack(unsigned vector, bool use);
 /* Moves the fault stack's top down while a fault is handled, so that a fault in there does not overwrite it. */
 void machine_fault_enter(void);
 void machine_fault_leave(void);
+
+/* What polls read; 0: what is always there. */
+void machine_set_polls(uint64_t address);
 
 void machine_enable_line(unsigned line);
 void machine_end_of_interrupt(unsigned line);

@@ -1,32 +1,87 @@
 /* SPDX-License-Identifier: MIT
- * main: from boot.S to the first task. */
+ * main: from boot.S to the first task. The command line says what that does: `test` runs the tests, `panic NAME` ends by a
+ * fault of the kernel's own; else a person has the shell. */
 #include "console.h"
+#include "shell.h"
 #include "stop.h"
+#include "test/tap.h"
 
 void kernel_main(uint32_t start_info);
 
-static void tell(int *number)
+/* --- Something to look at: two tasks that talk to each other, and one that counts. --- */
+
+static struct channel *demo_channel;
+static struct mutex demo_mutex;
+
+static intptr_t talk(void *unused)
 {
-	print("cleanup %d\n", *number);
+	struct message message = { { 0 } };
+	HOLD_GUARD(hold);
+
+	(void)unused;
+	if (object_hold(&hold, &demo_channel->object, CHANNEL_SEND) != OK)
+		return -1;
+	while (channel_send(demo_channel, &message) == OK) {
+		message.word[0]++;
+		task_sleep(100);
+	}
+	return 0;
 }
 
-static intptr_t crash(void *argument)
+static intptr_t listen(void *unused)
 {
-	int number CLEANUP(tell) = 7;
+	struct message message;
+	HOLD_GUARD(hold);
 
-	*(volatile int *)argument = number;
-	return number;
+	(void)unused;
+	if (object_hold(&hold, &demo_channel->object, CHANNEL_RECEIVE) != OK)
+		return -1;
+	while (channel_receive(demo_channel, &message) == OK)
+		;
+	return 0;
 }
 
-static intptr_t init(void *argument)
+static intptr_t count(void *unused)
 {
-	struct task_end end;
-	uint64_t id = 0;
+	volatile uint64_t counter = 0;
+	MUTEX_GUARD(guard);
 
-	task_spawn("crash", crash, argument, &id);
-	task_join(id, &end);
-	task_print_end("crash", id, &end);
-	machine_exit(end.report.cleanups_run == 1 ? EXIT_PASSED : EXIT_FAILED);
+	(void)unused;
+	for (; mutex_lock(&guard, &demo_mutex) == OK; mutex_unlock(&guard)) {
+		counter++;
+		task_sleep(10);
+	}
+	return 0;
+}
+
+static void start_demo(void)
+{
+	demo_channel = channel_create();
+	mutex_init(&demo_mutex, "counter");
+	if (!demo_channel)
+		panic("no memory");
+	task_spawn("talk", talk, NULL, NULL);
+	task_spawn("listen", listen, NULL, NULL);
+	task_spawn("count", count, NULL, NULL);
+	task_spawn("shell", shell_run, NULL, NULL);
+}
+
+/* --- The first task --- */
+
+static intptr_t init(void *unused)
+{
+	static char line[128];
+	char *rest = line;
+
+	(void)unused;
+	format_text(line, sizeof line, "%s", memory_command_line());
+	const char *word = text_word(&rest);
+	if (text_equal(word, "test"))
+		tests_run();
+	if (text_equal(word, "panic"))
+		tests_panic(text_word(&rest));
+	start_demo();
+	return 0;
 }
 
 void kernel_main(uint32_t start_info)

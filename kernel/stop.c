@@ -4,8 +4,7 @@
 
 #include "console.h"
 
-/* Single steps of a kill before the task is let run on until it is chosen again. */
-enum { STEPS = 1000, NANOSECONDS_PER_TICK = 1000000000 / TICKS_PER_SECOND };
+enum { NANOSECONDS_PER_TICK = 1000000000 / TICKS_PER_SECOND };
 
 /* --- What the engine is told --- */
 
@@ -41,6 +40,8 @@ void stop_init(void)
 
 /* --- While a task is unwound: on the engine's stack, as a part of the task --- */
 
+void (*stop_hook)(struct task *task);
+
 static void on_stop(void *context, rip_core_cause cause, const uint64_t reg[RIP_CORE_REGISTERS])
 {
 	struct task *task = context;
@@ -48,6 +49,8 @@ static void on_stop(void *context, rip_core_cause cause, const uint64_t reg[RIP_
 
 	task->end.stopped_at = task->progress_at = task_ticks();
 	task->end.trace_count = rip_core_backtrace(reg, low, task->slot + SLOT_TOP, task->end.trace, TASK_TRACE);
+	if (stop_hook)
+		stop_hook(task);
 }
 
 static void on_frame(void *context, uint64_t cfa, rip_frame_fate fate)
@@ -122,47 +125,69 @@ bool stop_fault(struct task *task, struct frame *frame)
 	return stop(task, overflow ? RIP_CORE_OVERFLOW : RIP_CORE_FAULT, frame->reg, &frame->flags);
 }
 
-/* --- Kills --- */
+/* --- Kills ---
+ * A poll reads %fs:0 (ripcord/killable.h). While a task that is to be killed runs, fs leads nowhere: so its next poll
+ * faults, and no step is spent on the way there. A poll that is masked is passed by one single step, with fs as it is
+ * otherwise. Interrupt handlers have polls too, so they begin with that. */
+
+static bool polls_trap;
+
+static void set_polls_trap(bool trap)
+{
+	if (trap != polls_trap)
+		machine_set_polls(trap ? POLL_TRAP : 0);
+	polls_trap = trap;
+}
+
+bool stop_enter(void)
+{
+	bool trapped = polls_trap;
+
+	set_polls_trap(false);
+	return trapped;
+}
+
+/* A section with interrupts off is never cut: it is short, and its faults are the kernel's end. */
+static bool in_section(uint64_t flags)
+{
+	return !(flags & FLAG_INTERRUPTS);
+}
+
+bool stop_poll(struct task *task, struct frame *frame)
+{
+	if (frame->vector != EXCEPTION_PAGE || read_cr2() != POLL_TRAP)
+		return false;
+	bool here = !in_section(frame->flags) &&
+		    rip_core_landing_at(&task->core, frame->reg) == RIP_CORE_LANDING_HERE;
+	if (!here || !stop(task, RIP_CORE_KILLED, frame->reg, &frame->flags))
+		task->pass_poll = true;
+	return true;
+}
 
 bool stop_is_overdue(const struct task *task)
 {
 	return rip_core_unwinding(&task->core) && task_ticks() - task->progress_at > CLEANUP_LIMIT;
 }
 
-/* A section with interrupts off is never cut: it is short, and its faults are the kernel's end. */
-static bool in_section(const struct task *task)
-{
-	return !(task->flags & FLAG_INTERRUPTS);
-}
-
-/* In the engine between two cleanups nothing is to be stopped: then it is not for that one's sake overdue. */
+/* False from the engine between two cleanups: there it has nothing to end. */
 static void end_cleanup(struct task *task)
 {
-	if (!in_section(task) && stop(task, RIP_CORE_KILLED, task->reg, &task->flags)) {
+	if (!in_section(task->flags) && stop(task, RIP_CORE_KILLED, task->reg, &task->flags)) {
 		task->overdue++;
 		task->progress_at = task_ticks();
 	}
 }
 
-static void step(struct task *task)
+static bool is_to_be_killed(const struct task *task)
 {
-	if (task->steps++ < STEPS)
-		task->flags |= FLAG_TRAP;
+	return task->killed && task->stops == 0 && !task->finishing;
 }
 
-static void land_kill(struct task *task)
+/* No poll has come for so long: it is stopped where it stands. */
+static void kill_firmly(struct task *task)
 {
-	rip_core_landing landing = rip_core_landing_at(&task->core, task->reg);
-	bool firm = task_ticks() - task->killed_at > KILL_GRACE && landing != RIP_CORE_LANDING_OUTSIDE;
-
-	if (in_section(task) || (landing != RIP_CORE_LANDING_HERE && !firm)) {
-		step(task);
-		return;
-	}
-	if (stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
-		task->end.firm = landing != RIP_CORE_LANDING_HERE;
-	else
-		step(task);
+	if (!in_section(task->flags) && stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
+		task->end.firm = true;
 }
 
 void stop_land(struct task *task)
@@ -170,6 +195,13 @@ void stop_land(struct task *task)
 	task->flags &= ~(uint64_t)FLAG_TRAP;
 	if (stop_is_overdue(task))
 		end_cleanup(task);
-	else if (task->killed && !task->finishing && !rip_core_unwinding(&task->core) && task->stops == 0)
-		land_kill(task);
+	else if (is_to_be_killed(task) && task_ticks() - task->killed_at > KILL_GRACE)
+		kill_firmly(task);
+	if (!is_to_be_killed(task))
+		return;
+	if (task->pass_poll)
+		task->flags |= FLAG_TRAP;
+	else
+		set_polls_trap(true);
+	task->pass_poll = false;
 }

@@ -11,10 +11,18 @@ void stop_init(void);
 
 void task_init_core(struct task *task);
 
+/* Called when a task was stopped, before it is unwound: a part of the task, on the engine's stack, with interrupts as they
+ * were. It may wait. NULL: nobody is asked. */
+extern void (*stop_hook)(struct task *task);
+
 /* The task is to be stopped for the frame's exception. False: it does not run code of its own. */
 bool stop_fault(struct task *task, struct frame *frame);
 
-/* Before the task goes on: where a kill may land now it is stopped, else it is stepped there. */
+/* An interrupt begins. True: polls trapped in what it interrupted. */
+bool stop_enter(void);
+/* Is the frame's exception a poll of a task that is to be killed? Then it is stopped there, or passes it. */
+bool stop_poll(struct task *task, struct frame *frame);
+/* Before the task goes on: if it is to be killed its polls trap. */
 void stop_land(struct task *task);
 
 /* True if a cleanup takes too long. */

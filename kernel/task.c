@@ -360,7 +360,6 @@ static void choose(void)
 		current = next;
 	}
 	current->state = TASK_RUNNING;
-	current->steps = 0;
 }
 
 void task_switch(struct frame *frame, bool give_way)
@@ -385,6 +384,11 @@ void task_switch(struct frame *frame, bool give_way)
 bool task_fault(struct frame *frame)
 {
 	return current != &idle && stop_fault(current, frame);
+}
+
+bool task_poll(struct frame *frame)
+{
+	return stop_poll(current, frame);
 }
 
 /* --- Telling --- */

@@ -58,7 +58,7 @@ struct task {
 
 	bool killed, finishing;
 	uint64_t killed_at, deadline; /* ticks; deadline 0: none */
-	uint32_t steps;        /* of the kill, since it was chosen to run */
+	bool pass_poll;        /* it goes on over a poll where a kill may not land */
 	uint32_t stops;        /* how often it was stopped: a mutex tells by it that its section was cut */
 	uint64_t progress_at;  /* the tick when the last cleanup began */
 	uint64_t ticks;        /* that it has run */
@@ -117,6 +117,7 @@ void task_tick(void);
 void task_switch(struct frame *frame, bool give_way);
 /* True: the task that runs goes on in the engine, by what the frame says now. */
 bool task_fault(struct frame *frame);
+bool task_poll(struct frame *frame);
 
 /* NULL: tasks, queues and what they hold agree; else what does not. */
 const char *task_check(void);
