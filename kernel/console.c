@@ -77,12 +77,18 @@ void print_backtrace(const uint64_t *pcs, uint32_t count)
 
 /* --- Panic --- */
 
-/* All that can be read may be walked: nobody vouches for the bounds of a stack any more. */
+/* Up to the next interrupt, which is told of by itself. All that can be read may be walked: nobody vouches for the bounds of
+ * a stack any more. */
 static void trace_from(const uint64_t reg[RIP_CORE_REGISTERS])
 {
+	extern const char interrupt_entry[], interrupt_stubs[];
 	uint64_t pcs[TRACE];
+	uint32_t count = rip_core_backtrace(reg, 0, 0, pcs, TRACE);
 
-	print_backtrace(pcs, rip_core_backtrace(reg, 0, 0, pcs, TRACE));
+	for (uint32_t i = 0; i < count; i++)
+		if (pcs[i] >= (uintptr_t)interrupt_entry && pcs[i] < (uintptr_t)interrupt_stubs)
+			count = i;
+	print_backtrace(pcs, count);
 }
 
 /* Of the function that calls; its caller's registers are in its frame. */
@@ -101,7 +107,7 @@ static void trace_interrupts(void)
 	for (unsigned i = interrupt_depth(); i-- > 0;) {
 		const struct frame *frame = interrupt_frame(i);
 		print("interrupted by vector %lu (%s), error %lx, flags %lx, rsp %lx, cr2 %lx:\n", frame->vector,
-		      exception_name(frame->vector), frame->error, frame->flags, frame->pushed_rsp, read_cr2());
+		      frame->vector < EXCEPTIONS ? exception_name(frame->vector) : "device", frame->error, frame->flags, frame->pushed_rsp, read_cr2());
 		trace_from(frame->reg);
 	}
 }

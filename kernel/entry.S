@@ -19,6 +19,7 @@
 	.set	FRAME_OF_rbp, FRAME_RBP
 
 	.text
+	.globl	interrupt_entry
 	.type	interrupt_entry, @function
 interrupt_entry:
 	.cfi_startproc simple

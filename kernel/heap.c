@@ -156,7 +156,7 @@ uint64_t heap_give_all(struct heap *heap)
 {
 	uint64_t blocks = heap->blocks;
 
-	for (uint32_t i = 0; i < page_count; i++)
+	for (uint32_t i = 0; blocks > 0 && i < page_count; i++)
 		if (page_table[i].owner == heap->owner && page_table[i].use != PAGE_PLAIN)
 			page_give(page_address(&page_table[i]));
 	heap_init(heap, heap->owner);
@@ -185,19 +185,37 @@ static const char *check_blocks(const struct page *page)
 	return NULL;
 }
 
-const char *memory_check(void)
+/* In parts, so that interrupts are not off for long. AGAIN: pages were taken or given meanwhile. */
+enum { PAGES_AT_ONCE = 256 };
+static status check_all(bool (*is_owner)(uint16_t owner), const char **wrong_ret)
 {
+	uint64_t changes = page_changes;
 	uint32_t free = 0;
 	const char *wrong = NULL;
 
-	bool interrupts = spin_lock(&heap_lock);
-	for (uint32_t i = 0; i < page_count && !wrong; i++) {
-		free += page_table[i].owner == OWNER_FREE;
-		if (page_table[i].owner != OWNER_FREE && page_table[i].use == PAGE_BLOCKS)
-			wrong = check_blocks(&page_table[i]);
+	for (uint32_t i = 0; i < page_count && !wrong;) {
+		bool interrupts = spin_lock(&heap_lock);
+		for (uint32_t end = i + PAGES_AT_ONCE; i < page_count && i < end && !wrong; i++) {
+			uint16_t owner = page_table[i].owner;
+			free += owner == OWNER_FREE;
+			if (owner != OWNER_FREE && page_table[i].use == PAGE_BLOCKS)
+				wrong = check_blocks(&page_table[i]);
+			if (owner != OWNER_FREE && owner < OWNER_KERNEL && !is_owner(owner))
+				wrong = "a task that is gone has pages";
+		}
+		spin_unlock(&heap_lock, interrupts);
 	}
-	if (!wrong && free != pages_free())
-		wrong = "the count of free pages is not that of the descriptors";
-	spin_unlock(&heap_lock, interrupts);
+	if (changes != page_changes)
+		return AGAIN;
+	*wrong_ret = !wrong && free != pages_free() ? "the count of free pages is not that of the descriptors" : wrong;
+	return OK;
+}
+
+const char *memory_check(bool (*is_owner)(uint16_t owner))
+{
+	const char *wrong = NULL;
+
+	while (check_all(is_owner, &wrong) != OK)
+		;
 	return wrong;
 }

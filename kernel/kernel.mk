@@ -32,9 +32,16 @@ $(KERNEL): $(BUILD)/kernel/symbols.S.o $(KERNEL_OBJ) $(BUILD)/lib/libripcord-cor
 	$(Q)nm -n $@ | awk -f kernel/symbols.awk | cmp -s - $(BUILD)/kernel/symbols.S || \
 	    { rm -f $@; echo 'kernel: the second link has moved functions' >&2; false; }
 
-QEMU := qemu-system-x86_64 -machine pc -cpu max -m 256M -accel tcg -display none -no-reboot -serial stdio -monitor none \
-        -device isa-debug-exit,iobase=0xf4,iosize=1
-
-.PHONY: kernel kernel-run kernel-test
+.PHONY: kernel kernel-run kernel-test setup-kernel
 kernel: $(KERNEL)
+setup-kernel:
+	@scripts/setup kernel
+# For a person; `exit` ends it.
+kernel-run: setup-kernel
+	@$(MAKE) --no-print-directory kernel
+	@scripts/run-kernel $(KERNEL); test $$? = 33
+kernel-test: setup-kernel
+	@$(MAKE) --no-print-directory -j$(JOBS) all kernel
+	@$(TEST_ENV) TEST_LIMIT=180 prove --timer --exec scripts/run-test tests/kernel/all/kernel.sh
+
 -include $(KERNEL_OBJ:.o=.d)

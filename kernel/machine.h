@@ -90,6 +90,14 @@ static inline void forget_page(uint64_t address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+static inline uint64_t read_time_stamp(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
 static inline uint64_t read_flags(void)
 {
 	uint64_t flags;

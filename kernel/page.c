@@ -21,6 +21,7 @@ enum { MAPPED = 1 << 30, LOW_MEMORY = 1 << 20 };
 
 struct page *page_table;
 uint32_t page_count;
+uint64_t page_changes;
 static uint32_t free_count, next_page;
 static struct spinlock page_lock = { .name = "pages" };
 static char command_line[COMMAND_LINE_MAX];
@@ -129,6 +130,7 @@ static struct page *take_run(uint16_t owner, uint32_t count)
 		for (uint32_t i = 0; i < count; i++)
 			page_table[first + i] = (struct page){ .owner = owner };
 		free_count -= count;
+		page_changes++;
 		return &page_table[first];
 	}
 	return NULL;
@@ -158,6 +160,7 @@ void page_give(void *address)
 		panic("page_give: %p is nobody's", address);
 	*page = (struct page){ .owner = OWNER_FREE };
 	free_count++;
+	page_changes++;
 	spin_unlock(&page_lock, interrupts);
 }
 

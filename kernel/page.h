@@ -19,6 +19,7 @@ struct page {
 
 extern struct page *page_table;
 extern uint32_t page_count;
+extern uint64_t page_changes; /* counts what is taken and given */
 
 /* NULL: the address is none of the direct map's. */
 struct page *page_of(const void *address);

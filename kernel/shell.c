@@ -74,57 +74,84 @@ static void bt(char *rest)
 
 static void memory(char *rest)
 {
-	const char *wrong = memory_check();
+	const char *wrong = kernel_check();
 
 	(void)rest;
 	print("%u pages free; the kernel's heap: %lu blocks, %lu bytes\n", pages_free(), kernel_heap.blocks,
 	      kernel_heap.bytes);
-	if (!wrong)
-		wrong = task_check();
 	print("consistent: %s\n", wrong ? wrong : "yes");
 }
 
 /* --- Doing --- */
 
-static void kill(char *rest)
-{
+/* Tasks that crash, in the background or not: when one has ended, the shell says so before it asks again. */
+static struct job {
+	struct crash crash;
 	uint64_t id;
+	struct job *next;
+} *jobs;
 
-	if (!text_number(text_word(&rest), &id) || task_kill(id) != OK)
-		print("no such task\n");
+static void end_job(struct job *job, const struct task_end *end)
+{
+	task_print_end(job->crash.kind->name, job->id, end);
+	machine_use_interrupt_stack(EXCEPTION_PAGE, true); /* crash double has changed that */
+	crash_deinit(&job->crash);
+	heap_give(&kernel_heap, job);
 }
 
-/* What a crash used goes when its task is gone: another one waits for that. */
-static intptr_t watch(void *argument)
+static void tell_ended(void)
 {
-	struct crash *crash = argument;
 	struct task_end end;
-	uint64_t id = crash->parameter;
 
-	if (task_join(id, &end) == OK)
-		task_print_end(crash->kind->name, id, &end);
-	machine_use_interrupt_stack(EXCEPTION_PAGE, true);
-	crash_deinit(crash);
-	heap_give(&kernel_heap, crash);
-	return 0;
+	for (struct job **at = &jobs; *at;) {
+		struct job *job = *at;
+		if (task_find(job->id) || task_join(job->id, &end) != OK) {
+			at = &job->next;
+			continue;
+		}
+		*at = job->next;
+		end_job(job, &end);
+	}
+}
+
+/* A kill may take a while: see KILL_GRACE. */
+static void kill(char *rest)
+{
+	uint64_t id, end = task_ticks() + 2 * KILL_GRACE;
+
+	if (!text_number(text_word(&rest), &id) || task_kill(id) != OK) {
+		print("no such task\n");
+		return;
+	}
+	while (task_find(id) && task_ticks() < end)
+		task_sleep(1);
+}
+
+static bool start_job(struct job *job, const struct crash_kind *kind)
+{
+	if (crash_init(&job->crash, kind) != OK)
+		return false;
+	job->crash.go = true;
+	if (task_spawn(kind->name, crash_run, &job->crash, &job->id) == OK)
+		return true;
+	crash_deinit(&job->crash);
+	return false;
 }
 
 static void start_crash(const struct crash_kind *kind)
 {
-	struct crash *crash = heap_take(&kernel_heap, sizeof *crash);
-	uint64_t watcher = 0;
-	struct task_end end;
+	struct job *job = heap_take(&kernel_heap, sizeof *job);
 
-	if (!crash || crash_init(crash, kind) != OK || task_spawn(kind->name, crash_run, crash, &crash->parameter) != OK) {
+	if (!job || !start_job(job, kind)) {
+		heap_give(&kernel_heap, job);
 		print("no memory\n");
 		return;
 	}
-	print("task %lu: %s\n", crash->parameter, kind->what);
-	task_spawn("watch", watch, crash, &watcher);
-	bool endless = kind->endless;
-	crash->go = true;
-	if (!endless)
-		task_join(watcher, &end);
+	job->next = jobs;
+	jobs = job;
+	print("task %lu: %s\n", job->id, kind->what);
+	while (!kind->endless && task_find(job->id))
+		task_sleep(1);
 }
 
 static void crash(char *rest)
@@ -209,6 +236,7 @@ intptr_t shell_run(void *unused)
 	(void)unused;
 	print("Type help for a list of commands.\n");
 	for (;;) {
+		tell_ended();
 		print("> ");
 		read_line(line, sizeof line);
 		shell_command(line);

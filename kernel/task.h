@@ -119,7 +119,7 @@ void task_switch(struct frame *frame, bool give_way);
 bool task_fault(struct frame *frame);
 bool task_poll(struct frame *frame);
 
-/* NULL: tasks, queues and what they hold agree; else what does not. */
-const char *task_check(void);
+/* NULL: tasks, queues, what they hold, pages and heaps agree; else what does not. Tasks only. */
+const char *kernel_check(void);
 
 #endif

@@ -39,10 +39,10 @@ static void fault_while_unwinding(void)
 	*nowhere = 1;
 }
 
-static void lock_twice(void)
+__attribute__((noinline)) static void lock_twice(void)
 {
-	spin_lock(&lock);
-	spin_lock(&lock);
+	bool interrupts = spin_lock(&lock);
+	interrupts_restore(spin_lock(&lock) || interrupts);
 }
 
 void tests_panic(const char *name)

@@ -103,7 +103,7 @@ bool scene_counts_agree(const struct scene *scene, unsigned frames_from)
 bool scene_is_back(const struct scene *scene)
 {
 	return pages_free() == scene->pages && kernel_heap.blocks == scene->blocks &&
-	       scene->crash.object.references == 1 && !scene->crash.mutex.owner && !memory_check() && !task_check();
+	       scene->crash.object.references == 1 && !scene->crash.mutex.owner && !kernel_check();
 }
 
 void scene_check_others(const struct scene *scene, const char *name)
