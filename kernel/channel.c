@@ -101,6 +101,7 @@ status channel_send(struct channel *channel, const struct message *message)
 {
 	const struct message copy = *message;
 
+	require(channel->object.magic == MAGIC_OBJECT && channel->object.kind == &channel_kind);
 	for (;;) {
 		bool interrupts = spin_lock(&channel->lock);
 		status status = try_send(channel, &copy);
@@ -115,6 +116,7 @@ status channel_receive(struct channel *channel, struct message *message_ret)
 {
 	struct message copy;
 
+	require(channel->object.magic == MAGIC_OBJECT && channel->object.kind == &channel_kind);
 	for (;;) {
 		bool interrupts = spin_lock(&channel->lock);
 		status status = try_receive(channel, &copy);

@@ -77,8 +77,8 @@ void print_backtrace(const uint64_t *pcs, uint32_t count)
 
 /* --- Panic --- */
 
-/* Up to the next interrupt, which is told of by itself. All that can be read may be walked: nobody vouches for the bounds of
- * a stack any more. */
+/* Up to the next interrupt, which is told of by itself. All that can be read may be walked: nobody vouches
+ * for the bounds of a stack any more. */
 static void trace_from(const uint64_t reg[RIP_CORE_REGISTERS])
 {
 	extern const char interrupt_entry[], interrupt_stubs[];

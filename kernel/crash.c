@@ -27,8 +27,9 @@ static void give_block(void **block)
 
 #define COUNT_BY(function, name, crash, id) struct count name __attribute__((cleanup(function), unused)) = take(crash, id)
 #define COUNT(crash, id) COUNT_BY(give, count, crash, id)
-/* Inline assembly has no landing pad. If it is not volatile, and tied between two accesses that have one by what it reads
- * and writes, it lies in their call site: GCC extends that over instructions which it takes not to trap. */
+/* Inline assembly has no landing pad. If it is not volatile, and tied between two accesses that have one by
+ * what it reads and writes, it lies in their call site: GCC extends that over instructions which it takes not
+ * to trap. */
 #define BY_ASSEMBLY(crash, text) \
 	do { \
 		uint64_t word = (crash)->word; \
@@ -174,6 +175,34 @@ static int smash(struct crash *crash)
 	return *nowhere;
 }
 
+/* What the kernel is handed may be anything that can be read. */
+static int bad_lock(struct crash *crash)
+{
+	COUNT(crash, CRASH_OWN);
+	MUTEX_GUARD(guard);
+	return mutex_lock(&guard, (struct mutex *)(uintptr_t)crash->kind);
+}
+
+static int bad_guard(struct crash *crash)
+{
+	COUNT(crash, CRASH_OWN);
+	return mutex_lock((struct mutex_guard *)(uintptr_t)crash->kind, &crash->other);
+}
+
+static int bad_channel(struct crash *crash)
+{
+	COUNT(crash, CRASH_OWN);
+	struct message message;
+	return channel_receive((struct channel *)(void *)&crash->object, &message);
+}
+
+static int bad_block(struct crash *crash)
+{
+	COUNT(crash, CRASH_OWN);
+	task_give(crash->channel);
+	return 0;
+}
+
 /* --- Cleanups that end badly --- */
 
 static void give_badly(struct count *count)
@@ -287,6 +316,10 @@ static const struct crash_kind kinds[] = {
 	{ "overflow", "recurses until the stack ends", overflow, RIP_CORE_OVERFLOW, EXCEPTION_PAGE, false },
 	{ "double", "the same, and the page fault cannot be delivered", doubled, RIP_CORE_OVERFLOW, EXCEPTION_DOUBLE,
 	  false },
+	{ "bad-lock", "locks what is no mutex", bad_lock, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
+	{ "bad-guard", "locks by a guard that cannot be written", bad_guard, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
+	{ "bad-channel", "receives from what is no channel", bad_channel, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
+	{ "bad-block", "gives a block that is not its own", bad_block, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
 	{ "lost", "loses its stack pointer", lost, RIP_CORE_FAULT, EXCEPTION_OPCODE, false },
 	{ "smash", "overwrites return addresses", smash, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
 	{ "cleanup", "a cleanup faults as well", bad_cleanup, RIP_CORE_FAULT, EXCEPTION_PAGE, false },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * crash: tasks that hold something of every kind and then fault, or go on until they are killed. For the shell's `crash`
- * and the tests. */
+ * crash: tasks that hold something of every kind and then fault, or go on until they are killed. For the
+ * shell's `crash` and the tests. */
 #ifndef KERNEL_CRASH_H
 #define KERNEL_CRASH_H
 

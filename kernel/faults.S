@@ -40,8 +40,8 @@ FUNCTION fault_general_at
 	BACK
 END fault_general_at
 
-/* By a gate without an interrupt stack (Intel SDM 3, 6.14.2): the stack is aligned, then ss, rsp, rflags, cs, rip and the
- * error code are pushed, and interrupts are off. 17 is the vector; a stub has 16 bytes. */
+/* By a gate without an interrupt stack (Intel SDM 3, 6.14.2): the stack is aligned, then ss, rsp, rflags, cs,
+ * rip and the error code are pushed, and interrupts are off. 17 is the vector; a stub has 16 bytes. */
 FUNCTION forge_alignment_check
 	pushfq
 	.cfi_adjust_cfa_offset 8

@@ -33,7 +33,8 @@ $(KERNEL): $(BUILD)/kernel/symbols.S.o $(KERNEL_OBJ) $(BUILD)/lib/libripcord-cor
 	    { rm -f $@; echo 'kernel: the second link has moved functions' >&2; false; }
 
 .PHONY: kernel kernel-run kernel-test setup-kernel
-kernel: $(KERNEL)
+# Without the plugin it has no polls: it is not built.
+kernel: $(if $(PLUGIN),$(KERNEL))
 setup-kernel:
 	@scripts/setup kernel
 # For a person; `exit` ends it.

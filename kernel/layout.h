@@ -41,7 +41,8 @@
 #define FRAME_PUSHED_RSP 176
 #define FRAME_SIZE 192
 
-/* Interrupt vectors: the processor's exceptions, 16 lines, and the software interrupt by which a task gives way. */
+/* Interrupt vectors: the processor's exceptions, 16 lines, and the software interrupt by which a task gives
+ * way. */
 #define VECTOR_IRQ 32
 #define VECTOR_YIELD 48
 #define VECTORS 49

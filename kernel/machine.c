@@ -4,9 +4,9 @@
 
 /* --- Interrupt stacks --- */
 
-/* Numbers of interrupt stacks in the task state segment. Faults have another one than interrupts, so that a fault in a
- * handler leaves that one's frames to look at; and double faults, NMI and machine checks one each, as they may come in
- * the midst of any. */
+/* Numbers of interrupt stacks in the task state segment. Faults have another one than interrupts, so that a
+ * fault in a handler leaves that one's frames to look at; and double faults, NMI and machine checks one each,
+ * as they may come in the midst of any. */
 enum { STACK_INTERRUPT = 1, STACK_FAULT, STACK_DOUBLE, STACK_NMI, STACK_MACHINE, STACKS_COUNT };
 enum { STACK_SIZE = 32 * 1024, FAULT_NESTING = 2 };
 

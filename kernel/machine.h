@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * machine: the processor and the devices that every PC has. Source of its facts: Intel SDM; for the devices, the data
- * sheets of the 8259A, 8254 and 16550. One processor. */
+ * machine: the processor and the devices that every PC has. Source of its facts: Intel SDM; for the devices,
+ * the data sheets of the 8259A, 8254 and 16550. One processor. */
 #ifndef KERNEL_MACHINE_H
 #define KERNEL_MACHINE_H
 
@@ -35,7 +35,8 @@ struct frame {
 
 void machine_init(void);
 
-/* Whether the vector's gate leads to an interrupt stack (as all do), or stays on that of the interrupted code. */
+/* Whether the vector's gate leads to an interrupt stack (as all do), or stays on that of the interrupted
+ * code. */
 void machine_use_interrupt_stack(unsigned vector, bool use);
 /* Moves the fault stack's top down while a fault is handled, so that a fault in there does not overwrite it. */
 void machine_fault_enter(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * main: from boot.S to the first task. The command line says what that does: `test` runs the tests, `panic NAME` ends by a
- * fault of the kernel's own; else a person has the shell. */
+ * main: from boot.S to the first task. The command line says what that does: `test` runs the tests, `panic
+ * NAME` ends by a fault of the kernel's own; else a person has the shell. */
 #include "console.h"
 #include "shell.h"
 #include "stop.h"

@@ -51,8 +51,8 @@ bool heap_give(struct heap *heap, void *block);
 uint64_t heap_give_all(struct heap *heap);
 extern struct heap kernel_heap;
 
-/* What all this says of itself. NULL: it agrees; else what does not. `is_owner`: is there a task of this number? Tasks only:
- * it takes a while, and begins anew when others take or give pages meanwhile. */
+/* What all this says of itself. NULL: it agrees; else what does not. `is_owner`: is there a task of this
+ * number? Tasks only: it takes a while, and begins anew when others take or give pages meanwhile. */
 const char *memory_check(bool (*is_owner)(uint16_t owner));
 
 #endif

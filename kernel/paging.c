@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * paging: the kernel's one address space (Intel SDM 3, 4.5). Code can be executed and not written, constants neither, and
- * everything else is not executed; nothing is mapped in the lower half, nor around stacks. */
+ * paging: the kernel's one address space (Intel SDM 3, 4.5). Code can be executed and not written, constants
+ * neither, and everything else is not executed; nothing is mapped in the lower half, nor around stacks. */
 #include "page.h"
 
 #include "sync.h"
@@ -31,7 +31,8 @@ static unsigned index_at(uint64_t address, unsigned level)
 	return address >> (12 + 9 * (level - 1)) & (ENTRIES - 1);
 }
 
-/* The entry for the address at a level, 1 to 4; tables on the way are made if `make` says so. NULL: there is none. */
+/* The entry for the address at a level, 1 to 4; tables on the way are made if `make` says so. NULL: there is
+ * none. */
 static uint64_t *entry_at(uint64_t address, unsigned level, bool make)
 {
 	uint64_t *table = top;

@@ -25,26 +25,15 @@ static void ps(char *rest)
 	}
 }
 
-static unsigned count_waiting(const struct mutex *mutex)
-{
-	unsigned count = 0;
-
-	bool interrupts = interrupts_disable();
-	for (const struct task *task = queue_first(&mutex->waiting); task; task = task->next)
-		count++;
-	interrupts_restore(interrupts);
-	return count;
-}
-
 static void locks(char *rest)
 {
+	struct mutex_state state;
+
 	(void)rest;
-	print("%-15s %-15s %-9s %7s %s\n", "LOCK", "OWNER", "", "WAITING", "TAKEN");
-	for (const struct mutex *mutex = mutex_first(); mutex; mutex = mutex->next) {
-		const struct task *owner = mutex->owner;
-		print("%-15s %-15s %-9s %7u %lu\n", mutex->name, owner ? owner->name : "-",
-		      mutex->poisoned ? "poisoned" : "", count_waiting(mutex), mutex->taken);
-	}
+	print("%-15s %5s %-9s %7s %s\n", "LOCK", "OWNER", "", "WAITING", "TAKEN");
+	for (unsigned i = 0; mutex_look(i, &state); i++)
+		print("%-15s %5lu %-9s %7u %lu\n", state.name, state.owner, state.poisoned ? "poisoned" : "", state.waiting,
+		      state.taken);
 }
 
 static struct task *find(char *rest)
@@ -87,6 +76,7 @@ static void memory(char *rest)
 /* Tasks that crash, in the background or not: when one has ended, the shell says so before it asks again. */
 static struct job {
 	struct crash crash;
+	struct mutex_guard other; /* the shell's, of crash.other */
 	uint64_t id;
 	struct job *next;
 } *jobs;
@@ -95,6 +85,7 @@ static void end_job(struct job *job, const struct task_end *end)
 {
 	task_print_end(job->crash.kind->name, job->id, end);
 	machine_use_interrupt_stack(EXCEPTION_PAGE, true); /* crash double has changed that */
+	mutex_unlock(&job->other);
 	crash_deinit(&job->crash);
 	heap_give(&kernel_heap, job);
 }
@@ -131,9 +122,11 @@ static bool start_job(struct job *job, const struct crash_kind *kind)
 {
 	if (crash_init(&job->crash, kind) != OK)
 		return false;
+	mutex_lock(&job->other, &job->crash.other);
 	job->crash.go = true;
 	if (task_spawn(kind->name, crash_run, &job->crash, &job->id) == OK)
 		return true;
+	mutex_unlock(&job->other);
 	crash_deinit(&job->crash);
 	return false;
 }

@@ -4,7 +4,7 @@
 
 #include "console.h"
 
-enum { NANOSECONDS_PER_TICK = 1000000000 / TICKS_PER_SECOND };
+enum { NANOSECONDS_PER_TICK = 1000000000 / TICKS_PER_SECOND, UNWIND_LIMIT = 10 };
 
 /* --- What the engine is told --- */
 
@@ -69,7 +69,7 @@ void task_init_core(struct task *task)
 		.low = (void *)(task->slot + SLOT_STACK),
 		.top = (void *)(task->slot + SLOT_TOP),
 	};
-	const rip_core_options options = { on_stop, on_frame, task, 0 };
+	const rip_core_options options = { on_stop, on_frame, task, UNWIND_LIMIT * 1000000000ull };
 
 	if (rip_core_init(&task->core, &stack, &options) != RIP_OK)
 		panic("task %lu: its stack is refused", task->id);

@@ -12,6 +12,14 @@ const char *status_name(status status)
 	return status == AGAIN ? "again" : names[-status];
 }
 
+void require(bool holds)
+{
+	static char *volatile nowhere;
+
+	if (!holds)
+		*nowhere = 0;
+}
+
 /* --- Spinlocks --- */
 
 static unsigned held_count;
@@ -44,6 +52,7 @@ void spin_unlock(struct spinlock *lock, bool interrupts)
 
 void object_init(struct object *object, const struct object_kind *kind)
 {
+	object->magic = MAGIC_OBJECT;
 	object->kind = kind;
 	object->references = 1;
 }
@@ -55,7 +64,11 @@ void object_get(struct object *object)
 
 void object_put(struct object *object)
 {
-	if (__atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) == 0 && object->kind->destroy)
+	require(object->magic == MAGIC_OBJECT && object->references > 0);
+	if (__atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	object->magic = 0;
+	if (object->kind->destroy)
 		object->kind->destroy(object);
 }
 
@@ -72,6 +85,8 @@ status object_hold(struct hold *hold, struct object *object, unsigned role)
 	struct task *task = task_current();
 	uint32_t i = 0;
 
+	REQUIRE_WRITABLE(hold);
+	require(object->magic == MAGIC_OBJECT);
 	bool interrupts = interrupts_disable();
 	while (i < HOLDS && task->held[i])
 		i++;

@@ -24,13 +24,22 @@ typedef enum status {
 } status;
 const char *status_name(status status);
 
+/* What a task hands over may be damaged: it is looked at before a section begins, where a fault is the task's
+ * own. */
+enum { MAGIC_MUTEX = 0x6d757478, MAGIC_OBJECT = 0x6f626a65 };
+/* A fault of the task that calls, unless it holds. */
+void require(bool holds);
+/* The same, unless these bytes can be written. */
+#define REQUIRE_WRITABLE(pointer) (*(volatile char *)(pointer) = *(volatile char *)(pointer))
+
 /* --- Spinlocks: short sections, with interrupts off. They need no tasks, so they serve from the first instruction on.
  * A fault in such a section is the kernel's end: what is half changed there is everybody's. --- */
 struct spinlock {
 	volatile bool held;
 	const char *name;
 };
-/* Whether interrupts were on. There must be SPIN_STACK bytes of stack: an overflow comes before the section begins. */
+/* Whether interrupts were on. There must be SPIN_STACK bytes of stack: an overflow comes before the section
+ * begins. */
 enum { SPIN_STACK = 2048 };
 bool spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock, bool interrupts);
@@ -47,6 +56,7 @@ void queue_remove(struct task *task);
 
 /* --- Mutexes. Tasks only. --- */
 struct mutex {
+	uint32_t magic;
 	struct spinlock lock;
 	struct task *owner;
 	bool poisoned;
@@ -74,7 +84,18 @@ void mutex_unlock(struct mutex_guard *guard);
 
 /* Takes from the task, which is gone, what it still owns, as poisoned. Returns how many. */
 uint32_t mutex_reclaim(struct task *task);
-struct mutex *mutex_first(void);
+
+struct mutex_state {
+	const char *name;
+	uint64_t owner;      /* the task's id; 0: free */
+	bool poisoned;
+	unsigned waiting;
+	uint64_t taken;
+};
+/* Of the one of this number, from 0 on, the latest made first. False: there are not so many. */
+bool mutex_look(unsigned number, struct mutex_state *state_ret);
+/* NULL: they agree with themselves; else what does not. */
+const char *mutex_check(bool (*is_owner)(const struct task *task));
 
 /* --- Objects that are counted. Tasks hold them by holds, each with a role. --- */
 struct object;
@@ -85,6 +106,7 @@ struct object_kind {
 	void (*destroy)(struct object *object);              /* nobody holds it any more */
 };
 struct object {
+	uint32_t magic;
 	const struct object_kind *kind;
 	uint32_t references;
 };

@@ -163,7 +163,7 @@ NORETURN static void task_main(struct task *task)
 	panic("task %lu goes on after its end", task->id);
 }
 
-static struct task *reserve_place(const char *name)
+static struct task *reserve_place(void)
 {
 	bool interrupts = interrupts_disable();
 	struct task *task = free_place();
@@ -175,7 +175,6 @@ static struct task *reserve_place(const char *name)
 		task->slot = slot;
 		task->id = ++next_id;
 		task->state = TASK_ENDED;
-		format_text(task->name, sizeof task->name, "%s", name);
 		heap_init(&task->heap, number);
 	}
 	interrupts_restore(interrupts);
@@ -213,10 +212,11 @@ static void start(struct task **place)
 
 status task_spawn(const char *name, rip_function function, void *argument, uint64_t *id_ret)
 {
-	struct task *task CLEANUP(give_up_place) = reserve_place(name);
+	struct task *task CLEANUP(give_up_place) = reserve_place();
 
 	if (!task || !map_stacks(task))
 		return E_MEMORY;
+	format_text(task->name, sizeof task->name, "%s", name);
 	task->function = function;
 	task->argument = argument;
 	task_init_core(task);
@@ -258,10 +258,7 @@ void *task_take(size_t size)
 
 void task_give(void *block)
 {
-	static char *volatile nowhere;
-
-	if (block && !heap_give(&current->heap, block))
-		*nowhere = 0; /* a fault of the task's, here */
+	require(!block || heap_give(&current->heap, block));
 }
 
 /* The place's task has that id until another one begins there. */
@@ -286,10 +283,13 @@ static status wait_for_end(uint64_t id, struct task_end *end_ret)
 
 status task_join(uint64_t id, struct task_end *end_ret)
 {
+	struct task_end end;
 	status status;
 
-	while ((status = wait_for_end(id, end_ret)) == AGAIN)
+	while ((status = wait_for_end(id, &end)) == AGAIN)
 		task_yield();
+	if (status == OK)
+		*end_ret = end;
 	return status;
 }
 
@@ -450,6 +450,11 @@ static bool is_owner(uint16_t number)
 	return number <= TASKS && task_at(number)->state != TASK_FREE;
 }
 
+static bool is_there(const struct task *task)
+{
+	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
+}
+
 const char *kernel_check(void)
 {
 	const char *wrong = memory_check(is_owner);
@@ -457,9 +462,6 @@ const char *kernel_check(void)
 	bool interrupts = interrupts_disable();
 	for (unsigned i = 0; i < TASKS && !wrong; i++)
 		wrong = check_task(&tasks[i]);
-	for (const struct mutex *mutex = mutex_first(); mutex && !wrong; mutex = mutex->next)
-		if (mutex->owner && mutex->owner != &idle && mutex->owner->state == TASK_FREE)
-			wrong = "a mutex is owned by a task that is gone";
 	interrupts_restore(interrupts);
-	return wrong;
+	return wrong ? wrong : mutex_check(is_there);
 }

@@ -13,14 +13,16 @@
 
 enum { TASKS = 256, TASK_NAME = 16, TASK_TRACE = 24 };
 
-/* A task's part of the address space, from low to high: guard, reserve, stack, a closed page, the engine's stack. */
+/* A task's part of the address space, from low to high: guard, reserve, stack, a closed page, the engine's
+ * stack. */
 enum {
 	SLOT_SIZE = 256 * 1024,
 	SLOT_RESERVE = 64 * 1024, SLOT_STACK = 80 * 1024, SLOT_TOP = 112 * 1024,
 	SLOT_ENGINE = SLOT_TOP + PAGE, SLOT_END = SLOT_ENGINE + 16 * 1024,
 };
 
-/* How long a kill waits for a poll before it stops the task where it stands, and a cleanup may take. In ticks. */
+/* How long a kill waits for a poll before it stops the task where it stands, and a cleanup may take. In
+ * ticks. */
 enum { KILL_GRACE = 1000, CLEANUP_LIMIT = 1000 };
 
 typedef enum task_state {
@@ -80,8 +82,8 @@ uint64_t task_ticks(void);
 status task_spawn(const char *name, rip_function function, void *argument, uint64_t *id_ret);
 /* Waits until it has ended. NOT_FOUND: there was no such task, or its place is another's by now. */
 status task_join(uint64_t id, struct task_end *end_ret);
-/* It is stopped as soon as it stands at a poll, whatever it does or waits for. Interrupt handlers too. NOT_FOUND: it has
- * ended. */
+/* It is stopped as soon as it stands at a poll, whatever it does or waits for. Interrupt handlers too.
+ * NOT_FOUND: it has ended. */
 status task_kill(uint64_t id);
 /* The same, at a tick of the timer. */
 status task_kill_at(uint64_t id, uint64_t tick);
@@ -105,15 +107,16 @@ const char *cause_name(rip_core_cause cause);
 void task_print_end(const char *name, uint64_t id, const struct task_end *end);
 
 /* --- For sync.h's: with interrupts off. --- */
-/* The task that runs waits in the queue (NULL: in none) from now on; it goes on running until it calls task_yield. */
+/* The task that runs waits in the queue (NULL: in none) from now on; it goes on running until it calls
+ * task_yield. */
 void task_wait_in(struct queue *queue, uint64_t wake_at);
 void task_wake(struct task *task);
 void queue_wake_all(struct queue *queue);
 
 /* --- For interrupt(). --- */
 void task_tick(void);
-/* Puts the interrupted task's registers away, and into the frame those of whom is next: another one if `give_way`, or if
- * it cannot go on. */
+/* Puts the interrupted task's registers away, and into the frame those of whom is next: another one if
+ * `give_way`, or if it cannot go on. */
 void task_switch(struct frame *frame, bool give_way);
 /* True: the task that runs goes on in the engine, by what the frame says now. */
 bool task_fault(struct frame *frame);

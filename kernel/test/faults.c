@@ -16,6 +16,7 @@ static void kinds(void)
 {
 	static const char *const names[] = {
 		"page", "general", "opcode", "divide", "breakpoint", "alignment", "check", "code", "data", "null",
+		"bad-lock", "bad-guard", "bad-channel", "bad-block",
 	};
 
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {

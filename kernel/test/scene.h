@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * scene: a task that will be stopped, a task that waits for its lock, one that waits for its messages, and what there was
- * before. */
+ * scene: a task that will be stopped, a task that waits for its lock, one that waits for its messages, and
+ * what there was before. */
 #ifndef KERNEL_SCENE_H
 #define KERNEL_SCENE_H
 
