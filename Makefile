@@ -2,6 +2,7 @@
 #
 #   make all       the libraries and the command          make test       the quick tier
 #   make run       the demonstration                      make test-all   everything else too
+#   make kernel-run    the kernel in QEMU, with a shell   make kernel-test   its tests
 #   make install PREFIX=/usr/local                        make clean
 #
 # Variables: CC, CXX, CFLAGS, SAN=address,undefined (a build of its own below build/).
@@ -201,6 +202,7 @@ install: all
 	    pkgconfig/$$pc.pc.in >'$(DEST)/lib/pkgconfig/'$$pc.pc || exit; done
 
 include src/core/core.mk
+include kernel/kernel.mk
 -include tests/tests.mk
 -include examples/examples.mk
 -include bench/bench.mk

@@ -172,7 +172,7 @@ test-all: setup-all
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
 	@echo '--- under valgrind'
 	@$(MAKE) --no-print-directory -j$(JOBS) test-valgrind
-test-others: all $(SWEEP) $(BUILD)/tests/eh/in_use.so
+test-others: all kernel $(SWEEP) $(BUILD)/tests/eh/in_use.so
 	@scripts/fetch-libcxx || echo 'the tests with libc++ are left out'
 	@$(TEST_ENV) TEST_LIMIT=600 prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_ALL_SH)
 test-valgrind: $(PLAIN_TEST_PROG) $(GUEST_TEST_PROG)

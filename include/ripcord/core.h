@@ -106,9 +106,9 @@ void rip_core_abandon(rip_core_task *task);
 /* Called by the task: ends it, with cleanups, by LEFT. */
 __attribute__((noreturn)) void rip_core_leave(rip_core_task *task, intptr_t value);
 
-/* Writes the addresses of the frames from `reg` on, the instruction first, then at most max - 1 return
- * addresses. [low, high) is the stack that rsp is on, all readable. Returns how many. Interrupt handlers too;
- * 8 KiB of stack. */
+/* Writes the addresses of the frames from `reg` on, the instruction first, then at most max - 1 return addresses, up to
+ * the function that rip_core_run called.
+ * [low, high) is the stack that rsp is on, all readable. Returns how many. Interrupt handlers too; 8 KiB of stack. */
 uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low, uint64_t high, uint64_t *pcs,
 			    uint32_t max);
 

@@ -24,12 +24,24 @@
  * 2. Link libripcord-core.a. It holds the __gcc_personality_v0 and the _Unwind_Resume that GCC's tables and
  *    landing pads name. Both are for the engine alone: nothing throws here.
  * 3. Fill in a rip_port: the image, and what memory can be read; call rip_port_use before anything else.
- * 4. Run each task by rip_core_run, on a stack of its own, from a second stack (it may be the upper 8 KiB of
- *    the same block). The first is the task's; on the second the engine runs when the task was stopped.
- * 5. In the handler of an exception or interrupt, make an array of the interrupted registers, in DWARF's
- *    order, and call rip_core_stop. If it says true, write the registers back and return from the interrupt:
- *    the engine goes on behind rip_core_run's call, on the second stack, as an ordinary part of the task. It
- *    may be interrupted, preempted and scheduled like any other code; no other task waits for it.
+ * 4. Run each task by rip_core_run, on a stack of its own, from a second stack (it may be the upper 8 KiB of the same
+ *    block). The first is the task's; on the second the engine runs when the task was stopped.
+ * 5. In the handler of an exception or interrupt, make an array of the interrupted registers, in DWARF's order, and call
+ *    rip_core_stop. If it says true, write the registers back and return from the interrupt: the engine goes on behind
+ *    rip_core_run's call, on the second stack, as an ordinary part of the task. It may be interrupted, preempted and
+ *    scheduled like any other code; no other task waits for it.
+ * 6. For kills, compile with Ripcord's plugin (-fplugin=.../ripcord_plugin.so) as well, keep and tell its notes,
+ *
+ *        .notes : { . = ALIGN(4); notes = .; KEEP(*(.note.ripcord.*)) notes_end = .; }
+ *        ripcord_killable : { KEEP(*(ripcord_killable)) }
+ *
+ *    and let the base of %fs be readable: each poll loads a byte from %fs:0. While a task runs that is to be killed, let it
+ *    lead to where nothing is mapped. The next poll faults, and if rip_core_landing_at says HERE, call rip_core_stop with
+ *    KILLED; if not, go on with the usual base for one single step (TF). Put the usual base back on entry to every interrupt
+ *    handler that has polls itself. Without a means to change %fs, single-step from NEAR to HERE.
+ * 7. When rip_core_run has returned, take back what the task still has: an unwind that had to abandon frames has not.
+ *
+ * kernel/ does all of this; kernel/stop.c is the part that deals with the engine.
  *
  * What interrupt handlers have to keep
  * ------------------------------------

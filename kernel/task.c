@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT
+ * task: the scheduler, and what tasks do to themselves and each other. */
+#include "task.h"
+
+#include "console.h"
+#include "stop.h"
+
+static struct task tasks[TASKS];
+static struct task idle = { .name = "idle", .state = TASK_RUNNING };
+static struct task *current = &idle;
+static struct queue ready;
+static uint64_t tick_count, next_id;
+
+struct task *task_current(void)
+{
+	return current;
+}
+
+uint64_t task_ticks(void)
+{
+	return *(volatile uint64_t *)&tick_count;
+}
+
+void tasks_init(void)
+{
+	if (!paging_prepare(STACKS, STACKS + (uint64_t)TASKS * SLOT_SIZE))
+		panic("no memory for page tables");
+	heap_init(&kernel_heap, OWNER_KERNEL);
+	for (unsigned i = 0; i < TASKS; i++) {
+		tasks[i].number = (uint16_t)(i + 1);
+		tasks[i].slot = STACKS + (uint64_t)i * SLOT_SIZE;
+	}
+}
+
+struct task *task_at(uint16_t number)
+{
+	return &tasks[number - 1];
+}
+
+struct task *task_find(uint64_t id)
+{
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].id == id && tasks[i].state != TASK_FREE)
+			return &tasks[i];
+	return NULL;
+}
+
+const char *task_state_name(const struct task *task)
+{
+	static const char *const names[] = { "free", "ready", "running", "waiting", "ended" };
+
+	if (task->state != TASK_FREE && rip_core_unwinding(&task->core))
+		return "unwinding";
+	if (task->state == TASK_WAITING && task->wake_at)
+		return "sleeping";
+	return names[task->state];
+}
+
+/* --- Queues --- */
+
+void queue_add(struct queue *queue, struct task *task)
+{
+	task->queue = queue;
+	task->next = NULL;
+	task->previous = queue->last;
+	*(queue->last ? &queue->last->next : &queue->first) = task;
+	queue->last = task;
+}
+
+struct task *queue_first(const struct queue *queue)
+{
+	return queue->first;
+}
+
+void queue_remove(struct task *task)
+{
+	struct queue *queue = task->queue;
+
+	if (!queue)
+		return;
+	*(task->previous ? &task->previous->next : &queue->first) = task->next;
+	*(task->next ? &task->next->previous : &queue->last) = task->previous;
+	task->queue = NULL;
+}
+
+void task_wait_in(struct queue *queue, uint64_t wake_at)
+{
+	current->state = TASK_WAITING;
+	current->wake_at = wake_at;
+	if (queue)
+		queue_add(queue, current);
+}
+
+void task_wake(struct task *task)
+{
+	if (task->state != TASK_WAITING)
+		return;
+	queue_remove(task);
+	task->wake_at = 0;
+	if (task == current) { /* it has not given way yet */
+		task->state = TASK_RUNNING;
+		return;
+	}
+	task->state = TASK_READY;
+	queue_add(&ready, task);
+}
+
+void queue_wake_all(struct queue *queue)
+{
+	while (queue->first)
+		task_wake(queue->first);
+}
+
+/* --- Making --- */
+
+static bool map_stacks(struct task *task)
+{
+	for (uint64_t at = SLOT_RESERVE; at < SLOT_END; at += PAGE) {
+		if (at == SLOT_TOP)
+			continue;
+		void *page = page_take(task->number);
+		if (!page)
+			return false;
+		paging_map(task->slot + at, page);
+		if (at < SLOT_STACK)
+			paging_set_open(task->slot + at, false);
+	}
+	return true;
+}
+
+/* Pages of the reserve are there, but closed, so what is mapped does not tell. */
+static void unmap_stacks(struct task *task)
+{
+	for (uint64_t at = SLOT_RESERVE; at < SLOT_END; at += PAGE) {
+		void *page = paging_unmap(task->slot + at);
+		if (page != (void *)DIRECT_MAP)
+			page_give(page);
+	}
+}
+
+/* The place that has been free for longest, so that ends can be asked for long after. */
+static struct task *free_place(void)
+{
+	struct task *found = NULL;
+
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].state == TASK_FREE && (!found || tasks[i].id < found->id))
+			found = &tasks[i];
+	return found;
+}
+
+/* On the engine's stack. Nothing below it returns. */
+NORETURN static void task_main(struct task *task)
+{
+	rip_core_report report;
+
+	rip_core_run(&task->core, task->function, task->argument, &report);
+	task->finishing = true;
+	task_reclaim(task, &report);
+	interrupts_disable();
+	task->state = TASK_ENDED;
+	task_yield();
+	panic("task %lu goes on after its end", task->id);
+}
+
+static struct task *reserve_place(void)
+{
+	bool interrupts = interrupts_disable();
+	struct task *task = free_place();
+	if (task) {
+		uint16_t number = task->number;
+		uint64_t slot = task->slot;
+		memset(task, 0, sizeof *task);
+		task->number = number;
+		task->slot = slot;
+		task->id = ++next_id;
+		task->state = TASK_ENDED;
+		heap_init(&task->heap, number);
+	}
+	interrupts_restore(interrupts);
+	return task;
+}
+
+static void release_place(struct task *task)
+{
+	unmap_stacks(task);
+	task->state = TASK_FREE;
+}
+
+/* Whoever makes a task may be stopped meanwhile. */
+static void give_up_place(struct task **place)
+{
+	if (*place)
+		release_place(*place);
+}
+
+/* From here on the place is the task's own. */
+static void start(struct task **place)
+{
+	struct task *task = *place;
+
+	task->reg[RIP_CORE_RIP] = (uintptr_t)task_main;
+	task->reg[RIP_CORE_RDI] = (uintptr_t)task;
+	task->reg[RIP_CORE_RSP] = task->slot + SLOT_END - sizeof(uint64_t); /* as after a call */
+	task->flags = FLAG_FIXED | FLAG_INTERRUPTS;
+	bool interrupts = interrupts_disable();
+	task->state = TASK_READY;
+	queue_add(&ready, task);
+	*place = NULL;
+	interrupts_restore(interrupts);
+}
+
+status task_spawn(const char *name, rip_function function, void *argument, uint64_t *id_ret)
+{
+	struct task *task CLEANUP(give_up_place) = reserve_place();
+
+	if (!task || !map_stacks(task))
+		return E_MEMORY;
+	format_text(task->name, sizeof task->name, "%s", name);
+	task->function = function;
+	task->argument = argument;
+	task_init_core(task);
+	if (id_ret)
+		*id_ret = task->id;
+	start(&task);
+	return OK;
+}
+
+/* --- What tasks do --- */
+
+void task_yield(void)
+{
+	__asm__ volatile("int %0" : : "i"(VECTOR_YIELD) : "memory");
+}
+
+void task_sleep(uint64_t ticks)
+{
+	uint64_t end = task_ticks() + ticks;
+
+	while (task_ticks() < end) {
+		bool interrupts = interrupts_disable();
+		task_wait_in(NULL, end);
+		interrupts_restore(interrupts);
+		task_yield();
+	}
+}
+
+void task_exit(intptr_t value)
+{
+	current->stops++;
+	rip_core_leave(&current->core, value);
+}
+
+void *task_take(size_t size)
+{
+	return heap_take(&current->heap, size);
+}
+
+void task_give(void *block)
+{
+	require(!block || heap_give(&current->heap, block));
+}
+
+/* The place's task has that id until another one begins there. */
+static status wait_for_end(uint64_t id, struct task_end *end_ret)
+{
+	struct task *task = NULL;
+	status status = E_NOT_FOUND;
+
+	bool interrupts = interrupts_disable();
+	for (unsigned i = 0; i < TASKS && !task; i++)
+		task = tasks[i].id == id ? &tasks[i] : NULL;
+	if (task && id != 0 && task->state == TASK_FREE) {
+		*end_ret = task->end;
+		status = OK;
+	} else if (task && id != 0) {
+		task_wait_in(&task->joining, 0);
+		status = AGAIN;
+	}
+	interrupts_restore(interrupts);
+	return status;
+}
+
+status task_join(uint64_t id, struct task_end *end_ret)
+{
+	struct task_end end;
+	status status;
+
+	while ((status = wait_for_end(id, &end)) == AGAIN)
+		task_yield();
+	if (status == OK)
+		*end_ret = end;
+	return status;
+}
+
+static void kill(struct task *task)
+{
+	if (!task->killed)
+		task->killed_at = tick_count;
+	task->killed = true;
+	task_wake(task);
+}
+
+status task_kill(uint64_t id)
+{
+	bool interrupts = interrupts_disable();
+	struct task *task = task_find(id);
+	bool alive = task && task->state != TASK_ENDED && !task->finishing;
+	if (alive)
+		kill(task);
+	interrupts_restore(interrupts);
+	if (alive && task == current && interrupts)
+		task_yield(); /* a kill lands where a task is chosen to run */
+	return alive ? OK : E_NOT_FOUND;
+}
+
+status task_kill_at(uint64_t id, uint64_t tick)
+{
+	bool interrupts = interrupts_disable();
+	struct task *task = task_find(id);
+	if (task)
+		task->deadline = tick;
+	interrupts_restore(interrupts);
+	return task ? OK : E_NOT_FOUND;
+}
+
+/* --- The scheduler --- */
+
+static void bury(struct task *task)
+{
+	release_place(task);
+	queue_wake_all(&task->joining);
+}
+
+void task_tick(void)
+{
+	tick_count++;
+	current->ticks++;
+	for (unsigned i = 0; i < TASKS; i++) {
+		struct task *task = &tasks[i];
+		if (task->state == TASK_FREE)
+			continue;
+		if (task->wake_at && task->wake_at <= tick_count)
+			task_wake(task);
+		if (task->deadline && task->deadline <= tick_count && !task->killed && !task->finishing)
+			kill(task);
+		if (stop_is_overdue(task))
+			task_wake(task);
+	}
+}
+
+static void choose(void)
+{
+	struct task *next = ready.first;
+
+	if (!next) {
+		current = &idle;
+	} else {
+		queue_remove(next);
+		current = next;
+	}
+	current->state = TASK_RUNNING;
+}
+
+void task_switch(struct frame *frame, bool give_way)
+{
+	struct task *task = current;
+
+	memcpy(task->reg, frame->reg, sizeof task->reg);
+	task->flags = frame->flags;
+	if (task->state == TASK_RUNNING && give_way && task != &idle) {
+		task->state = TASK_READY;
+		queue_add(&ready, task);
+	}
+	if (task->state != TASK_RUNNING || task == &idle)
+		choose();
+	if (task->state == TASK_ENDED)
+		bury(task);
+	stop_land(current);
+	memcpy(frame->reg, current->reg, sizeof frame->reg);
+	frame->flags = current->flags;
+}
+
+bool task_fault(struct frame *frame)
+{
+	return current != &idle && stop_fault(current, frame);
+}
+
+bool task_poll(struct frame *frame)
+{
+	return stop_poll(current, frame);
+}
+
+/* --- Telling --- */
+
+uint32_t task_backtrace(const struct task *task, uint64_t *pcs, uint32_t max)
+{
+	return rip_core_backtrace(task->reg, task->slot + SLOT_STACK, task->slot + SLOT_END, pcs, max);
+}
+
+const char *cause_name(rip_core_cause cause)
+{
+	static const char *const names[] = { "returned", "left", "fault", "overflow", "killed" };
+
+	return names[cause];
+}
+
+void task_print_end(const char *name, uint64_t id, const struct task_end *end)
+{
+	const rip_core_report *report = &end->report;
+
+	print("task %lu (%s): %s", id, name, cause_name(report->cause));
+	if (report->cause == RIP_CORE_FAULT || report->cause == RIP_CORE_OVERFLOW)
+		print(", %s, error %lx, address %lx", exception_name(end->vector), end->error, end->address);
+	print("\n  cleanups: %lu run, %lu failed; frames lost: %lu%s%s\n", report->cleanups_run, report->cleanups_failed,
+	      report->frames_lost, report->abandoned ? "; abandoned: " : "",
+	      report->abandoned ? rip_status_name(report->reason) : "");
+	print("  taken back: %u mutexes, %u objects, %lu blocks\n", end->mutexes, end->holds, end->blocks);
+	print_backtrace(end->trace, end->trace_count);
+}
+
+/* --- Consistency --- */
+
+static const char *check_queue(const struct task *task)
+{
+	unsigned count = 0;
+
+	for (const struct task *at = task->queue->first; at; at = at->next) {
+		if (at->queue != task->queue || (at->next && at->next->previous != at) || count++ > TASKS)
+			return "a queue's links do not agree";
+		if (at == task)
+			return NULL;
+	}
+	return "a task is not in the queue that it names";
+}
+
+static const char *check_task(const struct task *task)
+{
+	if (task->state == TASK_FREE)
+		return NULL;
+	if (task->state == TASK_RUNNING && task != current)
+		return "two tasks are running";
+	if (task->state == TASK_READY && task->queue != &ready)
+		return "a ready task is not in the queue";
+	return task->queue ? check_queue(task) : NULL;
+}
+
+static bool is_owner(uint16_t number)
+{
+	return number <= TASKS && task_at(number)->state != TASK_FREE;
+}
+
+static bool is_there(const struct task *task)
+{
+	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
+}
+
+const char *kernel_check(void)
+{
+	const char *wrong = memory_check(is_owner);
+
+	bool interrupts = interrupts_disable();
+	for (unsigned i = 0; i < TASKS && !wrong; i++)
+		wrong = check_task(&tasks[i]);
+	interrupts_restore(interrupts);
+	return wrong ? wrong : mutex_check(is_there);
+}
