@@ -42,6 +42,10 @@ struct rip_guest {
 	intptr_t sent;          /* what rip_resume passed */
 	bool signals_open;      /* the fault signals are, since the last fault */
 	struct rip_fault fault; /* the last one; written in the signal handler */
+	struct rip_frozen *frozen; /* the state that the last fault interrupted; NULL unless options.resumable */
+	size_t frozen_size;
+	bool froze;             /* it was kept */
+	bool resumable;         /* STOPPED, by that fault */
 	rip_options options;
 	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */
 	void *program;          /* see rip_guest_set_program */
