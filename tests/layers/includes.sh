@@ -18,6 +18,7 @@ report: unwind
 core: stop
 guest: stop ledger report timer
 supervise: base
+keeper: guest supervise
 program: guest
 symbolize:
 '
