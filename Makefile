@@ -56,7 +56,7 @@ LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 
 # --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
 
-LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest program
+LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest supervise keeper program
 UNWINDER := base cfi lsda arch/x86_64 port/linux unwind eh
 sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
 LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))

@@ -112,9 +112,12 @@ $(BUILD)/tests/kill/%: tests/kill/%.cc $(BUILD)/lib/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -fno-lto -Itests \
 	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+$(BUILD)/tests/keeper/tree: tests/keeper/tree.c $(BUILD)/lib/libripcord.a $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
-SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest,$(wildcard src/$(l)/*.c)))
+SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest keeper,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \
@@ -122,7 +125,7 @@ $(BUILD)/sync/%.c.o: src/%.c
 $(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=$(BUILD)/obj/%),$(LIB_OBJ))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
-$(BUILD)/tests/kill/races: tests/kill/races.c $(BUILD)/sync/libripcord.a $(PLUGIN)
+$(BUILD)/tests/kill/races $(BUILD)/tests/keeper/races: $(BUILD)/tests/%: tests/%.c $(BUILD)/sync/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
 -include $(SYNC_OBJ:.o=.d)

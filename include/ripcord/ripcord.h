@@ -65,6 +65,8 @@ typedef struct rip_options {
 	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at,
 	 * until rip_unwind, rip_reset or rip_destroy. */
 	bool hold;
+	/* As hold, and a fault keeps all registers, so that rip_continue (resume.h) can go on. Costs some KiB a guest. */
+	bool resumable;
 	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls.
 	 * Without it, a guest that calls pthread_sigmask itself leaves the mask as it made it, as any
 	 * function would. */

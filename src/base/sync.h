@@ -26,6 +26,10 @@ enum rip_sync {
 	RIP_SYNC_FIRES,          /* the timer thread, before it looks at a guest's clocks */
 	RIP_SYNC_JUDGED,         /* it has found that a time is up, and not asked for the end */
 	RIP_SYNC_POSTS,          /* a timer is marked as posted, and not in the list */
+	RIP_SYNC_OFFERS,         /* a stop is about to be offered to a keeper */
+	RIP_SYNC_PINNED,         /* a keeper is about to access the guest in its hands */
+	RIP_SYNC_BEGINS,         /* a worker has a handle, and does not run yet */
+	RIP_SYNC_DECIDES,        /* a keeper's function is over, and nobody knows what it said */
 	RIP_SYNC_PLACES,
 };
 

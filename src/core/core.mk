@@ -2,7 +2,7 @@
 # clang has no switch that keeps it from calling memcpy. Headers in src/core/ come before those that they stand in for.
 
 CORE_CC     := gcc
-CORE_LAYERS := base cfi lsda port/bare core
+CORE_LAYERS := base cfi lsda supervise port/bare core
 CORE_SRC    := $(call sources,$(CORE_LAYERS)) \
                $(addprefix src/arch/x86_64/,context.c flow.c poll.c switch.S) \
                $(addprefix src/unwind/,bare.c cursor.c expr.c find.c load.c memory.c module.c plain.c row.c site.c) \

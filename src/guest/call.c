@@ -66,7 +66,7 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	options.stack_size = guest->options.hostcall_stack;
 	options.hostcall_stack = 0;
 	options.hostcall_room = 1;
-	options.hold = options.save_mask = false;
+	options.hold = options.resumable = options.save_mask = false;
 	options.on_stop = NULL;
 	options.deadline = options.cpu_time = 0; /* the guest's go on */
 	begin_busy();

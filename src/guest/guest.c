@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "fault/frozen.h"
+#include "port/port.h"
 #include "ripcord/unwind.h"
 
 /* What rip_create and rip_destroy need of the stack that they are called on, at most. Whoever could create
@@ -64,9 +66,25 @@ static rip_status create(const rip_options *options, rip_guest **guest_ret)
 	return RIP_OK;
 }
 
+/* Room for the state that a fault interrupts. */
+static rip_status make_frozen(rip_guest *guest)
+{
+	size_t page = rip_port_page_size(), size = (rip_frozen_size() + page - 1) & ~(page - 1);
+	uint8_t *room;
+	rip_status status = rip_port_map(size, &room);
+
+	if (status != RIP_OK)
+		return status;
+	guest->frozen = (struct rip_frozen *)(void *)room;
+	guest->frozen_size = size;
+	return RIP_OK;
+}
+
 static void destroy(rip_guest *guest)
 {
 	rip_guest_unwatch(guest);
+	if (guest->frozen)
+		rip_port_unmap((uint8_t *)guest->frozen, guest->frozen_size);
 	rip_ledger_deinit(&guest->ledger);
 	guest->face = NULL; /* to a debugger, what is left there is no guest */
 	rip_stop_deinit(&guest->stop);
@@ -88,8 +106,11 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 	rip_guest_touch_stack(CREATE_STACK);
 	rip_guest *caller = begin_busy();
 	rip_status status = create(options, &guest);
-	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time)) {
-		status = rip_guest_watch(guest);
+	if (status == RIP_OK) {
+		if (guest->options.resumable)
+			status = make_frozen(guest);
+		if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time))
+			status = rip_guest_watch(guest);
 		if (status != RIP_OK)
 			destroy(guest);
 	}

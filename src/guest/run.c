@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/sync.h"
+#include "fault/frozen.h"
 #include "stop/turn.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -197,8 +198,11 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
 	rip_stack_reached(&guest->stop.stack, guest->stopped_sp);
 	rip_guest_look(guest, event);
+	rip_cause cause = guest->outcome.cause;
+	guest->resumable = guest->frozen && guest->froze && event == RIP_EVENT_FAULT &&
+			   (cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_ABORTED);
 	show(guest);
-	if (guest->options.hold)
+	if (guest->options.hold || guest->options.resumable)
 		leave(guest, RIP_STATE_STOPPED);
 	else
 		finish(guest);
@@ -418,6 +422,44 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 	if (!is_plain(guest))
 		return resume_watched(guest, value, outcome_ret);
 	return resume(guest, value, outcome_ret, true);
+}
+
+/* --- Going on after a fault --- */
+
+/* On the way there, the stack is not one that a signal's handler could run on; the guest's own mask comes back with all
+ * the rest. */
+RIP_RETURNS_BY_JUMP
+static enum rip_event go_on(rip_guest *guest)
+{
+	struct rip_context way = guest->stop.at;
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	rip_frozen_way(guest->frozen, &way);
+	return rip_stop_land(&guest->stop, &way);
+}
+
+rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
+{
+	enum rip_event event = RIP_EVENT_LEFT;
+	struct visit visit;
+
+	if (!guest || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (!rip_is_resumable(guest) || guest->shown)
+		return RIP_E_STATE;
+	rip_status status = begin_visit(guest, &visit, false);
+	if (status != RIP_OK)
+		return status;
+	guest->resumable = false;
+	guest->reported = false;
+	if (enter(guest, false))
+		event = go_on(guest);
+	take_turn(guest, event, outcome_ret);
+	end_visit(guest, &visit, false);
+	rip_guest_end_outer(guest);
+	return RIP_OK;
 }
 
 /* --- Ends -------------------------------------------------------------------------------------- */

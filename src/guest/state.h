@@ -53,6 +53,10 @@ struct rip_guest {
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
 	struct rip_fault fault; /* the last one; written in the signal handler */
+	struct rip_frozen *frozen; /* the state that the last fault interrupted; NULL unless options.resumable */
+	size_t frozen_size;
+	bool froze;             /* it was kept */
+	bool resumable;         /* STOPPED, by that fault */
 	rip_options options;
 	uint64_t trusted_words; /* all bits: rip_options.trust_control_words */
 	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */

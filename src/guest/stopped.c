@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/sync.h"
+#include "fault/frozen.h"
 #include "port/port.h"
 #include "report/report.h"
 
@@ -74,6 +75,8 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 	guest->stop.exact = fault->exact;
 	guest->fault = *fault;
 	guest->signals_open = true;
+	if (guest->frozen)
+		guest->froze = rip_frozen_keep(guest->frozen, guest->frozen_size, fault->ucontext);
 	exit_ret->pc = (uintptr_t)rip_arch_host_return;
 	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
 	exit_ret->rax = RIP_EVENT_FAULT;

@@ -59,6 +59,11 @@ uint32_t rip_port_module_tables(const struct rip_module *module,
 /* True if all of [address, address + size) can be read now. Signal-safe. */
 bool rip_port_readable(uint64_t address, size_t size);
 
+/* Copies memory that may not be there, up to the first byte that cannot be accessed; returns how much. Signal-safe. */
+size_t rip_port_peek(uint64_t address, void *to, size_t size);
+/* The same the other way. MEMORY: not all could be written; SYSTEM: the system forbids it. Signal-safe. */
+rip_status rip_port_poke(uint64_t address, const void *from, size_t size, size_t *done_ret);
+
 size_t rip_port_page_size(void);
 
 /* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible, for small pages only. NOMEM,
@@ -122,6 +127,9 @@ void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 /* The kernel calls `handler` itself for a signal that sigaction has installed one for, with the same flags and mask.
  * For builds with ThreadSanitizer: its own handler keeps asynchronous signals back until it is too late. */
 void rip_port_handle_directly(int signal, void (*handler)(int signal, void *info, void *ucontext));
+
+/* Not a function: code that goes on as a ucontext_t says whose address is in rsp. Until it has, no signal may come. */
+extern const char rip_port_return_code[];
 
 /* The signals that were blocked before the handler whose trampoline is a frame with this rsp was called. False: that
  * memory cannot be read. Signal-safe. */

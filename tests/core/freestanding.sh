@@ -25,8 +25,8 @@ check 'it links as part of a kernel' \
 	"$(ld -static -nostdlib -e rip_core_run -Ttext=0xffffffff80000000 -o /dev/null "$all" 2>&1)"
 check 'nothing is visible that is not its own' "$(nm --defined-only -g "$all" | awk '{ print $3 }' |
 	grep -v -E '^(rip_|_Unwind_Resume$|__gcc_personality_v0$|__x86_return_thunk$|DW\.ref\.)')"
-check 'and all of it is hidden, but for the names of status codes' "$(readelf -sW "$all" |
-	awk '$5 == "GLOBAL" && $7 != "UND" && $6 != "HIDDEN" && $8 !~ /^rip_status_/')"
+check 'and all of it is hidden, but for status codes and supervision' "$(readelf -sW "$all" |
+	awk '$5 == "GLOBAL" && $7 != "UND" && $6 != "HIDDEN" && $8 !~ /^rip_(status|supervise)_/')"
 check 'no x87, MMX or SSE register, nor their control words' "$(printf '%s' "$code" |
 	grep -E '%[xyz]mm|%mm[0-7]|%st|mxcsr|	(f[a-z]|emms|fx|xsave|xrstor)')"
 check 'no thread-local variable' "$(printf '%s' "$code" | grep -E '%[fg]s:'; nm "$all" | grep -i ' [bd] .*tls')"

@@ -17,11 +17,13 @@ ledger: port
 report: unwind
 core: stop
 guest: stop ledger report timer
+supervise: base
+keeper: guest supervise
 program: guest
 symbolize:
 '
 # No system header but these in the pure layers.
-pure='base cfi lsda'
+pure='base cfi lsda supervise'
 pure_headers='stddef.h stdint.h stdbool.h'
 
 src=${1:-src}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * keeper: a keeper, as its own files see it. */
+#ifndef RIPCORD_KEEPER_STOPPED_H
+#define RIPCORD_KEEPER_STOPPED_H
+
+#include "keeper/keeper.h"
+
+struct rip_stopped {
+	rip_keeper *keeper;
+};
+
+/* All but the first four under the lock of keeper.c. */
+struct rip_keeper {
+	rip_decision (*decide)(rip_stopped *stopped, void *context);
+	void *context;
+	rip_keeper *next;
+	uint64_t limit;
+	pthread_t thread;
+	pthread_cond_t news;           /* its thread waits here */
+	rip_guest *guest;              /* what `decide` runs in */
+	rip_handle handle;             /* of its present life */
+	struct rip_stopped stopped;
+	struct rip_kept *queue, *queue_last;
+	struct rip_kept *current;      /* in its hands; NULL: none, or it was taken back */
+	bool busy;                     /* `decide` runs, or what it left is unwound */
+	bool hung;                     /* ... for too long */
+	bool closing;
+	uint32_t users;                /* keepers that pass to it */
+	rip_keeper_stats stats;
+};
+
+/* The guest that the keeper holds, or NULL; it stays as it is until rip_stopped_unpin. */
+struct rip_kept *rip_stopped_pin(rip_stopped *stopped);
+void rip_stopped_unpin(struct rip_kept *kept);
+
+#endif
