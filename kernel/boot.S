@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * boot: from the loader to C. The loader enters by the PVH protocol ("x86/HVM direct boot ABI"): 32-bit protected mode,
- * paging off, interrupts off, ebx the physical address of the start info.
+ * boot: from the loader to C. The loader enters by the PVH protocol ("x86/HVM direct boot ABI"): 32-bit
+ * protected mode, paging off, interrupts off, ebx the physical address of the start info.
  *
- * The first GiB of memory is mapped three times by the same table of 2 MiB pages: where it lies (until C runs), at
- * DIRECT_MAP, and at KERNEL_BASE. paging.c puts a stricter map in its place. */
+ * The first GiB of memory is mapped three times by the same table of 2 MiB pages: where it lies (until C
+ * runs), at DIRECT_MAP, and at KERNEL_BASE. paging.c puts a stricter map in its place. */
 #include "layout.h"
 
 #define NOTE_PHYS32_ENTRY 18

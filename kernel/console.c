@@ -107,7 +107,8 @@ static void trace_interrupts(void)
 	for (unsigned i = interrupt_depth(); i-- > 0;) {
 		const struct frame *frame = interrupt_frame(i);
 		print("interrupted by vector %lu (%s), error %lx, flags %lx, rsp %lx, cr2 %lx:\n", frame->vector,
-		      frame->vector < EXCEPTIONS ? exception_name(frame->vector) : "device", frame->error, frame->flags, frame->pushed_rsp, read_cr2());
+		      frame->vector < EXCEPTIONS ? exception_name(frame->vector) : "device", frame->error,
+		      frame->flags, frame->pushed_rsp, read_cr2());
 		trace_from(frame->reg);
 	}
 }

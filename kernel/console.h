@@ -16,8 +16,8 @@ void serial_end(void);
 /* Waits for a character: tasks only. */
 char serial_read(void);
 
-/* --- Text. Conversions: %d %u %x (also with l), %p, %s, %c, %%; a width, and 0 or - before it. A call's text comes out in
- * one piece, up to 255 characters of it. Any time. --- */
+/* --- Text. Conversions: %d %u %x (also with l), %p, %s, %c, %%; a width, and 0 or - before it. A call's text
+ * comes out in one piece, up to 255 characters of it. Any time. --- */
 void print(const char *format, ...) PRINTS(1, 2);
 void print_arguments(const char *format, va_list arguments);
 /* As snprintf, but the size of what is written, without the NUL, is returned. */

@@ -25,7 +25,8 @@ static void give_block(void **block)
 	task_give(*block);
 }
 
-#define COUNT_BY(function, name, crash, id) struct count name __attribute__((cleanup(function), unused)) = take(crash, id)
+#define COUNT_BY(function, name, crash, id) \
+	struct count name __attribute__((cleanup(function), unused)) = take(crash, id)
 #define COUNT(crash, id) COUNT_BY(give, count, crash, id)
 /* Inline assembly has no landing pad. If it is not volatile, and tied between two accesses that have one by
  * what it reads and writes, it lies in their call site: GCC extends that over instructions which it takes not
@@ -300,38 +301,40 @@ static int deaf(struct crash *crash)
 
 /* --- */
 
+#define FAULT(vector) RIP_CORE_FAULT, EXCEPTION_##vector, false
+#define OVERFLOW(vector) RIP_CORE_OVERFLOW, EXCEPTION_##vector, false
+#define ENDLESS RIP_CORE_KILLED, 0, true
 static const struct crash_kind kinds[] = {
-	{ "page", "writes through NULL", page, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "general", "reads through a pointer that is not canonical", general, RIP_CORE_FAULT, EXCEPTION_GENERAL, false },
-	{ "opcode", "invalid opcode", opcode, RIP_CORE_FAULT, EXCEPTION_OPCODE, false },
-	{ "divide", "divides by 0", divide, RIP_CORE_FAULT, EXCEPTION_DIVIDE, false },
-	{ "breakpoint", "runs into INT3", breakpoint, RIP_CORE_FAULT, EXCEPTION_BREAKPOINT, false },
-	{ "alignment", "CMPXCHG16B off its alignment", alignment, RIP_CORE_FAULT, EXCEPTION_GENERAL, false },
-	{ "check", "an alignment check, forged", check, RIP_CORE_FAULT, EXCEPTION_ALIGNMENT, false },
-	{ "code", "writes to code", code, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "data", "calls data", data, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "null", "calls NULL", null, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "off-opcode", "invalid opcode, on a stack that is off", offset_opcode, RIP_CORE_FAULT, EXCEPTION_OPCODE, false },
-	{ "off-general", "general protection, likewise", offset_general, RIP_CORE_FAULT, EXCEPTION_GENERAL, false },
-	{ "overflow", "recurses until the stack ends", overflow, RIP_CORE_OVERFLOW, EXCEPTION_PAGE, false },
-	{ "double", "the same, and the page fault cannot be delivered", doubled, RIP_CORE_OVERFLOW, EXCEPTION_DOUBLE,
-	  false },
-	{ "bad-lock", "locks what is no mutex", bad_lock, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "bad-guard", "locks by a guard that cannot be written", bad_guard, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "bad-channel", "receives from what is no channel", bad_channel, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "bad-block", "gives a block that is not its own", bad_block, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "lost", "loses its stack pointer", lost, RIP_CORE_FAULT, EXCEPTION_OPCODE, false },
-	{ "smash", "overwrites return addresses", smash, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "cleanup", "a cleanup faults as well", bad_cleanup, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "deep-cleanup", "a cleanup overflows the stack", deep_cleanup, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "hanging", "a cleanup never ends", hanging_cleanup, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "stuck", "a cleanup waits for a lock that nobody lets go", stuck_cleanup, RIP_CORE_FAULT, EXCEPTION_PAGE, false },
-	{ "spin", "for (;;) {}", spin, RIP_CORE_KILLED, 0, true },
-	{ "work", "takes and gives blocks", work, RIP_CORE_KILLED, 0, true },
-	{ "sleep", "sleeps", asleep, RIP_CORE_KILLED, 0, true },
-	{ "lock", "waits for a lock", at_lock, RIP_CORE_KILLED, 0, true },
-	{ "channel", "waits for a message", at_channel, RIP_CORE_KILLED, 0, true },
-	{ "deaf", "loops without a poll", deaf, RIP_CORE_KILLED, 0, true },
+	{ "page", "writes through NULL", page, FAULT(PAGE) },
+	{ "general", "reads through a pointer that is not canonical", general, FAULT(GENERAL) },
+	{ "opcode", "invalid opcode", opcode, FAULT(OPCODE) },
+	{ "divide", "divides by 0", divide, FAULT(DIVIDE) },
+	{ "breakpoint", "runs into INT3", breakpoint, FAULT(BREAKPOINT) },
+	{ "alignment", "CMPXCHG16B off its alignment", alignment, FAULT(GENERAL) },
+	{ "check", "an alignment check, forged", check, FAULT(ALIGNMENT) },
+	{ "code", "writes to code", code, FAULT(PAGE) },
+	{ "data", "calls data", data, FAULT(PAGE) },
+	{ "null", "calls NULL", null, FAULT(PAGE) },
+	{ "off-opcode", "invalid opcode, on a stack that is off", offset_opcode, FAULT(OPCODE) },
+	{ "off-general", "general protection, likewise", offset_general, FAULT(GENERAL) },
+	{ "overflow", "recurses until the stack ends", overflow, OVERFLOW(PAGE) },
+	{ "double", "the same, and the page fault cannot be delivered", doubled, OVERFLOW(DOUBLE) },
+	{ "bad-lock", "locks what is no mutex", bad_lock, FAULT(PAGE) },
+	{ "bad-guard", "locks by a guard that cannot be written", bad_guard, FAULT(PAGE) },
+	{ "bad-channel", "receives from what is no channel", bad_channel, FAULT(PAGE) },
+	{ "bad-block", "gives a block that is not its own", bad_block, FAULT(PAGE) },
+	{ "lost", "loses its stack pointer", lost, FAULT(OPCODE) },
+	{ "smash", "overwrites return addresses", smash, FAULT(PAGE) },
+	{ "cleanup", "a cleanup faults as well", bad_cleanup, FAULT(PAGE) },
+	{ "deep-cleanup", "a cleanup overflows the stack", deep_cleanup, FAULT(PAGE) },
+	{ "hanging", "a cleanup never ends", hanging_cleanup, FAULT(PAGE) },
+	{ "stuck", "a cleanup waits for a lock that nobody lets go", stuck_cleanup, FAULT(PAGE) },
+	{ "spin", "for (;;) {}", spin, ENDLESS },
+	{ "work", "takes and gives blocks", work, ENDLESS },
+	{ "sleep", "sleeps", asleep, ENDLESS },
+	{ "lock", "waits for a lock", at_lock, ENDLESS },
+	{ "channel", "waits for a message", at_channel, ENDLESS },
+	{ "deaf", "loops without a poll", deaf, ENDLESS },
 	{ NULL, NULL, NULL, 0, 0, false },
 };
 

@@ -3,8 +3,8 @@
  *
  *   void interrupt(struct frame *frame);
  *
- * and goes on with what the frame says then: mostly, another task. The processor aligns the stack to 16 bytes before it
- * pushes (Intel SDM 3, 6.14.2), so that the interrupted rsp is known from what it pushed alone. */
+ * and goes on with what the frame says then: mostly, another task. The processor aligns the stack to 16 bytes
+ * before it pushes (Intel SDM 3, 6.14.2), so that the interrupted rsp is known from what it pushed alone. */
 #include "layout.h"
 
 /* The exceptions that push an error code (Intel SDM 3, table 6-1). */

@@ -1,12 +1,13 @@
-# The freestanding demonstration (kernel/): built by GCC with the plugin, linked twice so that it has a table of its own
-# functions, and run by QEMU.
+# The freestanding demonstration (kernel/): built by GCC with the plugin, linked twice so that it has a table of its
+# own functions, and run by QEMU.
 
 KERNEL_SRC   := $(wildcard kernel/*.c kernel/*.S kernel/test/*.c)
 KERNEL_OBJ   := $(patsubst %,$(BUILD)/obj/%.o,$(KERNEL_SRC))
 KERNEL       := $(BUILD)/kernel/kernel.elf
-KERNEL_FLAGS := -std=gnu11 $(WARN) -Iinclude -Ikernel -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
-                -mgeneral-regs-only -mcx16 -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions -fno-tree-dse \
-                -fno-dse -fasynchronous-unwind-tables -fstack-clash-protection -fno-stack-protector -fcf-protection=none
+KERNEL_FLAGS := -std=gnu11 $(WARN) -Iinclude -Ikernel -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
+                -mno-red-zone -mgeneral-regs-only -mcx16 -fexceptions -fnon-call-exceptions \
+                -fno-delete-dead-exceptions -fno-tree-dse -fno-dse -fasynchronous-unwind-tables \
+                -fstack-clash-protection -fno-stack-protector -fcf-protection=none
 KERNEL_LINK   = ld -static -nostdlib -z max-page-size=4096 -z noexecstack --eh-frame-hdr --no-warn-rwx-segments \
                 -T kernel/kernel.ld
 
@@ -17,7 +18,7 @@ $(BUILD)/obj/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(Q)gcc $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
 
-# The table comes last in the image, so that the second link leaves all addresses as the first has them; that is checked.
+# The table comes last in the image, so that the second link leaves all addresses as the first has them: checked.
 $(BUILD)/kernel/without.S: kernel/symbols.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f $< < /dev/null > $@

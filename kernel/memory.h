@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * memory: pages of physical memory, what is mapped where, and heaps.
  *
- * Each page has an owner: a task, or the kernel. What is free and what is used stands in descriptors apart from the pages,
- * so that nothing a task overwrites in its blocks leads the kernel astray, and what a task leaves is found by its number.
- * Any task, with interrupts on or off; not for interrupt handlers, but for paging_set_open and paging_is_mapped. */
+ * Each page has an owner: a task, or the kernel. What is free and what is used stands in descriptors apart
+ * from the pages, so that nothing a task overwrites in its blocks leads the kernel astray, and what a task
+ * leaves is found by its number. Any task, with interrupts on or off; not for interrupt handlers, but for
+ * paging_set_open and paging_is_mapped. */
 #ifndef KERNEL_MEMORY_H
 #define KERNEL_MEMORY_H
 

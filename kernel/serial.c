@@ -3,7 +3,10 @@
 #include "console.h"
 #include "task.h"
 
-enum { PORT = 0x3f8, DATA = PORT, INTERRUPTS = PORT + 1, FIFO = PORT + 2, LINE = PORT + 3, MODEM = PORT + 4, STATE = PORT + 5 };
+enum {
+	PORT = 0x3f8,
+	DATA = PORT, INTERRUPTS = PORT + 1, FIFO = PORT + 2, LINE = PORT + 3, MODEM = PORT + 4, STATE = PORT + 5,
+};
 enum { STATE_RECEIVED = 1, STATE_CAN_SEND = 0x20, DIVISOR_LATCH = 0x80, BITS_8 = 3, BAUD_115200 = 1 };
 enum { INPUT = 256 };
 

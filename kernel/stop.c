@@ -126,9 +126,9 @@ bool stop_fault(struct task *task, struct frame *frame)
 }
 
 /* --- Kills ---
- * A poll reads %fs:0 (ripcord/killable.h). While a task that is to be killed runs, fs leads nowhere: so its next poll
- * faults, and no step is spent on the way there. A poll that is masked is passed by one single step, with fs as it is
- * otherwise. Interrupt handlers have polls too, so they begin with that. */
+ * A poll reads %fs:0 (ripcord/killable.h). While a task that is to be killed runs, fs leads nowhere: so its
+ * next poll faults, and no step is spent on the way there. A poll that is masked is passed by one single
+ * step, with fs as it is otherwise. Interrupt handlers have polls too, so they begin with that. */
 
 static bool polls_trap;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * sync: spinlocks, queues of tasks, mutexes, objects that are counted, and channels.
  *
- * What a task has of these is written down where the kernel finds it without the task's stack: who owns a mutex stands in
- * the mutex, which objects a task holds in the task. So a guard on the stack is for the usual way, by cleanups, and
- * when a stack is beyond unwinding the rest is found (task_reclaim). */
+ * What a task has of these is written down where the kernel finds it without the task's stack: who owns a
+ * mutex stands in the mutex, which objects a task holds in the task. So a guard on the stack is for the usual
+ * way, by cleanups, and when a stack is beyond unwinding the rest is found (task_reclaim). */
 #ifndef KERNEL_SYNC_H
 #define KERNEL_SYNC_H
 

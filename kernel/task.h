@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * task: tasks, their stacks and the scheduler.
  *
- * A task runs until the timer or it itself gives way. Whatever interrupts it, its registers are in its struct task then, and
- * interrupt() goes on with those of the task that is next. So a task that does not run is plain data: where it stands, its
- * stack, what it holds. When it is stopped (a fault, a kill), the engine runs on a second stack of the task's own, as a part
- * of the task, preempted like all else. */
+ * A task runs until the timer or it itself gives way. Whatever interrupts it, its registers are in its struct
+ * task then, and interrupt() goes on with those of the task that is next. So a task that does not run is
+ * plain data: where it stands, its stack, what it holds. When it is stopped (a fault, a kill), the engine
+ * runs on a second stack of the task's own, as a part of the task, preempted like all else. */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
 
