@@ -143,6 +143,8 @@ covered 'call other' 'call release'
 is "a call with a pad" "$(verdict pad 8)" 1
 covered 'call other; nopl 0x52(%rax)' 'call release'
 is "with the mark, it is masked" "$(verdict pad 8)" 0
+covered 'movzbl %fs:0, %eax; call other; nopl 0x52(%rax)' 'call release'
+is "so it is beside a poll, whose pad is one" "$(verdict pad 8) $(verdict pad 2)" '0 2'
 # C++: what a function has acquired lies in a register only until its first call that is covered.
 cat >code.cc <<'E1'
 struct thing { thing(int); ~thing(); int v; };
