@@ -109,6 +109,42 @@ is "a function without cleanups is plain" "$(verdict plain 2) $(verdict pad 2) $
 printf 'f: nop\nmov (%%rdi), %%eax\ncall f\nret\n' >code.s
 gcc -c code.s -o code.o
 is "code without unwind information" "$(verdict none 2) $(verdict none 5)" "3 1"
+# What the compiler says of cleanups: a pad that only hands the exception on, and a call with the plugin's mark.
+covered() { # CODE PAD: a function whose CODE has a landing pad
+	cat >code.s <<E1
+f:	.cfi_startproc
+	.cfi_personality 0x9b, personality
+	.cfi_lsda 0x1b, lsda
+	push %rbx
+	.cfi_adjust_cfa_offset 8
+1:	$1
+2:	pop %rbx
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_adjust_cfa_offset 8
+3:	$2
+	mov %rax, %rdi
+	call _Unwind_Resume
+	.cfi_endproc
+	.section .gcc_except_table, "a"
+lsda:	.byte 0xff, 0xff, 1, 4
+	.uleb128 1b - f, 2b - 1b, 3b - f, 0
+	.data
+	.hidden personality
+personality: .quad 0
+E1
+	gcc -c code.s -o code.o
+}
+covered 'mov (%rdi), %eax' nop
+is "what a pad covers that does nothing is masked" "$(verdict pad 5) $(verdict masked 5)" '0 1'
+covered 'mov (%rdi), %eax' 'incl (%rbx)'
+is "what one covers that does something is not" "$(verdict pad 5)" 1
+covered 'call other' 'call release'
+is "a call with a pad" "$(verdict pad 8)" 1
+covered 'call other; nopl 0x52(%rax)' 'call release'
+is "with the mark, it is masked" "$(verdict pad 8)" 0
+covered 'movzbl %fs:0, %eax; call other; nopl 0x52(%rax)' 'call release'
+is "so it is beside a poll, whose pad is one" "$(verdict pad 8) $(verdict pad 2)" '0 2'
 # C++: what a function has acquired lies in a register only until its first call that is covered.
 cat >code.cc <<'E1'
 struct thing { thing(int); ~thing(); int v; };
