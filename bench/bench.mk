@@ -1,7 +1,7 @@
 # Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/pool $(if $(PLUGIN),$(BENCH)/kill) $(BENCH)/ledger $(BENCH)/ledger-guest \
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/keeper $(BENCH)/pool $(if $(PLUGIN),$(BENCH)/kill) $(BENCH)/ledger $(BENCH)/ledger-guest \
                   $(BENCH)/ledger-plain \
                   $(if $(wildcard /usr/include/boost/context),$(BENCH)/switch) \
                   $(if $(shell command -v rustc),$(BENCH)/panic)
@@ -21,6 +21,11 @@ $(BENCH)/stop: bench/stop.c $(BUILD)/lib/libripcord.a $(BUILD)/lib/ripcord/libri
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 -flto $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions $< -o $@ \
 	    $(BUILD)/lib/ripcord/libripcord-guest.a $(BUILD)/lib/libripcord.a -pthread -ldl
+# Without a guest's stubs: the library's own calls of malloc would become a guest's.
+$(BENCH)/keeper: bench/keeper.c $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/resume.S.o
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions $< -o $@ \
+	    $(BUILD)/obj/tools/guest/resume.S.o $(BUILD)/lib/libripcord.a -pthread -ldl
 # The library's own heap, beside what else could be one; and the same loops as a guest and as a plain program.
 $(BENCH)/ledger: bench/ledger.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)

@@ -452,8 +452,7 @@ rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
 	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
-	guest->resumable = false;
-	guest->reported = false;
+	guest->resumable = guest->reported = guest->signals_open = false;
 	if (enter(guest, false))
 		event = go_on(guest);
 	take_turn(guest, event, outcome_ret);
