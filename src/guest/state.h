@@ -47,7 +47,7 @@ struct rip_guest {
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
 	bool at_access;         /* an armed thread is back: before an access to what is thread-local, or a fault */
-	uint32_t refused;       /* how often a firm kill waited for a library's function to return ... */
+	uint32_t refused;       /* how often a firm kill waited for what is over soon ... */
 	uint32_t runs;          /* ... and nudges that found it on its way to a poll */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
