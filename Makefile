@@ -104,11 +104,12 @@ $(BUILD)/obj/%.S.o: src/%.S
 $(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c $< -o $@
-# Guest parts run inside guests: plain code without the sanitizers. They define what glibc's headers have inline.
+# Guest parts run inside guests: plain code without the sanitizers. They define what glibc's headers have inline. While
+# they wait for libc they are on the stack, and nothing stands in between: kills look for them there.
 $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
-	    -fasynchronous-unwind-tables -D__NO_INLINE__ -MMD -MP -c $< -o $@
+	    -fasynchronous-unwind-tables -fno-optimize-sibling-calls -fno-plt -D__NO_INLINE__ -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	@mkdir -p $(@D)

@@ -33,6 +33,11 @@
 #define RIP_KILLABLE_NOTE_TYPE 2
 #define RIP_KILLABLE_VERSION 1
 
+/* Another note leads to the stubs, the functions of `ripcord cc` that acquire something and record it, or forget it and
+ * release it: struct rip_killable_stubs. Whatever is asked for, a kill waits for the way out of one. */
+#define RIP_KILLABLE_STUBS_SECTION "ripcord_stubs"
+#define RIP_KILLABLE_STUBS_TYPE 3
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
@@ -46,6 +51,10 @@ struct rip_killable_range {
 struct rip_killable_note {
 	uint32_t version, flags; /* flags: 0 */
 	int64_t begin, end;      /* the table; nowhere in the module, if the linker dropped all of it */
+};
+
+struct rip_killable_stubs {
+	int64_t begin, end;      /* the code, likewise */
 };
 #endif
 

@@ -79,9 +79,9 @@ rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size);
 /* rip_give_object for a descriptor. */
 rip_status rip_give_fd(int fd);
 
-/* Gives the ledger to all modules built by `ripcord cc` that are loaded now. The first rip_create and
- * rip_program_open do so, and so does dlopen on a guest; only a host that loads such modules itself, after
- * its first guest, has to. */
+/* Gives the ledger to all modules built by `ripcord cc` that are loaded now, and has their exit() and its like
+ * end the guest that calls them, not the process. The first rip_create and rip_program_open do so, and so does
+ * dlopen on a guest; only a host that loads such modules itself, after its first guest, has to. */
 void rip_ledger_attach(void);
 
 #ifdef __cplusplus

@@ -145,7 +145,7 @@ const char *rip_state_name(rip_state state);
 typedef enum rip_cause {
 	RIP_CAUSE_NONE = 0,     /* it has not ended */
 	RIP_CAUSE_RETURNED = 1, /* the function returned */
-	RIP_CAUSE_EXITED = 2,   /* rip_exit, or exit() and its like in a program built by `ripcord cc` */
+	RIP_CAUSE_EXITED = 2,   /* rip_exit, or exit() and its like in code built by `ripcord cc` */
 	RIP_CAUSE_ABORTED = 3,  /* abort(), a failed assert() and the like */
 	RIP_CAUSE_FAULT = 4,    /* a machine fault: see rip_report.signal */
 	RIP_CAUSE_OVERFLOW = 5, /* it used up its stack */

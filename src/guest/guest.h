@@ -32,4 +32,7 @@ void rip_guest_set_glue(rip_guest *guest, rip_function first, rip_function secon
 
 void *rip_guest_program(const rip_guest *guest);
 
+/* What modules do on a guest that runs no program. */
+extern const struct rip_hooks rip_guest_hooks;
+
 #endif

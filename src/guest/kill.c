@@ -2,6 +2,7 @@
  * guest: kills: who asks, the ladder, and the thread that looks whether it may stop. */
 #include "guest/kill.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 
@@ -21,8 +22,8 @@ enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
  * a hundred microseconds; recursion without loops may have none. */
 enum { RUNS_MAX = 20 };
 
-/* How often a firm kill waits for a function of libc to return: 3 to 64 milliseconds. */
-enum { REFUSALS_MAX = 64 };
+/* How often a firm kill waits for a masked part or a function of libc to be over: 3 to 64 milliseconds. */
+enum { REFUSALS_MAX = 64, REFUSALS_IN_STUB = 1024 };
 
 /* --- Asking ------------------------------------------------------------------------------------ */
 
@@ -506,15 +507,19 @@ static uint32_t steps_max(const rip_guest *guest)
 	return guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX;
 }
 
+static bool is_system_call(uint64_t pc)
+{
+	static const uint8_t code[2] = { 0x0f, 0x05 };
+
+	return memcmp((const void *)(uintptr_t)pc, code, sizeof code) == 0;
+}
+
 /* No system call is stepped over: it might block the trap. */
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
-	static const uint8_t system_call[2] = { 0x0f, 0x05 };
-	const void *code = (const void *)(uintptr_t)at->reg[RIP_REG_RIP];
-
 	if (guest->steps == steps_max(guest))
 		give_up_stepping(guest);
-	if (guest->steps > steps_max(guest) || memcmp(code, system_call, sizeof system_call) == 0)
+	if (guest->steps > steps_max(guest) || is_system_call(at->reg[RIP_REG_RIP]))
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
 		looks_of(guest)->stepping_since = rip_timer_now();
@@ -612,8 +617,34 @@ static enum rip_fault_answer get_out(rip_guest *guest, const struct rip_context 
 	return look->slot ? hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
 }
 
-/* A firm kill waits for what is over soon: the way to the next poll, and a function of libc, which may hold a
- * lock. */
+/* Interrupted in a system call, which has given nothing. */
+static bool is_blocked(const struct rip_context *at)
+{
+	return is_system_call(at->reg[RIP_REG_RIP] - 2) && at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
+}
+
+/* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the
+ * rest comes to an end. */
+static bool waits_for_library(rip_guest *guest, const struct rip_context *at, uint64_t *slot_ret)
+{
+	if (rip_stop_in_stub(&guest->stop, at, slot_ret))
+		return rip_stop_is_stub(at->reg[RIP_REG_RIP]) ||
+		       guest->refused++ < (is_blocked(at) ? REFUSALS_MAX : REFUSALS_IN_STUB);
+	return rip_stop_in_library(&guest->stop, at, slot_ret) && guest->refused++ < REFUSALS_MAX;
+}
+
+/* A masked part is mostly over soon: what was on the way to the next poll, or a cleanup. */
+static bool waits_for_masked(rip_guest *guest, const struct rip_look *look)
+{
+	if (look->landing != RIP_LANDING_MASKED || !look->reachable)
+		return false;
+	if (guest->at_access || (guest->steps > 0 && guest->steps < STEPS_MAX))
+		return true;
+	return guest->refused++ < REFUSALS_MAX;
+}
+
+/* A firm kill waits for what is over soon: the way to the next poll; a function of libc, which may hold a
+ * lock; a stub. */
 static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
 					     struct rip_fault_exit *exit_ret)
 {
@@ -626,10 +657,10 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 		guest->runs += guest->steps == 0 && !guest->at_access;
 		return run_on(guest, at);
 	}
-	if (look.landing == RIP_LANDING_HERE || guest->refused >= REFUSALS_MAX ||
-	    !rip_stop_in_library(&guest->stop, at, &slot))
+	if (waits_for_masked(guest, &look))
+		return get_out(guest, at, &look);
+	if (look.landing == RIP_LANDING_HERE || !waits_for_library(guest, at, &slot))
 		return stop_now(guest, asked, at, exit_ret);
-	guest->refused++;
 	return slot ? hook_return(guest, slot) : RIP_FAULT_GO_ON;
 }
 

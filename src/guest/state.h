@@ -47,8 +47,9 @@ struct rip_guest {
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
 	bool at_access;         /* an armed thread is back: before an access to what is thread-local, or a fault */
-	uint32_t refused;       /* how often a firm kill waited for a library's function to return ... */
+	uint32_t refused;       /* how often a firm kill waited for what is over soon ... */
 	uint32_t runs;          /* ... and nudges that found it on its way to a poll */
+	int process;            /* that made it: not a child's */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
@@ -187,5 +188,10 @@ void rip_guest_reclaim_inside(rip_guest *guest, bool flush);
 /* --- data.c --- */
 
 void rip_guest_destroy_data(rip_guest *guest);
+
+/* --- exits.c --- */
+
+/* This process's number, as quickly as a variable is read. The first call gives modules their hooks (ledger/link.h). */
+int rip_guest_process(void);
 
 #endif

@@ -9,6 +9,8 @@
 #include "ledger/ledger.h"
 #include "port/port.h"
 
+const struct rip_hooks *rip_link_hooks;
+
 bool rip_link_in_segment(const struct dl_phdr_info *info, uintptr_t address, size_t size, uint32_t flags)
 {
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -73,6 +75,8 @@ static int attach(struct dl_phdr_info *info, size_t size, void *unused)
 	(void)size, (void)unused;
 	if (link)
 		__atomic_store_n(&link->ledger, &rip_ledger_hooks, __ATOMIC_RELEASE);
+	if (link && !__atomic_load_n(&link->hooks, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&link->hooks, rip_link_hooks, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -92,6 +92,9 @@ struct rip_link {
 
 /* --- link.c --- */
 
+/* What rip_ledger_attach gives modules that have no hooks; NULL until there was a guest. */
+extern const struct rip_hooks *rip_link_hooks;
+
 /* The struct rip_link of a loaded module; NULL if it has none, or none that fits this version. */
 struct rip_link *rip_link_of(const struct dl_phdr_info *info);
 

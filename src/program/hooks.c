@@ -4,18 +4,18 @@
 
 #include "program/program.h"
 
-/* Returns, and leaves the ending to libc, where this thread runs no guest or this process is a
- * child that the guest forked: its exit() must not run the host's code a second time. */
+/* Returns, and leaves the ending to libc, where this process is a child that the program forked: its exit() must not run
+ * the host's code a second time. */
 static void end(enum rip_end how, int status)
 {
 	rip_guest *guest = rip_self();
 	struct rip_program_run *run = guest ? rip_guest_program(guest) : NULL;
-	if (!guest || (run && run->process != getpid()))
+	if (!run)
+		return rip_guest_hooks.end(how, status);
+	if (run->process != getpid())
 		return;
-	if (run) {
-		run->asked = true;
-		run->how = how;
-	}
+	run->asked = true;
+	run->how = how;
 	if (how == RIP_END_ABORT)
 		rip_abort();
 	else
@@ -28,6 +28,8 @@ static void loaded(void)
 	struct rip_program_run *run = guest ? rip_guest_program(guest) : NULL;
 	if (run)
 		rip_modules_claim(run->program);
+	else
+		rip_ledger_attach();
 }
 
 const struct rip_hooks rip_program_hooks = { .end = end, .loaded = loaded };

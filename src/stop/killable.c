@@ -6,7 +6,7 @@
 #include "ripcord/killable.h"
 #include "stop/pads.h"
 
-enum { POLL_SIZE_MAX = 10 };
+enum { POLL_SIZE_MAX = 10, STUB_FRAMES = 16 };
 
 /* --- Killable code ----------------------------------------------------------------------------- */
 
@@ -324,4 +324,44 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 	}
 	*slot_ret = hookable(&memory, *slot_ret);
 	return inside;
+}
+
+/* --- Stubs --- */
+
+bool rip_stop_is_stub(uint64_t pc)
+{
+	struct rip_module module;
+	struct rip_killable_stubs stubs;
+
+	if (rip_port_module_at(pc, &module) != RIP_OK)
+		return false;
+	struct rip_bytes descriptor = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME, RIP_KILLABLE_STUBS_TYPE);
+	if (descriptor.size < sizeof stubs)
+		return false;
+	__builtin_memcpy(&stubs, descriptor.data, sizeof stubs);
+	return pc - (descriptor.address + (uint64_t)stubs.begin) < (uint64_t)stubs.end - (uint64_t)stubs.begin;
+}
+
+/* What a stub calls has few frames, and none of the guest's. */
+bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+{
+	struct rip_memory memory = rip_stop_memory(stop);
+	struct rip_cursor cursor;
+	struct memo memo = { 0 };
+
+	*slot_ret = 0;
+	rip_cursor_init(&cursor, at, true, &memory);
+	for (int frames = 0; frames < STUB_FRAMES; frames++) {
+		uint64_t pc = rip_cursor_lookup_pc(&cursor);
+		if (cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop || rip_cursor_load(&cursor) != RIP_OK ||
+		    is_killable(&memo, pc))
+			return false;
+		if (rip_stop_is_stub(pc)) {
+			*slot_ret = hookable(&memory, return_slot(&cursor));
+			return true;
+		}
+		if (rip_cursor_step(&cursor) != RIP_OK)
+			return false;
+	}
+	return false;
 }

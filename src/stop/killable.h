@@ -36,6 +36,12 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
  * code of another kind: *slot_ret is where that call's return address lies, or 0 as above. */
 bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
 
+/* The same for a stub (RIP_KILLABLE_STUBS_SECTION), or what one has called. */
+bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
+
+/* True if the pc lies in a stub. */
+bool rip_stop_is_stub(uint64_t pc);
+
 /* True if the pc lies in code that the compiler made killable. */
 bool rip_stop_killable(uint64_t pc);
 

@@ -8,8 +8,9 @@
 #define RIPCORD_TOOLS_GUEST_H
 
 #include "ledger/link.h"
+#include "ripcord/killable.h"
 
-#define STUB __attribute__((weak, visibility("hidden")))
+#define STUB __attribute__((weak, visibility("hidden"), section(RIP_KILLABLE_STUBS_SECTION)))
 
 /* libc's own function of the same name, by its versioned symbol: `exit` alone would be the stub. */
 #define LIBC(name, version) __asm__(".symver libc_" #name ", " #name "@GLIBC_" version)

@@ -43,6 +43,15 @@ __asm__(".pushsection .note.ripcord, \"a\", @note\n"
 	".quad rip_link - .\n"
 	".popsection");
 
+/* Likewise: see ripcord/killable.h. */
+__asm__(".pushsection .note.ripcord, \"a\", @note\n"
+	".hidden __start_ripcord_stubs, __stop_ripcord_stubs\n"
+	".balign 4\n"
+	".long 8, 16, 3\n"
+	".asciz \"Ripcord\"\n"
+	"0: .quad __start_ripcord_stubs - 0b, __stop_ripcord_stubs - 0b\n"
+	".popsection");
+
 void rip_end_guest(enum rip_end how, int status)
 {
 	const struct rip_hooks *hooks = __atomic_load_n(&rip_link.hooks, __ATOMIC_ACQUIRE);

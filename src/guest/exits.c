@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * guest: exit() and its like in functions of modules built by `ripcord cc` (see tools/guest). A program's are those of
+ * program/, which come first where it is one. */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "guest/state.h"
+#include "ledger/link.h"
+
+static int process; /* this one's number */
+
+static void ask(void)
+{
+	__atomic_store_n(&process, getpid(), __ATOMIC_RELAXED);
+}
+
+/* libc ends what runs no guest; the child that a guest forked, whose exit must not run the host's code a second time;
+ * and what calls abort(), by a signal. */
+static void end(enum rip_end how, int status)
+{
+	const rip_guest *guest = rip_current;
+
+	if (guest && guest->process == getpid() && how != RIP_END_ABORT)
+		rip_exit(status);
+}
+
+const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_attach };
+
+static void start(void)
+{
+	pthread_atfork(NULL, NULL, ask);
+	rip_link_hooks = &rip_guest_hooks;
+	ask();
+}
+
+int rip_guest_process(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int known = __atomic_load_n(&process, __ATOMIC_RELAXED);
+
+	if (known)
+		return known;
+	pthread_once(&once, start);
+	return __atomic_load_n(&process, __ATOMIC_RELAXED);
+}
