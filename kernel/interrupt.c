@@ -11,6 +11,8 @@ enum { NESTING = 8 };
 static const struct frame *frames[NESTING]; /* in progress, the outermost first */
 static unsigned depth;
 
+void (*interrupt_begin_hook)(void), (*interrupt_end_hook)(struct frame *frame);
+
 unsigned interrupt_depth(void)
 {
 	return depth;
@@ -70,6 +72,8 @@ RIP_NO_POLL void interrupt(struct frame *frame)
 
 	if (depth == NESTING)
 		machine_exit(EXIT_PANIC);
+	if (depth == 0 && interrupt_begin_hook)
+		interrupt_begin_hook();
 	frames[depth++] = frame;
 	machine_fault_enter();
 	handle(frame, polls_trapped);
@@ -77,4 +81,6 @@ RIP_NO_POLL void interrupt(struct frame *frame)
 		task_switch(frame, frame->vector >= EXCEPTIONS);
 	machine_fault_leave();
 	depth--;
+	if (depth == 0 && interrupt_end_hook)
+		interrupt_end_hook(frame);
 }

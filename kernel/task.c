@@ -372,7 +372,9 @@ void task_switch(struct frame *frame, bool give_way)
 		task->state = TASK_READY;
 		queue_add(&ready, task);
 	}
-	if (task->state != TASK_RUNNING || task == &idle)
+	/* A step in a section, where a task that will wait does not yet. */
+	bool stays = !give_way && !(frame->flags & FLAG_INTERRUPTS);
+	if ((task->state != TASK_RUNNING && !stays) || task == &idle)
 		choose();
 	if (task->state == TASK_ENDED)
 		bury(task);
