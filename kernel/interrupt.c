@@ -30,10 +30,10 @@ static void fault(struct frame *frame)
 
 	if (depth > 1)
 		panic("%s in an interrupt handler", name);
-	if (spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS))
-		panic("%s in a critical section", name);
 	if (frame->vector == EXCEPTION_NMI || frame->vector == EXCEPTION_MACHINE)
 		panic("%s", name);
+	if ((spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS)) && !task_mend(frame))
+		panic("%s in a critical section", name);
 	if (!task_fault(frame))
 		panic("%s outside of a task's own code", name);
 }

@@ -7,7 +7,8 @@ static struct mutex *all;
 
 void mutex_init(struct mutex *mutex, const char *name)
 {
-	*mutex = (struct mutex){ .magic = MAGIC_MUTEX, .lock.name = name, .name = name };
+	*mutex = (struct mutex){ .magic = MAGIC_MUTEX, .lock = { .name = name, .mends = true },
+				  .name = name };
 	bool interrupts = interrupts_disable();
 	mutex->next = all;
 	all = mutex;

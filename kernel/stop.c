@@ -186,8 +186,15 @@ static bool is_to_be_killed(const struct task *task)
 /* No poll has come for so long: it is stopped where it stands. */
 static void kill_firmly(struct task *task)
 {
-	if (!in_section(task->flags) && stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
-		task->end.firm = true;
+	bool section = in_section(task->flags);
+
+	/* None takes that long: the task has left its section by a wrong way. */
+	if (section && (task_ticks() - task->killed_at < 2 * KILL_GRACE || !spin_mend()))
+		return;
+	if (!stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
+		return;
+	task->flags |= FLAG_INTERRUPTS;
+	task->end.firm = true;
 }
 
 void stop_land(struct task *task)

@@ -22,11 +22,33 @@ void require(bool holds)
 
 /* --- Spinlocks --- */
 
+enum { SPIN_NESTING = 8 };
+static struct spinlock *held[SPIN_NESTING];
 static unsigned held_count;
 
 unsigned spin_depth(void)
 {
 	return held_count;
+}
+
+bool spin_mend(void)
+{
+	for (unsigned i = 0; i < held_count; i++)
+		if (!held[i]->mends)
+			return false;
+	for (unsigned i = 0; i < held_count; i++)
+		held[i]->held = false;
+	held_count = 0;
+	kernel_mend();
+	return true;
+}
+
+/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is over. */
+static void end_left_section(struct spinlock *lock, bool interrupts)
+{
+	if (!interrupts || !lock->mends || held_count == SPIN_NESTING || !spin_mend())
+		panic("spinlock %s is held already", lock->name);
+	lock->held = true;
 }
 
 /* On one processor a lock that is held will not be let go: whoever holds it has interrupts off. */
@@ -35,15 +57,16 @@ bool spin_lock(struct spinlock *lock)
 	(void)*((volatile char *)__builtin_frame_address(0) - SPIN_STACK);
 	(void)*(volatile char *)lock; /* a fault, if there is none, comes before the section too */
 	bool interrupts = interrupts_disable();
-	if (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
-		panic("spinlock %s is held already", lock->name);
-	held_count++;
+	bool was_held = __atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE);
+	if (was_held || held_count == SPIN_NESTING || (interrupts && held_count > 0))
+		end_left_section(lock, interrupts);
+	held[held_count++] = lock;
 	return interrupts;
 }
 
 void spin_unlock(struct spinlock *lock, bool interrupts)
 {
-	held_count--;
+	held_count -= held_count > 0;
 	__atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
 	interrupts_restore(interrupts);
 }

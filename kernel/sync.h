@@ -36,6 +36,7 @@ void require(bool holds);
  * A fault in such a section is the kernel's end: what is half changed there is everybody's. --- */
 struct spinlock {
 	volatile bool held;
+	bool mends;          /* what it protects can be put right from what is left: kernel_mend */
 	const char *name;
 };
 /* Whether interrupts were on. There must be SPIN_STACK bytes of stack: an overflow comes before the section
@@ -45,6 +46,8 @@ bool spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock, bool interrupts);
 /* How many are held. */
 unsigned spin_depth(void);
+/* For a section that will not be gone on with. False: one of its locks does not mend, and nothing was done. */
+bool spin_mend(void);
 
 /* --- Queues of tasks: a task is in one at most. With interrupts off. --- */
 struct queue {

@@ -329,6 +329,8 @@ status task_kill_at(uint64_t id, uint64_t tick)
 static void bury(struct task *task)
 {
 	release_place(task);
+	if (task->mended)
+		pages_give_all(task->number);
 	queue_wake_all(&task->joining);
 }
 
@@ -388,9 +390,60 @@ bool task_fault(struct frame *frame)
 	return current != &idle && stop_fault(current, frame);
 }
 
+bool task_mend(struct frame *frame)
+{
+	if (current == &idle || !spin_mend())
+		return false;
+	frame->flags |= FLAG_INTERRUPTS;
+	return true;
+}
+
 bool task_poll(struct frame *frame)
 {
 	return stop_poll(current, frame);
+}
+
+/* --- Mending: a task's state is believed, and what it runs by --- */
+
+static uint64_t mends;
+
+static struct heap *heap_of(uint16_t owner)
+{
+	if (owner == OWNER_KERNEL)
+		return &kernel_heap;
+	return owner <= TASKS ? &task_at(owner)->heap : NULL;
+}
+
+/* All but the one that runs, and those that wait for a time alone: they look again whether they have to wait. */
+static void mend_task(struct task *task)
+{
+	if (task->state == TASK_READY || (task->state == TASK_WAITING && !(task->wake_at && !task->queue))) {
+		task->wake_at = 0;
+		task->state = TASK_READY;
+		queue_add(&ready, task);
+	} else {
+		task->queue = NULL;
+	}
+}
+
+void kernel_mend(void)
+{
+	mends++;
+	current->mended = true;
+	if (current->state == TASK_WAITING)
+		current->state = TASK_RUNNING;
+	memory_mend(heap_of);
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].queue)
+			tasks[i].queue->first = tasks[i].queue->last = NULL;
+	ready = (struct queue){ NULL, NULL };
+	for (unsigned i = 0; i < TASKS; i++)
+		mend_task(&tasks[i]);
+}
+
+uint64_t kernel_mends(void)
+{
+	return mends;
 }
 
 /* --- Telling --- */
