@@ -72,7 +72,8 @@ static void *take_block(struct heap *heap, unsigned class)
 		heap->bytes += HEAP_SMALLEST << class;
 		return (char *)page_address(page) + ((size_t)i * HEAP_SMALLEST << class);
 	}
-	panic("heap: page %u has no room", number_of(page));
+	require(false);
+	return NULL;
 }
 
 static void *take_pages(struct heap *heap, size_t size)

@@ -38,6 +38,15 @@ static void fault(struct frame *frame)
 		panic("%s outside of a task's own code", name);
 }
 
+/* The task's fault, if it is in the section; with interrupts on, it was left by somebody before. */
+static void give_way_in_section(struct frame *frame)
+{
+	bool own = !(frame->flags & FLAG_INTERRUPTS);
+
+	if (!task_mend(frame) || (own && !task_fault(frame)))
+		panic("a task gives way in a critical section");
+}
+
 static void line(struct frame *frame)
 {
 	unsigned number = (unsigned)frame->vector - VECTOR_IRQ;
@@ -63,7 +72,7 @@ static void handle(struct frame *frame, bool polls_trapped)
 	else if (frame->vector != VECTOR_YIELD)
 		line(frame);
 	else if (spin_depth() > 0)
-		panic("a task gives way in a critical section");
+		give_way_in_section(frame);
 }
 
 RIP_NO_POLL void interrupt(struct frame *frame)

@@ -156,8 +156,7 @@ void page_give(void *address)
 	struct page *page = page_of(address);
 
 	bool interrupts = spin_lock(&page_lock);
-	if (!page || page->owner == OWNER_FREE || page->owner == OWNER_DEVICE)
-		panic("page_give: %p is nobody's", address);
+	require(page && page->owner != OWNER_FREE && page->owner != OWNER_DEVICE);
 	*page = (struct page){ .owner = OWNER_FREE };
 	free_count++;
 	page_changes++;

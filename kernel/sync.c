@@ -31,23 +31,34 @@ unsigned spin_depth(void)
 	return held_count;
 }
 
+/* The list is as who left it made it. */
+static struct spinlock *held_lock(unsigned i)
+{
+	return paging_is_mapped((uintptr_t)held[i], sizeof *held[i]) ? held[i] : NULL;
+}
+
 bool spin_mend(void)
 {
-	for (unsigned i = 0; i < held_count; i++)
-		if (!held[i]->mends)
+	unsigned count = held_count < SPIN_NESTING ? held_count : SPIN_NESTING;
+
+	for (unsigned i = 0; i < count; i++)
+		if (held_lock(i) && !held[i]->mends)
 			return false;
-	for (unsigned i = 0; i < held_count; i++)
-		held[i]->held = false;
+	for (unsigned i = 0; i < count; i++)
+		if (held_lock(i))
+			held[i]->held = false;
 	held_count = 0;
 	kernel_mend();
 	return true;
 }
 
-/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is over. */
+/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is over. Else it is
+ * a fault of who locks. */
 static void end_left_section(struct spinlock *lock, bool interrupts)
 {
-	if (!interrupts || !lock->mends || held_count == SPIN_NESTING || !spin_mend())
+	if (!lock->mends)
 		panic("spinlock %s is held already", lock->name);
+	require(interrupts && spin_mend());
 	lock->held = true;
 }
 
@@ -58,7 +69,7 @@ bool spin_lock(struct spinlock *lock)
 	(void)*(volatile char *)lock; /* a fault, if there is none, comes before the section too */
 	bool interrupts = interrupts_disable();
 	bool was_held = __atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE);
-	if (was_held || held_count == SPIN_NESTING || (interrupts && held_count > 0))
+	if (was_held || held_count >= SPIN_NESTING || (interrupts && held_count > 0))
 		end_left_section(lock, interrupts);
 	held[held_count++] = lock;
 	return interrupts;

@@ -149,18 +149,43 @@ static struct task *free_place(void)
 	return found;
 }
 
+NORETURN static void finish(struct task *task, const rip_core_report *report)
+{
+	task->finishing = true;
+	task_reclaim(task, report);
+	interrupts_disable();
+	task->state = TASK_ENDED;
+	task_yield();
+	panic("task %lu goes on after its end", task->id);
+}
+
 /* On the engine's stack. Nothing below it returns. */
 NORETURN static void task_main(struct task *task)
 {
 	rip_core_report report;
 
 	rip_core_run(&task->core, task->function, task->argument, &report);
-	task->finishing = true;
-	task_reclaim(task, &report);
-	interrupts_disable();
-	task->state = TASK_ENDED;
-	task_yield();
-	panic("task %lu goes on after its end", task->id);
+	finish(task, &report);
+}
+
+NORETURN static void task_lost(struct task *task)
+{
+	const rip_core_report report = { .cause = RIP_CORE_FAULT, .abandoned = true, .reason = RIP_E_RANGE };
+
+	finish(task, &report);
+}
+
+static void enter_engine(struct task *task, uint64_t reg[RIP_CORE_REGISTERS], void (*function)(struct task *task))
+{
+	reg[RIP_CORE_RIP] = (uintptr_t)function;
+	reg[RIP_CORE_RDI] = (uintptr_t)task;
+	reg[RIP_CORE_RSP] = task->slot + SLOT_END - sizeof(uint64_t); /* as after a call */
+}
+
+void task_leave_lost(struct task *task, uint64_t reg[RIP_CORE_REGISTERS])
+{
+	task->stops++;
+	enter_engine(task, reg, task_lost);
 }
 
 static struct task *reserve_place(void)
@@ -199,9 +224,7 @@ static void start(struct task **place)
 {
 	struct task *task = *place;
 
-	task->reg[RIP_CORE_RIP] = (uintptr_t)task_main;
-	task->reg[RIP_CORE_RDI] = (uintptr_t)task;
-	task->reg[RIP_CORE_RSP] = task->slot + SLOT_END - sizeof(uint64_t); /* as after a call */
+	enter_engine(task, task->reg, task_main);
 	task->flags = FLAG_FIXED | FLAG_INTERRUPTS;
 	bool interrupts = interrupts_disable();
 	task->state = TASK_READY;
@@ -334,6 +357,34 @@ static void bury(struct task *task)
 	queue_wake_all(&task->joining);
 }
 
+static bool is_there(const struct task *task)
+{
+	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
+}
+
+/* Every ready task is in the queue once, and its links agree. */
+static bool ready_is_whole(void)
+{
+	unsigned count = 0, links = 0;
+
+	for (unsigned i = 0; i < TASKS; i++)
+		count += tasks[i].state == TASK_READY;
+	for (const struct task *at = ready.first, *last = NULL; at; last = at, at = at->next, links++)
+		if (!is_there(at) || at->queue != &ready || at->previous != last || links > TASKS)
+			return false;
+	return count == links;
+}
+
+/* A wakeup that was lost costs its task this time and no more: who waits for somebody looks again. */
+static void audit(void)
+{
+	if (!ready_is_whole())
+		kernel_mend();
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].state == TASK_WAITING && tasks[i].queue)
+			task_wake(&tasks[i]);
+}
+
 void task_tick(void)
 {
 	tick_count++;
@@ -349,6 +400,8 @@ void task_tick(void)
 		if (stop_is_overdue(task))
 			task_wake(task);
 	}
+	if (tick_count % AUDIT_TICKS == 0)
+		audit();
 }
 
 static void choose(void)

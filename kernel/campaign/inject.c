@@ -185,7 +185,7 @@ RIP_NO_POLL static void end(struct frame *frame)
 		return;
 	if (stepping && !victim->killed)
 		step(frame);
-	show_flip(true);
+	show_flip(!victim->finishing);
 }
 
 void inject_begin(struct injection *which)

@@ -89,6 +89,16 @@ static bool watch(struct run *run)
 	return wait_for_end(run->victim, END_LIMIT);
 }
 
+/* The victim may have been stopped before it was at its ends of the channels: then nobody knows that it will not come. */
+static void say_nobody_comes(struct stage *stage)
+{
+	HOLD_GUARD(out);
+	HOLD_GUARD(in);
+
+	object_hold(&out, &stage->out->object, CHANNEL_SEND);
+	object_hold(&in, &stage->in->object, CHANNEL_RECEIVE);
+}
+
 static bool watch_partners(struct run *run)
 {
 	for (unsigned i = 0; i < run->workload->partners; i++)
@@ -120,6 +130,7 @@ static const char *play(struct run *run)
 	if (!gone)
 		return "the task cannot be ended";
 	task_join(run->victim, &run->end);
+	say_nobody_comes(&run->stage);
 	return watch_partners(run) ? judge(&run->stage, &before) : "a partner does not go on";
 }
 
