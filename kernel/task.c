@@ -170,7 +170,7 @@ NORETURN static void task_main(struct task *task)
 
 NORETURN static void task_lost(struct task *task)
 {
-	const rip_core_report report = { .cause = RIP_CORE_FAULT, .abandoned = true, .reason = RIP_E_RANGE };
+	const rip_core_report report = { .cause = RIP_CORE_FAULT, .abandoned = true, .reason = RIP_E_RETURN };
 
 	finish(task, &report);
 }
@@ -556,11 +556,6 @@ static const char *check_task(const struct task *task)
 static bool is_owner(uint16_t number)
 {
 	return number <= TASKS && task_at(number)->state != TASK_FREE;
-}
-
-static bool is_there(const struct task *task)
-{
-	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
 }
 
 const char *kernel_check(void)
