@@ -25,6 +25,8 @@ void *page_take_run(uint16_t owner, uint32_t count); /* one behind the other */
 uint32_t pages_free(void);
 uint32_t pages_of(uint16_t owner);
 void pages_give_all(uint16_t owner);
+/* Those of tasks that there are not. */
+void pages_give_orphans(bool (*is_owner)(uint16_t owner));
 
 /* --- What is mapped --- */
 void paging_init(void);

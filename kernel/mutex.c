@@ -144,6 +144,20 @@ uint32_t mutex_reclaim(struct task *task)
 	return count;
 }
 
+void mutexes_mend(void)
+{
+	for (struct mutex *mutex = all; mutex; mutex = mutex->next)
+		mutex->lock.held = false;
+}
+
+bool mutexes_are_free(void)
+{
+	for (const struct mutex *mutex = all; mutex; mutex = mutex->next)
+		if (mutex->lock.held)
+			return false;
+	return true;
+}
+
 const char *mutex_check(bool (*is_owner)(const struct task *task))
 {
 	const char *wrong = NULL;

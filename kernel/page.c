@@ -184,6 +184,15 @@ void pages_give_all(uint16_t owner)
 			page_give(page_address(&page_table[i]));
 }
 
+void pages_give_orphans(bool (*is_owner)(uint16_t owner))
+{
+	for (uint32_t i = 0; i < page_count; i++) {
+		uint16_t owner = page_table[i].owner;
+		if (owner != OWNER_FREE && owner < OWNER_KERNEL && !is_owner(owner))
+			page_give(page_address(&page_table[i]));
+	}
+}
+
 uint32_t pages_of(uint16_t owner)
 {
 	uint32_t count = 0;

@@ -120,7 +120,7 @@ status object_hold(struct hold *hold, struct object *object, unsigned role)
 	uint32_t i = 0;
 
 	REQUIRE_WRITABLE(hold);
-	require(object->magic == MAGIC_OBJECT);
+	require(object->magic == MAGIC_OBJECT && role < ROLES);
 	bool interrupts = interrupts_disable();
 	while (i < HOLDS && task->held[i])
 		i++;

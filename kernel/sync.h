@@ -85,6 +85,9 @@ void mutex_mend(struct mutex_guard *guard);
 void mutex_unlock(struct mutex_guard *guard);
 #define MUTEX_GUARD(name) struct mutex_guard name CLEANUP(mutex_unlock) = { NULL, 0 }
 
+/* Their spinlocks: nobody is in a section. With interrupts off. */
+void mutexes_mend(void);
+bool mutexes_are_free(void);
 /* Takes from the task, which is gone, what it still owns, as poisoned. Returns how many. */
 uint32_t mutex_reclaim(struct task *task);
 
@@ -101,6 +104,7 @@ bool mutex_look(unsigned number, struct mutex_state *state_ret);
 const char *mutex_check(bool (*is_owner)(const struct task *task));
 
 /* --- Objects that are counted. Tasks hold them by holds, each with a role. --- */
+enum { ROLES = 3 };
 struct object;
 struct object_kind {
 	const char *name;

@@ -149,10 +149,17 @@ static struct task *free_place(void)
 	return found;
 }
 
+static bool is_owner(uint16_t number)
+{
+	return number <= TASKS && task_at(number)->state != TASK_FREE;
+}
+
 NORETURN static void finish(struct task *task, const rip_core_report *report)
 {
 	task->finishing = true;
 	task_reclaim(task, report);
+	if (task->stops > 0)
+		pages_give_orphans(is_owner);
 	interrupts_disable();
 	task->state = TASK_ENDED;
 	task_yield();
@@ -378,8 +385,8 @@ static bool ready_is_whole(void)
 /* A wakeup that was lost costs its task this time and no more: who waits for somebody looks again. */
 static void audit(void)
 {
-	if (!ready_is_whole())
-		kernel_mend();
+	if (!ready_is_whole() || spin_depth() > 0 || !mutexes_are_free())
+		spin_mend();
 	for (unsigned i = 0; i < TASKS; i++)
 		if (tasks[i].state == TASK_WAITING && tasks[i].queue)
 			task_wake(&tasks[i]);
@@ -486,6 +493,7 @@ void kernel_mend(void)
 	if (current->state == TASK_WAITING)
 		current->state = TASK_RUNNING;
 	memory_mend(heap_of);
+	mutexes_mend();
 	for (unsigned i = 0; i < TASKS; i++)
 		if (tasks[i].queue)
 			tasks[i].queue->first = tasks[i].queue->last = NULL;
@@ -551,11 +559,6 @@ static const char *check_task(const struct task *task)
 	if (task->state == TASK_READY && task->queue != &ready)
 		return "a ready task is not in the queue";
 	return task->queue ? check_queue(task) : NULL;
-}
-
-static bool is_owner(uint16_t number)
-{
-	return number <= TASKS && task_at(number)->state != TASK_FREE;
 }
 
 const char *kernel_check(void)

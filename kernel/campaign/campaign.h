@@ -46,9 +46,10 @@ struct injection {
 	const char *target;
 	uint64_t place, before, after; /* an address or a register's number; what was there, and is now */
 };
-/* For the task that calls: its steps count from here on, until inject_end. */
+/* For the task that calls: its steps count from here on, until inject_end, a cleanup. Then a flipped bit of code is put
+ * back: the kernel's own work at the end of a task is not the task's. */
 void inject_begin(struct injection *injection);
-void inject_end(void);
+void inject_end(struct injection **injection);
 /* The victim has ended: a flipped bit of code is put back. */
 void inject_undo(void);
 

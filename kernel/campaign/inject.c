@@ -185,7 +185,7 @@ RIP_NO_POLL static void end(struct frame *frame)
 		return;
 	if (stepping && !victim->killed)
 		step(frame);
-	show_flip(!victim->finishing);
+	show_flip(true);
 }
 
 void inject_begin(struct injection *which)
@@ -200,9 +200,10 @@ void inject_begin(struct injection *which)
 	task_yield();
 }
 
-void inject_end(void)
+RIP_MASKED void inject_end(struct injection **which)
 {
-	stepping = false;
+	(void)which;
+	inject_undo();
 }
 
 void inject_undo(void)

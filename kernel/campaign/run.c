@@ -54,14 +54,13 @@ struct run {
 static intptr_t victim_run(void *argument)
 {
 	struct run *run = argument;
+	struct injection *injection CLEANUP(inject_end) = &run->injection; /* the last to be cleaned up */
 	HOLD_GUARD(hold);
 
 	if (object_hold(&hold, &run->stage.object, 0) != OK)
 		return 0;
-	inject_begin(&run->injection);
-	uint64_t value = run->workload->run(&run->stage);
-	inject_end();
-	return (intptr_t)value;
+	inject_begin(injection);
+	return (intptr_t)run->workload->run(&run->stage);
 }
 
 /* False: it is not over within so many ticks. */
@@ -131,7 +130,10 @@ static const char *play(struct run *run)
 		return "the task cannot be ended";
 	task_join(run->victim, &run->end);
 	say_nobody_comes(&run->stage);
-	return watch_partners(run) ? judge(&run->stage, &before) : "a partner does not go on";
+	if (!watch_partners(run))
+		return "a partner does not go on";
+	task_sleep(AUDIT_TICKS); /* the kernel's own audit has had its turn */
+	return judge(&run->stage, &before);
 }
 
 /* --- What came of it --- */
