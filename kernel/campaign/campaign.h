@@ -57,12 +57,13 @@ void inject_undo(void);
 struct inventory {
 	uint32_t pages;
 	uint64_t blocks, bytes, references;
+	uint64_t tables;        /* a hash of what nobody has to write to */
 };
 void judge_count(const struct stage *stage, struct inventory *inventory_ret);
 /* NULL: all tasks of the run are gone and everything is as it was before; else what is lost. A task. */
 const char *judge(const struct stage *stage, const struct inventory *before);
-/* Damages the kernel on purpose in each way that the judge is to find. TAP. */
-void judge_test(struct stage *stage);
+/* Damages the kernel on purpose in each way that the judge is to find. TAP; ends the kernel. */
+NORETURN void judge_test(void);
 
 /* Tasks that have nothing to do with the run, and are to go on. */
 void witnesses_start(void);

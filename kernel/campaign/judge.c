@@ -8,10 +8,11 @@
 
 /* --- Witnesses --- */
 
-enum { WITNESSES = 2, PATTERN_WORDS = 1024, PATIENCE = 50 };
+enum { WITNESSES = 2, PATTERN_WORDS = 1024, PATIENCE = 50, ENTRY_UNUSED = 300 };
 static volatile uint64_t witnessed[WITNESSES];
 static const char *volatile complaint;
 static struct mutex witness_mutex;
+static uint64_t *volatile patterns[WITNESSES];
 
 static bool pattern_is_there(const uint64_t *pattern, uint64_t self)
 {
@@ -27,6 +28,7 @@ static intptr_t witness(void *argument)
 
 	for (uint64_t i = 0; i < PATTERN_WORDS; i++)
 		pattern[i] = self << 32 | i;
+	patterns[self] = pattern;
 	for (;;) {
 		MUTEX_GUARD(guard);
 		if (mutex_lock(&guard, &witness_mutex) != OK)
@@ -67,11 +69,38 @@ const char *witnesses_check(void)
 
 /* --- What there is --- */
 
+/* The kernel's own pages outside of its heap and its data: page tables, above all. And code and constants. */
+static bool is_table(const struct page *page)
+{
+	extern char data_begin[];
+	uintptr_t at = (uintptr_t)page_address(page), data = (uintptr_t)data_begin - KERNEL_BASE + DIRECT_MAP;
+
+	return page->owner == OWNER_KERNEL && page->use == PAGE_PLAIN &&
+	       (at < data || at >= (uintptr_t)(page_table + page_count));
+}
+
+/* But for the bits that the processor sets (accessed, dirty; Intel SDM 3, 4.8). */
+static uint64_t hash_tables(void)
+{
+	const uint64_t set_by_processor = 0x60;
+	uint64_t hash = HASH_SEED;
+
+	for (uint32_t i = 0; i < page_count; i++) {
+		const uint64_t *word = page_address(&page_table[i]);
+		if (!is_table(&page_table[i]))
+			continue;
+		for (unsigned at = 0; at < PAGE / sizeof *word; at++)
+			hash = mix(hash, word[at] & ~set_by_processor);
+	}
+	return hash;
+}
+
 void judge_count(const struct stage *stage, struct inventory *inventory_ret)
 {
 	*inventory_ret = (struct inventory){
 		pages_free(), kernel_heap.blocks, kernel_heap.bytes,
 		(uint64_t)stage->object.references + stage->out->object.references + stage->in->object.references,
+		hash_tables(),
 	};
 }
 
@@ -100,6 +129,8 @@ static const char *judge_counts(const struct stage *stage, const struct inventor
 		return "an object's count of references is off";
 	if (now.blocks != before->blocks || now.bytes != before->bytes)
 		return "the kernel's heap is not as it was";
+	if (now.tables != before->tables)
+		return "page tables or code were written to";
 	return now.pages != before->pages ? "pages are not as they were" : NULL;
 }
 
@@ -113,4 +144,142 @@ const char *judge(const struct stage *stage, const struct inventory *before)
 	wrong = wrong ? wrong : judge_counts(stage, before);
 	wrong = wrong ? wrong : kernel_check();
 	return wrong ? wrong : witnesses_check();
+}
+
+/* --- The judge's own tests: each damage is found, by its name, and not when it is undone --- */
+
+static struct stage stage;
+static void *leaked;
+static struct mutex_guard guard;
+static struct hold hold;
+
+static void count_up(bool undo)
+{
+	stage.object.references += undo ? -1u : 1;
+}
+
+static void leak_block(bool undo)
+{
+	if (undo)
+		heap_give(&kernel_heap, leaked);
+	else
+		leaked = heap_take(&kernel_heap, 64);
+}
+
+static void leak_page(bool undo)
+{
+	if (undo)
+		page_give(leaked);
+	else
+		leaked = page_take(TASKS);
+}
+
+static void hold_lock(bool undo)
+{
+	if (undo)
+		mutex_unlock(&guard);
+	else
+		mutex_lock(&guard, &stage.mutex);
+}
+
+static void hold_others_lock(bool undo)
+{
+	if (undo)
+		mutex_unlock(&guard);
+	else
+		mutex_lock(&guard, &witness_mutex);
+}
+
+static void hold_spinlock(bool undo)
+{
+	stage.in->lock.held = !undo;
+}
+
+static void hold_end(bool undo)
+{
+	if (undo)
+		object_release(&hold);
+	else
+		object_hold(&hold, &stage.out->object, CHANNEL_SEND);
+}
+
+static void damage_descriptor(bool undo)
+{
+	page_of(stage.out)->count += undo ? -1u : 1;
+}
+
+static void damage_state(bool undo)
+{
+	task_at(TASKS)->state = undo ? TASK_FREE : TASK_READY;
+}
+
+static void damage_pattern(bool undo)
+{
+	patterns[1][7] ^= 1;
+	if (undo)
+		complaint = NULL;
+}
+
+static void damage_table(bool undo)
+{
+	uint32_t i = page_count - 1;
+
+	(void)undo;
+	while (!is_table(&page_table[i]))
+		i--;
+	((uint64_t *)page_address(&page_table[i]))[ENTRY_UNUSED] ^= 1 << 9; /* ignored by the processor */
+}
+
+/* With interrupts off: the kernel's audit does not come between, nor does the scheduler. */
+static const char *judge_damage(void (*damage)(bool undo), const struct inventory *before, bool interrupts_off)
+{
+	bool interrupts = interrupts_off ? interrupts_disable() : false;
+	damage(false);
+	const char *found = judge(&stage, before);
+	damage(true);
+	interrupts_restore(interrupts);
+	return found;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a && text_equal(a, b);
+}
+
+void judge_test(void)
+{
+	static const struct {
+		void (*damage)(bool undo);
+		const char *found;
+		bool interrupts_off;
+	} cases[] = {
+		{ count_up, "an object's count of references is off", false },
+		{ leak_block, "the kernel's heap is not as it was", false },
+		{ leak_page, "pages are not as they were", false },
+		{ hold_lock, "a lock is held", false },
+		{ hold_spinlock, "a channel's spinlock is held", true },
+		{ hold_end, "a channel's end is held", false },
+		{ damage_descriptor, "a page's count of blocks is not that of its bits", true },
+		{ damage_state, "a ready task is not in the queue", true },
+		{ damage_table, "page tables or code were written to", false },
+		{ damage_pattern, "a witness's memory was written to", false },
+		{ hold_others_lock, "another task does not go on", false },
+	};
+	enum { CASES = sizeof cases / sizeof *cases };
+	struct inventory before;
+	bool all = true;
+
+	stage_init(&stage);
+	judge_count(&stage, &before);
+	for (unsigned i = 0; i < CASES; i++) {
+		const char *found = judge_damage(cases[i].damage, &before, cases[i].interrupts_off);
+		const char *after = judge(&stage, &before);
+		bool good = is_same(found, cases[i].found) && !after;
+		print("%sok %u - lost: %s\n", good ? "" : "not ", i + 1, cases[i].found);
+		if (!good)
+			print("# found: %s; afterwards: %s\n", found ? found : "nothing", after ? after : "nothing");
+		all &= good;
+	}
+	print("1..%u\n", CASES);
+	machine_exit(all ? EXIT_PASSED : EXIT_FAILED);
 }
