@@ -35,7 +35,7 @@ $(KERNEL): $(BUILD)/kernel/symbols.S.o $(BUILD)/kernel/instructions.S.o $(KERNEL
 	$(Q)nm -n $@ | awk -f kernel/symbols.awk | cmp -s - $(BUILD)/kernel/symbols.S || \
 	    { rm -f $@; echo 'kernel: the second link has moved functions' >&2; false; }
 
-.PHONY: kernel kernel-run kernel-test setup-kernel
+.PHONY: kernel kernel-run kernel-test campaign setup-kernel
 # Without the plugin it has no polls: it is not built.
 kernel: $(if $(PLUGIN),$(KERNEL))
 setup-kernel:
@@ -46,6 +46,13 @@ kernel-run: setup-kernel
 	@scripts/run-kernel $(KERNEL); test $$? = 33
 kernel-test: setup-kernel
 	@$(MAKE) --no-print-directory -j$(JOBS) all kernel
-	@$(TEST_ENV) TEST_LIMIT=180 prove --timer --exec scripts/run-test tests/kernel/all/kernel.sh
+	@$(TEST_ENV) TEST_LIMIT=180 prove --timer --exec scripts/run-test tests/kernel/all/kernel.sh tests/kernel/all/campaign.sh
+
+# The fault campaign: some ten minutes. docs/campaign.md
+SEED ?= 2026
+RUNS ?= 2700
+campaign: setup-kernel
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel
+	@scripts/campaign $(KERNEL) $(SEED) $(RUNS) $(BUILD)/kernel/campaign.log
 
 -include $(KERNEL_OBJ:.o=.d)

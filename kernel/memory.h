@@ -54,8 +54,8 @@ bool heap_give(struct heap *heap, void *block);
 /* All of it. Returns how many blocks were still in use. */
 uint64_t heap_give_all(struct heap *heap);
 extern struct heap kernel_heap;
-/* Puts lists and counts right when somebody was cut off while he changed them. With interrupts off, which takes a while.
- * `heap_of`: an owner's heap; NULL: it has none. */
+/* Puts lists and counts right when somebody was cut off while he changed them. With interrupts off, which takes
+ * a while. `heap_of`: an owner's heap; NULL: it has none. */
 void memory_mend(struct heap *(*heap_of)(uint16_t owner));
 
 /* What all this says of itself. NULL: it agrees; else what does not. `is_owner`: is there a task of this

@@ -52,8 +52,8 @@ bool spin_mend(void)
 	return true;
 }
 
-/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is over. Else it is
- * a fault of who locks. */
+/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is
+ * over. Else it is a fault of who locks. */
 static void end_left_section(struct spinlock *lock, bool interrupts)
 {
 	if (!lock->mends)

@@ -465,8 +465,6 @@ bool task_poll(struct frame *frame)
 
 /* --- Mending: a task's state is believed, and what it runs by --- */
 
-static uint64_t mends;
-
 static struct heap *heap_of(uint16_t owner)
 {
 	if (owner == OWNER_KERNEL)
@@ -488,7 +486,6 @@ static void mend_task(struct task *task)
 
 void kernel_mend(void)
 {
-	mends++;
 	current->mended = true;
 	if (current->state == TASK_WAITING)
 		current->state = TASK_RUNNING;
@@ -500,11 +497,6 @@ void kernel_mend(void)
 	ready = (struct queue){ NULL, NULL };
 	for (unsigned i = 0; i < TASKS; i++)
 		mend_task(&tasks[i]);
-}
-
-uint64_t kernel_mends(void)
-{
-	return mends;
 }
 
 /* --- Telling --- */

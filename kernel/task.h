@@ -129,8 +129,6 @@ bool task_poll(struct frame *frame);
 
 /* Puts memory and queues right when a section was cut off: those who wait look again. With interrupts off. */
 void kernel_mend(void);
-/* How often that was done. */
-uint64_t kernel_mends(void);
 
 /* NULL: tasks, queues, what they hold, pages and heaps agree; else what does not. Tasks only. */
 const char *kernel_check(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * campaign: faults put into a task while it works, and a judge of what is left when it has ended. docs/campaign.md says what
- * counts and why. One run at a time. */
+ * campaign: faults put into a task while it works, and a judge of what is left when it has ended.
+ * docs/campaign.md says what counts and why. One run at a time. */
 #ifndef KERNEL_CAMPAIGN_H
 #define KERNEL_CAMPAIGN_H
 
@@ -46,8 +46,8 @@ struct injection {
 	const char *target;
 	uint64_t place, before, after; /* an address or a register's number; what was there, and is now */
 };
-/* For the task that calls: its steps count from here on, until inject_end, a cleanup. Then a flipped bit of code is put
- * back: the kernel's own work at the end of a task is not the task's. */
+/* For the task that calls: its steps count from here on, until inject_end, a cleanup. Then a flipped bit of
+ * code is put back: the kernel's own work at the end of a task is not the task's. */
 void inject_begin(struct injection *injection);
 void inject_end(struct injection **injection);
 /* The victim has ended: a flipped bit of code is put back. */

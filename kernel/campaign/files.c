@@ -100,7 +100,8 @@ static void drop(struct files *files, uint8_t parent, const char *name)
 	*entry = (struct entry){ .node = NONE };
 }
 
-static bool write_at(struct files *files, uint8_t number, uint32_t offset, const uint8_t *bytes, uint32_t size)
+static bool write_at(struct files *files, uint8_t number, uint32_t offset, const uint8_t *bytes,
+		     uint32_t size)
 {
 	struct node *node = &files->node[number];
 

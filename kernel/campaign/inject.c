@@ -65,8 +65,7 @@ static bool is_used(const struct page *page, uint32_t block)
 	return page->use != PAGE_BLOCKS || (page->used[block / 64] >> block % 64 & 1);
 }
 
-/* The word of this number in blocks that the task has in use; NULL: there are not so many, *count_ret says how
- * many. */
+/* The word of this number in blocks that the task has in use; NULL: there are fewer, *count_ret. */
 static uint64_t *heap_word(uint16_t owner, uint64_t number, uint64_t *count_ret)
 {
 	uint64_t count = 0;
@@ -75,12 +74,14 @@ static uint64_t *heap_word(uint16_t owner, uint64_t number, uint64_t *count_ret)
 		const struct page *page = &page_table[i];
 		if (page->owner != owner || page->use == PAGE_PLAIN)
 			continue;
-		uint32_t size = page->use == PAGE_BLOCKS ? (uint32_t)HEAP_SMALLEST << page->class : PAGE;
+		uint32_t size = PAGE;
+		if (page->use == PAGE_BLOCKS)
+			size = (uint32_t)HEAP_SMALLEST << page->class;
 		for (uint32_t block = 0; block < PAGE / size; block++) {
 			if (!is_used(page, block))
 				continue;
 			if (number < count + size / 8)
-				return (uint64_t *)((char *)page_address(page) + block * size) + (number - count);
+				return (uint64_t *)((char *)page_address(page) + block * size) + number - count;
 			count += size / 8;
 		}
 	}
@@ -90,7 +91,8 @@ static uint64_t *heap_word(uint16_t owner, uint64_t number, uint64_t *count_ret)
 
 static uint64_t *draw_word(const struct frame *frame)
 {
-	uint64_t *low = (uint64_t *)(frame->reg[RIP_CORE_RSP] & ~7ull), *top = (uint64_t *)(victim->slot + SLOT_TOP);
+	uint64_t *low = (uint64_t *)(frame->reg[RIP_CORE_RSP] & ~7ull);
+	uint64_t *top = (uint64_t *)(victim->slot + SLOT_TOP);
 	uint64_t words = 0;
 
 	heap_word(victim->number, UINT64_MAX, &words);
@@ -118,7 +120,8 @@ static void corrupt_word(const struct frame *frame)
 
 static uint64_t length_at(uint64_t rip)
 {
-	extern const uint32_t instruction_count __attribute__((weak)), instruction_table[] __attribute__((weak));
+	extern const uint32_t instruction_count __attribute__((weak));
+	extern const uint32_t instruction_table[] __attribute__((weak));
 	uint32_t low = 0, high = &instruction_count ? instruction_count : 0;
 
 	while (low < high) {

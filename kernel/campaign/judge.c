@@ -99,7 +99,8 @@ void judge_count(const struct stage *stage, struct inventory *inventory_ret)
 {
 	*inventory_ret = (struct inventory){
 		pages_free(), kernel_heap.blocks, kernel_heap.bytes,
-		(uint64_t)stage->object.references + stage->out->object.references + stage->in->object.references,
+		(uint64_t)stage->object.references + stage->out->object.references +
+			stage->in->object.references,
 		hash_tables(),
 	};
 }
@@ -231,7 +232,8 @@ static void damage_table(bool undo)
 }
 
 /* With interrupts off: the kernel's audit does not come between, nor does the scheduler. */
-static const char *judge_damage(void (*damage)(bool undo), const struct inventory *before, bool interrupts_off)
+static const char *judge_damage(void (*damage)(bool undo), const struct inventory *before,
+				bool interrupts_off)
 {
 	bool interrupts = interrupts_off ? interrupts_disable() : false;
 	damage(false);
@@ -239,6 +241,81 @@ static const char *judge_damage(void (*damage)(bool undo), const struct inventor
 	damage(true);
 	interrupts_restore(interrupts);
 	return found;
+}
+
+/* --- What the kernel mends: it agrees with itself again --- */
+
+static void forget_free_blocks(void)
+{
+	memset(kernel_heap.pages, 0, sizeof kernel_heap.pages);
+	kernel_heap.blocks += 3;
+}
+
+static void miscount_page(void)
+{
+	page_of(stage.out)->count += 2;
+}
+
+static void leave_mutex(void)
+{
+	stage.mutex.lock.held = true;
+}
+
+static struct queue *queue_of_ready(void)
+{
+	for (uint16_t i = 1; i <= TASKS; i++)
+		if (task_at(i)->state == TASK_READY)
+			return task_at(i)->queue;
+	panic("no task is ready");
+}
+
+static void cut_queue(void)
+{
+	queue_of_ready()->first = NULL;
+}
+
+static intptr_t go_on(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+/* One more task is ready meanwhile, and is to run afterwards. */
+static const char *judge_mend(void (*damage)(void), const struct inventory *before)
+{
+	uint64_t id = 0;
+	struct task_end end;
+
+	bool interrupts = interrupts_disable();
+	status status = task_spawn("ready", go_on, NULL, &id);
+	damage();
+	kernel_mend();
+	interrupts_restore(interrupts);
+	if (status != OK || task_join(id, &end) != OK)
+		return "the ready task did not run";
+	return judge(&stage, before);
+}
+
+static const struct {
+	const char *name;
+	void (*damage)(void);
+} mends[] = {
+	{ "a heap's lists and counts", forget_free_blocks }, { "a page's count", miscount_page },
+	{ "a mutex's spinlock", leave_mutex }, { "the queue of who is ready", cut_queue },
+};
+enum { MENDS = sizeof mends / sizeof *mends };
+
+static bool test_mends(unsigned number, const struct inventory *before)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < MENDS; i++) {
+		const char *wrong = judge_mend(mends[i].damage, before);
+		print("%sok %u - mended: %s%s%s\n", wrong ? "not " : "", number + i, mends[i].name,
+		      wrong ? ": " : "", wrong ? wrong : "");
+		all &= !wrong;
+	}
+	return all;
 }
 
 static bool is_same(const char *a, const char *b)
@@ -277,9 +354,11 @@ void judge_test(void)
 		bool good = is_same(found, cases[i].found) && !after;
 		print("%sok %u - lost: %s\n", good ? "" : "not ", i + 1, cases[i].found);
 		if (!good)
-			print("# found: %s; afterwards: %s\n", found ? found : "nothing", after ? after : "nothing");
+			print("# found: %s; afterwards: %s\n", found ? found : "nothing",
+			      after ? after : "nothing");
 		all &= good;
 	}
-	print("1..%u\n", CASES);
+	all &= test_mends(CASES + 1, &before);
+	print("1..%u\n", CASES + MENDS);
 	machine_exit(all ? EXIT_PASSED : EXIT_FAILED);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * parser: a workload: text (as in RFC 8259, numbers without sign or point) becomes a tree, and the tree a number. */
+ * parser: a workload: text (as in RFC 8259, numbers without sign or point) becomes a tree, and the tree a
+ * number. */
 #include "campaign.h"
 
 #include "console.h"
 
-static const char text[] = "{\"name\": \"ripcord\", \"list\": [1, 2, [30, 4], {\"x\": 5, \"deep\": [[[6]], 70]}],"
-			   " \"empty\": {}, \"none\": [], \"last\": {\"a\": 8, \"b\": [9, \"ten\", 11]}}";
+static const char text[] = "{\"name\": \"ripcord\", \"list\": [1, 2, [30, 4],"
+			   " {\"x\": 5, \"deep\": [[[6]], 70]}],"
+			   " \"empty\": {}, \"none\": [],"
+			   " \"last\": {\"a\": 8, \"b\": [9, \"ten\", 11]}}";
 
 enum { NODE_NUMBER, NODE_STRING, NODE_LIST, NODE_MAP, NAME = 12, DEPTH = 16 };
 

@@ -88,7 +88,8 @@ static bool watch(struct run *run)
 	return wait_for_end(run->victim, END_LIMIT);
 }
 
-/* The victim may have been stopped before it was at its ends of the channels: then nobody knows that it will not come. */
+/* The victim may have been stopped before it was at its ends of the channels: then nobody knows that it will
+ * not come. */
 static void say_nobody_comes(struct stage *stage)
 {
 	HOLD_GUARD(out);
@@ -112,7 +113,8 @@ static void start(struct run *run)
 	status status = task_spawn("victim", victim_run, run, &run->victim);
 
 	for (unsigned i = 0; i < workload->partners; i++)
-		status = status ? status : task_spawn("partner", workload->partner, &run->stage, &run->partners[i]);
+		status = status ? status :
+				  task_spawn("partner", workload->partner, &run->stage, &run->partners[i]);
 	if (status != OK)
 		panic("no memory for a run");
 }
@@ -148,7 +150,8 @@ static const char *outcome(const struct run *run, const char *lost)
 		return "hang";
 	if (report->cause != RIP_CORE_RETURNED)
 		return exception_name(run->end.vector);
-	if (right && run->stage.shared[0] == run->workload->shared && run->stage.shared[1] == run->workload->shared)
+	uint64_t shared = run->workload->shared;
+	if (right && run->stage.shared[0] == shared && run->stage.shared[1] == shared)
 		return lost ? "damage" : "none";
 	return "wrong result";
 }
@@ -160,8 +163,8 @@ static void tell_injection(const struct injection *injection)
 	const char *name = symbol_at(injection->rip, &offset);
 
 	print("at step %lu %s+0x%lx%s: %s %lx: %lx -> %lx\n", injection->at, name ? name : "?", offset,
-	      injection->section ? " (section)" : "", injection->target, injection->place, injection->before,
-	      injection->after);
+	      injection->section ? " (section)" : "", injection->target, injection->place,
+	      injection->before, injection->after);
 }
 
 static void tell(const struct run *run, uint64_t number, const char *lost)
@@ -206,7 +209,8 @@ static void measure(struct run *run, unsigned workload)
 		const char *lost = play(run);
 		uint64_t value = (uint64_t)run->end.report.value;
 		if (lost || run->hung || value == 0 || (i > 0 && value != usual[workload].value))
-			panic("workload %s does not work: %s", run->workload->name, lost ? lost : "its result");
+			panic("workload %s does not work: %s", run->workload->name,
+			      lost ? lost : "its result");
 		usual[workload].steps = run->injection.steps;
 		usual[workload].value = value;
 		stage_deinit(&run->stage);
