@@ -35,7 +35,9 @@ function percent(r, m) { return m ? sprintf("%d of %d, %.1f %%", r, m, 100 * r /
 /^begin / { close_run(); number = $2; workload = $3; kind = $4; panic = ""; section = 0 }
 /^at / { section = / \(section\)/ ? 1 : 0 }
 /^panic: / { panic = substr($0, 8) }
-/^end / {
+/^panic in a panic/ { panic = panic ? panic : $0 }
+# A task that was led into panic() may have printed its first word.
+/^(panic: )*end [0-9]+ / {
 	split($0, part, " \\| ")
 	count(workload, kind, part[2], part[3])
 	number = ""
