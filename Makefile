@@ -3,6 +3,7 @@
 #   make all       the libraries and the command          make test       the quick tier
 #   make run       the demonstration                      make test-all   everything else too
 #   make kernel-run    the kernel in QEMU, with a shell   make kernel-test   its tests
+#   make campaign      faults put into its tasks (docs/campaign.md)
 #   make install PREFIX=/usr/local                        make clean
 #
 # Variables: CC, CXX, CFLAGS, SAN=address,undefined (a build of its own below build/).

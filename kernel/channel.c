@@ -42,7 +42,7 @@ struct channel *channel_create(void)
 	if (!channel)
 		return NULL;
 	object_init(&channel->object, &channel_kind);
-	channel->lock.name = "channel";
+	channel->lock = (struct spinlock){ .name = "channel", .mends = true };
 	return channel;
 }
 

@@ -5,7 +5,7 @@
 #include "sync.h"
 
 struct heap kernel_heap;
-static struct spinlock heap_lock = { .name = "heaps" };
+static struct spinlock heap_lock = { .name = "heaps", .mends = true };
 
 void heap_init(struct heap *heap, uint16_t owner)
 {
@@ -29,6 +29,15 @@ static uint32_t number_of(const struct page *page)
 static uint32_t blocks_in(const struct page *page)
 {
 	return PAGE / ((uint32_t)HEAP_SMALLEST << page->class);
+}
+
+static uint32_t count_bits(uint64_t word)
+{
+	uint32_t count = 0;
+
+	for (; word; word &= word - 1)
+		count++;
+	return count;
 }
 
 /* A page of this class with room, at the head of its list. */
@@ -63,7 +72,8 @@ static void *take_block(struct heap *heap, unsigned class)
 		heap->bytes += HEAP_SMALLEST << class;
 		return (char *)page_address(page) + ((size_t)i * HEAP_SMALLEST << class);
 	}
-	panic("heap: page %u has no room", number_of(page));
+	require(false);
+	return NULL;
 }
 
 static void *take_pages(struct heap *heap, size_t size)
@@ -163,16 +173,67 @@ uint64_t heap_give_all(struct heap *heap)
 	return blocks;
 }
 
-/* --- Consistency --- */
+/* --- Mending: bits of blocks in use, owners and uses of pages are believed; all else follows from them --- */
 
-static uint32_t count_bits(uint64_t word)
+static void forget_counts(struct heap *heap)
 {
-	uint32_t count = 0;
-
-	for (; word; word &= word - 1)
-		count++;
-	return count;
+	if (heap)
+		heap_init(heap, heap->owner);
 }
+
+static void mend_blocks(struct heap *heap, struct page *page)
+{
+	page->count = 0;
+	for (unsigned i = 0; i < 4; i++)
+		page->count += count_bits(page->used[i]);
+	heap->blocks += page->count;
+	heap->bytes += (uint64_t)page->count * HEAP_SMALLEST << page->class;
+	page->next = 0;
+	if (page->count == blocks_in(page))
+		return;
+	page->next = heap->pages[page->class];
+	heap->pages[page->class] = number_of(page);
+}
+
+static void mend_run(struct heap *heap, struct page *page)
+{
+	uint32_t count = 1;
+
+	while (page + count < page_table + page_count && page[count].owner == page->owner &&
+	       page[count].use == PAGE_RUN_REST)
+		count++;
+	page->count = count;
+	heap->blocks++;
+	heap->bytes += (uint64_t)count * PAGE;
+}
+
+/* Pages that were on their way to a task or from it are the task's until it ends. */
+static void mend_page(struct heap *heap, struct page *page)
+{
+	bool empty = (page->used[0] | page->used[1] | page->used[2] | page->used[3]) == 0;
+
+	if (page->use == PAGE_BLOCKS && (empty || page->class >= HEAP_CLASSES))
+		*page = (struct page){ .owner = page->owner };
+	else if (page->use == PAGE_BLOCKS)
+		mend_blocks(heap, page);
+	else if (page->use == PAGE_RUN)
+		mend_run(heap, page);
+}
+
+void memory_mend(struct heap *(*heap_of)(uint16_t owner))
+{
+	for (uint32_t i = 0; i < page_count; i++)
+		if (page_table[i].owner != OWNER_FREE)
+			forget_counts(heap_of(page_table[i].owner));
+	for (uint32_t i = 0; i < page_count; i++) {
+		struct heap *heap = page_table[i].owner != OWNER_FREE ? heap_of(page_table[i].owner) : NULL;
+		if (heap)
+			mend_page(heap, &page_table[i]);
+	}
+	pages_mend();
+}
+
+/* --- Consistency --- */
 
 static const char *check_blocks(const struct page *page)
 {

@@ -11,6 +11,8 @@ enum { NESTING = 8 };
 static const struct frame *frames[NESTING]; /* in progress, the outermost first */
 static unsigned depth;
 
+void (*interrupt_begin_hook)(void), (*interrupt_end_hook)(struct frame *frame);
+
 unsigned interrupt_depth(void)
 {
 	return depth;
@@ -28,12 +30,21 @@ static void fault(struct frame *frame)
 
 	if (depth > 1)
 		panic("%s in an interrupt handler", name);
-	if (spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS))
-		panic("%s in a critical section", name);
 	if (frame->vector == EXCEPTION_NMI || frame->vector == EXCEPTION_MACHINE)
 		panic("%s", name);
+	if ((spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS)) && !task_mend(frame))
+		panic("%s in a critical section", name);
 	if (!task_fault(frame))
 		panic("%s outside of a task's own code", name);
+}
+
+/* The task's fault, if it is in the section; with interrupts on, it was left by somebody before. */
+static void give_way_in_section(struct frame *frame)
+{
+	bool own = !(frame->flags & FLAG_INTERRUPTS);
+
+	if (!task_mend(frame) || (own && !task_fault(frame)))
+		panic("a task gives way in a critical section");
 }
 
 static void line(struct frame *frame)
@@ -61,7 +72,7 @@ static void handle(struct frame *frame, bool polls_trapped)
 	else if (frame->vector != VECTOR_YIELD)
 		line(frame);
 	else if (spin_depth() > 0)
-		panic("a task gives way in a critical section");
+		give_way_in_section(frame);
 }
 
 RIP_NO_POLL void interrupt(struct frame *frame)
@@ -70,6 +81,8 @@ RIP_NO_POLL void interrupt(struct frame *frame)
 
 	if (depth == NESTING)
 		machine_exit(EXIT_PANIC);
+	if (depth == 0 && interrupt_begin_hook)
+		interrupt_begin_hook();
 	frames[depth++] = frame;
 	machine_fault_enter();
 	handle(frame, polls_trapped);
@@ -77,4 +90,6 @@ RIP_NO_POLL void interrupt(struct frame *frame)
 		task_switch(frame, frame->vector >= EXCEPTIONS);
 	machine_fault_leave();
 	depth--;
+	if (depth == 0 && interrupt_end_hook)
+		interrupt_end_hook(frame);
 }

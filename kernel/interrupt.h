@@ -11,4 +11,8 @@ void interrupt(struct frame *frame);
 unsigned interrupt_depth(void);
 const struct frame *interrupt_frame(unsigned number);
 
+/* For tools: at the begin and the end of an interrupt that none is around, and there with what goes on by
+ * `frame`, whose vector is still the interrupt's. NULL: nobody is called. */
+extern void (*interrupt_begin_hook)(void), (*interrupt_end_hook)(struct frame *frame);
+
 #endif

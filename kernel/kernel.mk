@@ -1,7 +1,7 @@
 # The freestanding demonstration (kernel/): built by GCC with the plugin, linked twice so that it has a table of its
 # own functions, and run by QEMU.
 
-KERNEL_SRC   := $(wildcard kernel/*.c kernel/*.S kernel/test/*.c)
+KERNEL_SRC   := $(wildcard kernel/*.c kernel/*.S kernel/test/*.c kernel/campaign/*.c)
 KERNEL_OBJ   := $(patsubst %,$(BUILD)/obj/%.o,$(KERNEL_SRC))
 KERNEL       := $(BUILD)/kernel/kernel.elf
 KERNEL_FLAGS := -std=gnu11 $(WARN) -Iinclude -Ikernel -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
@@ -28,12 +28,14 @@ $(BUILD)/kernel/symbols.S: $(BUILD)/kernel/without.elf kernel/symbols.awk
 	$(Q)nm -n $< | awk -f kernel/symbols.awk > $@
 $(BUILD)/kernel/%.S.o: $(BUILD)/kernel/%.S
 	$(Q)gcc -c $< -o $@
-$(KERNEL): $(BUILD)/kernel/symbols.S.o $(KERNEL_OBJ) $(BUILD)/lib/libripcord-core.a kernel/kernel.ld
+$(BUILD)/kernel/instructions.S: $(BUILD)/kernel/without.elf kernel/campaign/instructions.awk
+	$(Q)objdump -d --no-show-raw-insn -j .text $< | awk -f kernel/campaign/instructions.awk > $@
+$(KERNEL): $(BUILD)/kernel/symbols.S.o $(BUILD)/kernel/instructions.S.o $(KERNEL_OBJ) $(BUILD)/lib/libripcord-core.a kernel/kernel.ld
 	$(Q)$(KERNEL_LINK) $(filter %.o %.a,$^) -o $@
 	$(Q)nm -n $@ | awk -f kernel/symbols.awk | cmp -s - $(BUILD)/kernel/symbols.S || \
 	    { rm -f $@; echo 'kernel: the second link has moved functions' >&2; false; }
 
-.PHONY: kernel kernel-run kernel-test setup-kernel
+.PHONY: kernel kernel-run kernel-test campaign setup-kernel
 # Without the plugin it has no polls: it is not built.
 kernel: $(if $(PLUGIN),$(KERNEL))
 setup-kernel:
@@ -44,6 +46,13 @@ kernel-run: setup-kernel
 	@scripts/run-kernel $(KERNEL); test $$? = 33
 kernel-test: setup-kernel
 	@$(MAKE) --no-print-directory -j$(JOBS) all kernel
-	@$(TEST_ENV) TEST_LIMIT=180 prove --timer --exec scripts/run-test tests/kernel/all/kernel.sh
+	@$(TEST_ENV) TEST_LIMIT=180 prove --timer --exec scripts/run-test tests/kernel/all/kernel.sh tests/kernel/all/campaign.sh
+
+# The fault campaign: some ten minutes. docs/campaign.md
+SEED ?= 2026
+RUNS ?= 2700
+campaign: setup-kernel
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel
+	@scripts/campaign $(KERNEL) $(SEED) $(RUNS) $(BUILD)/kernel/campaign.log
 
 -include $(KERNEL_OBJ:.o=.d)

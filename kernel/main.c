@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * main: from boot.S to the first task. The command line says what that does: `test` runs the tests, `panic
  * NAME` ends by a fault of the kernel's own; else a person has the shell. */
+#include "campaign/campaign.h"
 #include "console.h"
 #include "shell.h"
 #include "stop.h"
@@ -78,6 +79,8 @@ static intptr_t init(void *unused)
 	const char *word = text_word(&rest);
 	if (text_equal(word, "test"))
 		tests_run();
+	if (text_equal(word, "campaign"))
+		campaign(rest);
 	if (text_equal(word, "panic"))
 		tests_panic(text_word(&rest));
 	start_demo();

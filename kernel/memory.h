@@ -24,6 +24,9 @@ void page_give(void *page);
 void *page_take_run(uint16_t owner, uint32_t count); /* one behind the other */
 uint32_t pages_free(void);
 uint32_t pages_of(uint16_t owner);
+void pages_give_all(uint16_t owner);
+/* Those of tasks that there are not. */
+void pages_give_orphans(bool (*is_owner)(uint16_t owner));
 
 /* --- What is mapped --- */
 void paging_init(void);
@@ -51,6 +54,9 @@ bool heap_give(struct heap *heap, void *block);
 /* All of it. Returns how many blocks were still in use. */
 uint64_t heap_give_all(struct heap *heap);
 extern struct heap kernel_heap;
+/* Puts lists and counts right when somebody was cut off while he changed them. With interrupts off, which takes
+ * a while. `heap_of`: an owner's heap; NULL: it has none. */
+void memory_mend(struct heap *(*heap_of)(uint16_t owner));
 
 /* What all this says of itself. NULL: it agrees; else what does not. `is_owner`: is there a task of this
  * number? Tasks only: it takes a while, and begins anew when others take or give pages meanwhile. */

@@ -7,7 +7,8 @@ static struct mutex *all;
 
 void mutex_init(struct mutex *mutex, const char *name)
 {
-	*mutex = (struct mutex){ .magic = MAGIC_MUTEX, .lock.name = name, .name = name };
+	*mutex = (struct mutex){ .magic = MAGIC_MUTEX, .lock = { .name = name, .mends = true },
+				  .name = name };
 	bool interrupts = interrupts_disable();
 	mutex->next = all;
 	all = mutex;
@@ -141,6 +142,20 @@ uint32_t mutex_reclaim(struct task *task)
 	}
 	interrupts_restore(interrupts);
 	return count;
+}
+
+void mutexes_mend(void)
+{
+	for (struct mutex *mutex = all; mutex; mutex = mutex->next)
+		mutex->lock.held = false;
+}
+
+bool mutexes_are_free(void)
+{
+	for (const struct mutex *mutex = all; mutex; mutex = mutex->next)
+		if (mutex->lock.held)
+			return false;
+	return true;
 }
 
 const char *mutex_check(bool (*is_owner)(const struct task *task))

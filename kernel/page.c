@@ -23,7 +23,7 @@ struct page *page_table;
 uint32_t page_count;
 uint64_t page_changes;
 static uint32_t free_count, next_page;
-static struct spinlock page_lock = { .name = "pages" };
+static struct spinlock page_lock = { .name = "pages", .mends = true };
 static char command_line[COMMAND_LINE_MAX];
 
 static void *direct(uint64_t physical)
@@ -156,8 +156,7 @@ void page_give(void *address)
 	struct page *page = page_of(address);
 
 	bool interrupts = spin_lock(&page_lock);
-	if (!page || page->owner == OWNER_FREE || page->owner == OWNER_DEVICE)
-		panic("page_give: %p is nobody's", address);
+	require(page && page->owner != OWNER_FREE && page->owner != OWNER_DEVICE);
 	*page = (struct page){ .owner = OWNER_FREE };
 	free_count++;
 	page_changes++;
@@ -167,6 +166,31 @@ void page_give(void *address)
 uint32_t pages_free(void)
 {
 	return free_count;
+}
+
+void pages_mend(void)
+{
+	free_count = 0;
+	for (uint32_t i = 0; i < page_count; i++)
+		free_count += page_table[i].owner == OWNER_FREE;
+	next_page = next_page < page_count ? next_page : 0;
+	page_changes++;
+}
+
+void pages_give_all(uint16_t owner)
+{
+	for (uint32_t i = 0; i < page_count; i++)
+		if (page_table[i].owner == owner)
+			page_give(page_address(&page_table[i]));
+}
+
+void pages_give_orphans(bool (*is_owner)(uint16_t owner))
+{
+	for (uint32_t i = 0; i < page_count; i++) {
+		uint16_t owner = page_table[i].owner;
+		if (owner != OWNER_FREE && owner < OWNER_KERNEL && !is_owner(owner))
+			page_give(page_address(&page_table[i]));
+	}
 }
 
 uint32_t pages_of(uint16_t owner)

@@ -25,4 +25,7 @@ extern uint64_t page_changes; /* counts what is taken and given */
 struct page *page_of(const void *address);
 void *page_address(const struct page *page);
 
+/* Counts those that are free anew. With interrupts off. */
+void pages_mend(void);
+
 #endif

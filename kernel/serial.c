@@ -13,7 +13,7 @@ enum { INPUT = 256 };
 static char input[INPUT];
 static unsigned input_first, input_count;
 static struct queue readers;
-static struct spinlock output_lock = { .name = "serial" };
+static struct spinlock output_lock = { .name = "serial", .mends = true };
 static bool quiet_lock; /* the kernel has ended: nobody is waited for */
 
 void serial_init(void)

@@ -107,6 +107,18 @@ static bool stop(struct task *task, rip_core_cause cause, uint64_t reg[RIP_CORE_
 	return true;
 }
 
+/* At the end of its stack a task's function returns to the engine, by a word that may be damaged. All its cleanups
+ * are done then. */
+static bool leave_lost(struct task *task, struct frame *frame)
+{
+	uint64_t sp = frame->reg[RIP_CORE_RSP];
+
+	if (task->finishing || sp < task->slot + SLOT_STACK || sp > task->slot + SLOT_TOP)
+		return false;
+	task_leave_lost(task, frame->reg);
+	return true;
+}
+
 bool stop_fault(struct task *task, struct frame *frame)
 {
 	uint64_t address = frame->vector == EXCEPTION_GENERAL ? 0 : read_cr2();
@@ -122,7 +134,8 @@ bool stop_fault(struct task *task, struct frame *frame)
 		task->end.error = frame->error;
 		task->end.address = frame->vector == EXCEPTION_PAGE || frame->vector == EXCEPTION_DOUBLE ? address : 0;
 	}
-	return stop(task, overflow ? RIP_CORE_OVERFLOW : RIP_CORE_FAULT, frame->reg, &frame->flags);
+	return stop(task, overflow ? RIP_CORE_OVERFLOW : RIP_CORE_FAULT, frame->reg, &frame->flags) ||
+	       leave_lost(task, frame);
 }
 
 /* --- Kills ---
@@ -186,8 +199,15 @@ static bool is_to_be_killed(const struct task *task)
 /* No poll has come for so long: it is stopped where it stands. */
 static void kill_firmly(struct task *task)
 {
-	if (!in_section(task->flags) && stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
-		task->end.firm = true;
+	bool section = in_section(task->flags);
+
+	/* None takes that long: the task has left its section by a wrong way. */
+	if (section && (task_ticks() - task->killed_at < 2 * KILL_GRACE || !spin_mend()))
+		return;
+	if (!stop(task, RIP_CORE_KILLED, task->reg, &task->flags))
+		return;
+	task->flags |= FLAG_INTERRUPTS;
+	task->end.firm = true;
 }
 
 void stop_land(struct task *task)

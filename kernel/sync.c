@@ -22,11 +22,44 @@ void require(bool holds)
 
 /* --- Spinlocks --- */
 
+enum { SPIN_NESTING = 8 };
+static struct spinlock *held[SPIN_NESTING];
 static unsigned held_count;
 
 unsigned spin_depth(void)
 {
 	return held_count;
+}
+
+/* The list is as who left it made it. */
+static struct spinlock *held_lock(unsigned i)
+{
+	return paging_is_mapped((uintptr_t)held[i], sizeof *held[i]) ? held[i] : NULL;
+}
+
+bool spin_mend(void)
+{
+	unsigned count = held_count < SPIN_NESTING ? held_count : SPIN_NESTING;
+
+	for (unsigned i = 0; i < count; i++)
+		if (held_lock(i) && !held[i]->mends)
+			return false;
+	for (unsigned i = 0; i < count; i++)
+		if (held_lock(i))
+			held[i]->held = false;
+	held_count = 0;
+	kernel_mend();
+	return true;
+}
+
+/* Where interrupts were on no lock is held, unless somebody has left a section by a wrong way: then it is
+ * over. Else it is a fault of who locks. */
+static void end_left_section(struct spinlock *lock, bool interrupts)
+{
+	if (!lock->mends)
+		panic("spinlock %s is held already", lock->name);
+	require(interrupts && spin_mend());
+	lock->held = true;
 }
 
 /* On one processor a lock that is held will not be let go: whoever holds it has interrupts off. */
@@ -35,15 +68,16 @@ bool spin_lock(struct spinlock *lock)
 	(void)*((volatile char *)__builtin_frame_address(0) - SPIN_STACK);
 	(void)*(volatile char *)lock; /* a fault, if there is none, comes before the section too */
 	bool interrupts = interrupts_disable();
-	if (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
-		panic("spinlock %s is held already", lock->name);
-	held_count++;
+	bool was_held = __atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE);
+	if (was_held || held_count >= SPIN_NESTING || (interrupts && held_count > 0))
+		end_left_section(lock, interrupts);
+	held[held_count++] = lock;
 	return interrupts;
 }
 
 void spin_unlock(struct spinlock *lock, bool interrupts)
 {
-	held_count--;
+	held_count -= held_count > 0;
 	__atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
 	interrupts_restore(interrupts);
 }
@@ -86,7 +120,7 @@ status object_hold(struct hold *hold, struct object *object, unsigned role)
 	uint32_t i = 0;
 
 	REQUIRE_WRITABLE(hold);
-	require(object->magic == MAGIC_OBJECT);
+	require(object->magic == MAGIC_OBJECT && role < ROLES);
 	bool interrupts = interrupts_disable();
 	while (i < HOLDS && task->held[i])
 		i++;

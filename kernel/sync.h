@@ -36,6 +36,7 @@ void require(bool holds);
  * A fault in such a section is the kernel's end: what is half changed there is everybody's. --- */
 struct spinlock {
 	volatile bool held;
+	bool mends;          /* what it protects can be put right from what is left: kernel_mend */
 	const char *name;
 };
 /* Whether interrupts were on. There must be SPIN_STACK bytes of stack: an overflow comes before the section
@@ -45,6 +46,8 @@ bool spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock, bool interrupts);
 /* How many are held. */
 unsigned spin_depth(void);
+/* For a section that will not be gone on with. False: one of its locks does not mend, and nothing was done. */
+bool spin_mend(void);
 
 /* --- Queues of tasks: a task is in one at most. With interrupts off. --- */
 struct queue {
@@ -82,6 +85,9 @@ void mutex_mend(struct mutex_guard *guard);
 void mutex_unlock(struct mutex_guard *guard);
 #define MUTEX_GUARD(name) struct mutex_guard name CLEANUP(mutex_unlock) = { NULL, 0 }
 
+/* Their spinlocks: nobody is in a section. With interrupts off. */
+void mutexes_mend(void);
+bool mutexes_are_free(void);
 /* Takes from the task, which is gone, what it still owns, as poisoned. Returns how many. */
 uint32_t mutex_reclaim(struct task *task);
 
@@ -98,6 +104,7 @@ bool mutex_look(unsigned number, struct mutex_state *state_ret);
 const char *mutex_check(bool (*is_owner)(const struct task *task));
 
 /* --- Objects that are counted. Tasks hold them by holds, each with a role. --- */
+enum { ROLES = 3 };
 struct object;
 struct object_kind {
 	const char *name;

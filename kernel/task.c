@@ -149,18 +149,50 @@ static struct task *free_place(void)
 	return found;
 }
 
+static bool is_owner(uint16_t number)
+{
+	return number <= TASKS && task_at(number)->state != TASK_FREE;
+}
+
+NORETURN static void finish(struct task *task, const rip_core_report *report)
+{
+	task->finishing = true;
+	task_reclaim(task, report);
+	if (task->stops > 0)
+		pages_give_orphans(is_owner);
+	interrupts_disable();
+	task->state = TASK_ENDED;
+	task_yield();
+	panic("task %lu goes on after its end", task->id);
+}
+
 /* On the engine's stack. Nothing below it returns. */
 NORETURN static void task_main(struct task *task)
 {
 	rip_core_report report;
 
 	rip_core_run(&task->core, task->function, task->argument, &report);
-	task->finishing = true;
-	task_reclaim(task, &report);
-	interrupts_disable();
-	task->state = TASK_ENDED;
-	task_yield();
-	panic("task %lu goes on after its end", task->id);
+	finish(task, &report);
+}
+
+NORETURN static void task_lost(struct task *task)
+{
+	const rip_core_report report = { .cause = RIP_CORE_FAULT, .abandoned = true, .reason = RIP_E_RETURN };
+
+	finish(task, &report);
+}
+
+static void enter_engine(struct task *task, uint64_t reg[RIP_CORE_REGISTERS], void (*function)(struct task *task))
+{
+	reg[RIP_CORE_RIP] = (uintptr_t)function;
+	reg[RIP_CORE_RDI] = (uintptr_t)task;
+	reg[RIP_CORE_RSP] = task->slot + SLOT_END - sizeof(uint64_t); /* as after a call */
+}
+
+void task_leave_lost(struct task *task, uint64_t reg[RIP_CORE_REGISTERS])
+{
+	task->stops++;
+	enter_engine(task, reg, task_lost);
 }
 
 static struct task *reserve_place(void)
@@ -199,9 +231,7 @@ static void start(struct task **place)
 {
 	struct task *task = *place;
 
-	task->reg[RIP_CORE_RIP] = (uintptr_t)task_main;
-	task->reg[RIP_CORE_RDI] = (uintptr_t)task;
-	task->reg[RIP_CORE_RSP] = task->slot + SLOT_END - sizeof(uint64_t); /* as after a call */
+	enter_engine(task, task->reg, task_main);
 	task->flags = FLAG_FIXED | FLAG_INTERRUPTS;
 	bool interrupts = interrupts_disable();
 	task->state = TASK_READY;
@@ -329,7 +359,37 @@ status task_kill_at(uint64_t id, uint64_t tick)
 static void bury(struct task *task)
 {
 	release_place(task);
+	if (task->mended)
+		pages_give_all(task->number);
 	queue_wake_all(&task->joining);
+}
+
+static bool is_there(const struct task *task)
+{
+	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
+}
+
+/* Every ready task is in the queue once, and its links agree. */
+static bool ready_is_whole(void)
+{
+	unsigned count = 0, links = 0;
+
+	for (unsigned i = 0; i < TASKS; i++)
+		count += tasks[i].state == TASK_READY;
+	for (const struct task *at = ready.first, *last = NULL; at; last = at, at = at->next, links++)
+		if (!is_there(at) || at->queue != &ready || at->previous != last || links > TASKS)
+			return false;
+	return count == links;
+}
+
+/* A wakeup that was lost costs its task this time and no more: who waits for somebody looks again. */
+static void audit(void)
+{
+	if (!ready_is_whole() || spin_depth() > 0 || !mutexes_are_free())
+		spin_mend();
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].state == TASK_WAITING && tasks[i].queue)
+			task_wake(&tasks[i]);
 }
 
 void task_tick(void)
@@ -347,6 +407,8 @@ void task_tick(void)
 		if (stop_is_overdue(task))
 			task_wake(task);
 	}
+	if (tick_count % AUDIT_TICKS == 0)
+		audit();
 }
 
 static void choose(void)
@@ -372,7 +434,9 @@ void task_switch(struct frame *frame, bool give_way)
 		task->state = TASK_READY;
 		queue_add(&ready, task);
 	}
-	if (task->state != TASK_RUNNING || task == &idle)
+	/* A step in a section, where a task that will wait does not yet. */
+	bool stays = !give_way && !(frame->flags & FLAG_INTERRUPTS);
+	if ((task->state != TASK_RUNNING && !stays) || task == &idle)
 		choose();
 	if (task->state == TASK_ENDED)
 		bury(task);
@@ -386,9 +450,53 @@ bool task_fault(struct frame *frame)
 	return current != &idle && stop_fault(current, frame);
 }
 
+bool task_mend(struct frame *frame)
+{
+	if (current == &idle || !spin_mend())
+		return false;
+	frame->flags |= FLAG_INTERRUPTS;
+	return true;
+}
+
 bool task_poll(struct frame *frame)
 {
 	return stop_poll(current, frame);
+}
+
+/* --- Mending: a task's state is believed, and what it runs by --- */
+
+static struct heap *heap_of(uint16_t owner)
+{
+	if (owner == OWNER_KERNEL)
+		return &kernel_heap;
+	return owner <= TASKS ? &task_at(owner)->heap : NULL;
+}
+
+/* All but the one that runs, and those that wait for a time alone: they look again whether they have to wait. */
+static void mend_task(struct task *task)
+{
+	if (task->state == TASK_READY || (task->state == TASK_WAITING && !(task->wake_at && !task->queue))) {
+		task->wake_at = 0;
+		task->state = TASK_READY;
+		queue_add(&ready, task);
+	} else {
+		task->queue = NULL;
+	}
+}
+
+void kernel_mend(void)
+{
+	current->mended = true;
+	if (current->state == TASK_WAITING)
+		current->state = TASK_RUNNING;
+	memory_mend(heap_of);
+	mutexes_mend();
+	for (unsigned i = 0; i < TASKS; i++)
+		if (tasks[i].queue)
+			tasks[i].queue->first = tasks[i].queue->last = NULL;
+	ready = (struct queue){ NULL, NULL };
+	for (unsigned i = 0; i < TASKS; i++)
+		mend_task(&tasks[i]);
 }
 
 /* --- Telling --- */
@@ -443,16 +551,6 @@ static const char *check_task(const struct task *task)
 	if (task->state == TASK_READY && task->queue != &ready)
 		return "a ready task is not in the queue";
 	return task->queue ? check_queue(task) : NULL;
-}
-
-static bool is_owner(uint16_t number)
-{
-	return number <= TASKS && task_at(number)->state != TASK_FREE;
-}
-
-static bool is_there(const struct task *task)
-{
-	return task >= tasks && task < tasks + TASKS && task->state != TASK_FREE;
 }
 
 const char *kernel_check(void)

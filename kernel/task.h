@@ -23,7 +23,7 @@ enum {
 
 /* How long a kill waits for a poll before it stops the task where it stands, and a cleanup may take. In
  * ticks. */
-enum { KILL_GRACE = 1000, CLEANUP_LIMIT = 1000 };
+enum { KILL_GRACE = 1000, CLEANUP_LIMIT = 1000, AUDIT_TICKS = 100 };
 
 typedef enum task_state {
 	TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED,
@@ -61,6 +61,7 @@ struct task {
 	bool killed, finishing;
 	uint64_t killed_at, deadline; /* ticks; deadline 0: none */
 	bool pass_poll;        /* it goes on over a poll where a kill may not land */
+	bool mended;           /* it was cut off in a section: pages may be its own that no heap knows */
 	uint32_t stops;        /* how often it was stopped: a mutex tells by it that its section was cut */
 	uint64_t progress_at;  /* the tick when the last cleanup began */
 	uint64_t ticks;        /* that it has run */
@@ -120,7 +121,14 @@ void task_tick(void);
 void task_switch(struct frame *frame, bool give_way);
 /* True: the task that runs goes on in the engine, by what the frame says now. */
 bool task_fault(struct frame *frame);
+/* `reg` is where the task ends from now on without the engine, as a fault; its cleanups are over or lost. */
+void task_leave_lost(struct task *task, uint64_t reg[RIP_CORE_REGISTERS]);
+/* The frame's exception was in a section. True: it could be mended, and is the task's. */
+bool task_mend(struct frame *frame);
 bool task_poll(struct frame *frame);
+
+/* Puts memory and queues right when a section was cut off: those who wait look again. With interrupts off. */
+void kernel_mend(void);
 
 /* NULL: tasks, queues, what they hold, pages and heaps agree; else what does not. Tasks only. */
 const char *kernel_check(void);
