@@ -32,7 +32,7 @@ panics() { # NAME MESSAGE FUNCTIONS
 panics section 'page fault in a critical section' \
 	'panic interrupt fault_in_section tests_panic init'
 panics interrupt 'page fault in an interrupt handler' \
-	'panic interrupt task_tick interrupt fault_in_interrupt tests_panic init'
+	'panic interrupt task_wake task_tick interrupt fault_in_interrupt tests_panic init'
 panics unwinding "page fault outside of a task's own code" \
 	'panic interrupt fault_in_hook rip_core_run task_main'
 panics twice 'spinlock test is held already' 'panic spin_lock lock_twice tests_panic init'
