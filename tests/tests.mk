@@ -72,7 +72,7 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 
 # Host and guest in one, built as a user would.
 OWNING := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
-$(OWNING): $(BUILD)/tests/%: tests/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(BUILD)/lib/libripcord.so
+$(OWNING): $(BUILD)/tests/%: tests/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.so
 	@mkdir -p $(@D)
 	$(Q)$(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ -L$(BUILD)/lib -lripcord \
 	    -Wl,-rpath,'$$ORIGIN/../../lib'

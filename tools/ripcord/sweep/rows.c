@@ -132,11 +132,21 @@ void sweep_rows_add(struct sweep_result *result, const struct sweep_finding *fin
 	note_numbers(row, finding->text, true);
 }
 
+static const char *last_part(const char *file)
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	return slash ? slash + 1 : file;
+}
+
+/* By the names that are shown: where a tree lies does not change the order. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct sweep_row *x = a, *y = b;
-	int order = compare_text(x->file, y->file);
+	int order = compare_text(last_part(x->file), last_part(y->file));
 
+	if (order == 0)
+		order = compare_text(x->file, y->file);
 	if (order == 0)
 		order = x->line - y->line;
 	if (order == 0)
