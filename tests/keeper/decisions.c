@@ -380,7 +380,7 @@ static void sights(void)
 	rip_keeper *one = keeper(looks, NULL, NULL, 0);
 
 	pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	munmap(pages + 4096, 4096);
+	mprotect(pages + 4096, 4096, PROT_NONE);
 	keep(one, looked_at, (void *)24);
 	tap_ok(seen.info.name && strcmp(seen.info.name, "it") == 0 && seen.info.data == &target && seen.info.resumable &&
 	       seen.info.passed == 0 && seen.info.resumes == 0 && seen.info.stack_top > seen.info.stack_low, "what it is");

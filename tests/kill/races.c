@@ -550,7 +550,10 @@ int main(void)
 	rip_arm_never = true;
 	again_in("after a step", RIP_SYNC_STEPPED, spin_long);
 	rip_arm_never = false;
-	again_in("when an armed thread is back", RIP_SYNC_BACK, spin_long);
+	if (rip_fault_can_run())
+		again_in("when an armed thread is back", RIP_SYNC_BACK, spin_long);
+	else
+		tap_ok(true, "when an armed thread is back # SKIP no thread can be armed here");
 	again_in("before somebody nudges", RIP_SYNC_NUDGES, spin_long);
 	again_in("with the timer marked", RIP_SYNC_POSTS, spin_long);
 	late_clock("a deadline that passed at the end", RIP_SYNC_JUDGED, 1000 * 1000, 0);
