@@ -14,7 +14,7 @@ awk '/^```[a-z]/ { kind = substr($0, 4); file = sprintf("%02d.%s", ++n, kind); p
 ok "there are changes and commands" test "$(ls ./*.diff | wc -l)/$(ls ./*.console | wc -l)" = 5/7
 
 same_but_for_numbers() {
-	perl -pe 's/(tally\.c:\d+)|\d+/$1 // "N"/ge; s/ +/ /g' "$1"
+	perl -pe 's{(tally\.c:\d+)|\d+}{$1 // "N"}ge; s/ +/ /g' "$1"
 }
 run_commands() { # a block, to $1.got
 	local line
