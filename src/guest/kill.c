@@ -514,12 +514,17 @@ static bool is_system_call(uint64_t pc)
 	return memcmp((const void *)(uintptr_t)pc, code, sizeof code) == 0;
 }
 
-/* No system call is stepped over: it might block the trap. */
+/* A system call that might block the trap, or give it to a new process, is not stepped over. */
+static bool may_step(const struct rip_context *at)
+{
+	return !is_system_call(at->reg[RIP_REG_RIP]) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
+}
+
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
 	if (guest->steps == steps_max(guest))
 		give_up_stepping(guest);
-	if (guest->steps > steps_max(guest) || is_system_call(at->reg[RIP_REG_RIP]))
+	if (guest->steps > steps_max(guest) || !may_step(at))
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
 		looks_of(guest)->stepping_since = rip_timer_now();
@@ -527,11 +532,11 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
 	return RIP_FAULT_STEP;
 }
 
-/* At full speed where that can be done. An access that has just brought the thread back is stepped over: it may also be
- * a fault. After an overflow nobody would bring it back from a long loop in foreign code. */
+/* At full speed where that can be done. What has just brought the thread back is stepped over: it would do so again, and
+ * an access may also be a fault. After an overflow nobody would bring it back from a long loop in foreign code. */
 static enum rip_fault_answer run_on(rip_guest *guest, const struct rip_context *at)
 {
-	if (guest->at_access || guest->overflowing || !rip_fault_can_run())
+	if (guest->brought_back || guest->overflowing || !rip_fault_can_run())
 		return step(guest, at);
 	return RIP_FAULT_RUN;
 }
@@ -638,7 +643,7 @@ static bool waits_for_masked(rip_guest *guest, const struct rip_look *look)
 {
 	if (look->landing != RIP_LANDING_MASKED || !look->reachable)
 		return false;
-	if (guest->at_access || (guest->steps > 0 && guest->steps < STEPS_MAX))
+	if (guest->brought_back || (guest->steps > 0 && guest->steps < STEPS_MAX))
 		return true;
 	return guest->refused++ < REFUSALS_MAX;
 }
@@ -654,7 +659,7 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
 		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
 	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs < RUNS_MAX) {
-		guest->runs += guest->steps == 0 && !guest->at_access;
+		guest->runs += guest->steps == 0 && !guest->brought_back;
 		return run_on(guest, at);
 	}
 	if (waits_for_masked(guest, &look))
@@ -738,15 +743,15 @@ enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_
 	RIP_SYNC(NUDGED);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
-	guest->at_access = why == RIP_NUDGE_ACCESS;
-	if (guest->at_access)
+	guest->brought_back = why != RIP_NUDGE_SENT;
+	if (guest->brought_back)
 		RIP_SYNC(BACK);
 	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
 		look_anew(guest);
 	else if (!guest->stepping)
 		looks_of(guest)->judged = (struct rip_judged){ 0 };
 	enum rip_fault_answer answer = consider(guest, at, exit_ret);
-	guest->at_access = false;
+	guest->brought_back = false;
 	RIP_SYNC(DECIDED);
 	return answer;
 }

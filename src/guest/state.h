@@ -46,7 +46,7 @@ struct rip_guest {
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
-	bool at_access;         /* an armed thread is back: before an access to what is thread-local, or a fault */
+	bool brought_back;      /* an armed thread, before an access to what is thread-local, a fault or a system call */
 	uint32_t refused;       /* how often a firm kill waited for what is over soon ... */
 	uint32_t runs;          /* ... and nudges that found it on its way to a poll */
 	int process;            /* that made it: not a child's */

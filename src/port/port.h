@@ -151,6 +151,10 @@ enum { RIP_CALLS_PASS = 0, RIP_CALLS_TRAP = 1 };
 bool rip_port_trap_calls(const uint8_t *selector, uint64_t begin, size_t size);
 void rip_port_free_calls(void);
 
+/* Whether a thread that executes the system call of this number step by step gets its next trap behind it: the call
+ * neither sets the signal mask nor makes a process or thread, which would get the trap too. Signal-safe. */
+bool rip_port_call_keeps_trap(uint64_t number);
+
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
 enum { RIP_TRAMPOLINE_SIZE = 9 };

@@ -367,7 +367,17 @@ static void *kill_at_1(void *unused)
 	return NULL;
 }
 
-static void again_in(const char *name, enum rip_sync place, rip_function function)
+static int held_now(void)
+{
+	int held = 0;
+
+	for (int i = 0; i < RESOURCES; i++)
+		held += resources.held[i];
+	return held;
+}
+
+/* True if it was killed, and no cleanup ran twice. */
+static bool run_again_in(enum rip_sync place, rip_function function)
 {
 	pthread_t thread;
 
@@ -377,13 +387,21 @@ static void again_in(const char *name, enum rip_sync place, rip_function functio
 	pthread_create(&thread, NULL, kill_at_1, NULL);
 	rip_run(guest, function, NULL, &outcome);
 	pthread_join(thread, NULL);
-	int held = 0;
-	for (int i = 0; i < RESOURCES; i++)
-		held += resources.held[i];
-	if (!tap_ok(outcome.cause == RIP_CAUSE_KILLED && resources.twice == 0 && held <= 1 && places[place].passings == 0,
-		    "killed again, firmly, %s: nothing twice", name))
+	return outcome.cause == RIP_CAUSE_KILLED && resources.twice == 0 && held_now() <= 1;
+}
+
+/* A nudge that finds the guest just at a poll ends it there, before it comes to the place: then once more. */
+static void again_in(const char *name, enum rip_sync place, rip_function function)
+{
+	bool right = run_again_in(place, function);
+
+	for (int i = 0; i < 1000 && right && places[place].passings != 0; i++) {
+		rip_destroy(guest);
+		right = run_again_in(place, function);
+	}
+	if (!tap_ok(right && places[place].passings == 0, "killed again, firmly, %s: nothing twice", name))
 		printf("# %s, twice %d, held %d, passings %d, %s after %d frames\n", rip_cause_name(outcome.cause),
-		       resources.twice, held, places[place].passings,
+		       resources.twice, held_now(), places[place].passings,
 		       rip_status_name(rip_get_report(guest)->abandon_reason),
 		       (int)rip_get_report(guest)->frames_total);
 	rip_destroy(guest);
@@ -550,7 +568,7 @@ int main(void)
 	rip_arm_never = true;
 	again_in("after a step", RIP_SYNC_STEPPED, spin_long);
 	rip_arm_never = false;
-	if (rip_fault_can_run())
+	if (can_arm())
 		again_in("when an armed thread is back", RIP_SYNC_BACK, spin_long);
 	else
 		tap_ok(true, "when an armed thread is back # SKIP no thread can be armed here");
