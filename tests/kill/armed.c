@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arm_lib.h"
 #include "fault/fault.h"
 #include "kill_lib.h"
 

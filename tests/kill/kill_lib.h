@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "fault/fault.h"
 #include "ripcord/kill.h"
 #include "ripcord/poll.h"
 #include "run_guest.h"
@@ -64,26 +63,6 @@ NOINLINE static rip_outcome run_killed(const rip_options *options, rip_rung rung
 	tap_equal(rip_kill(killing.handle, rung), RIP_E_GONE, "and afterwards GONE");
 	rip_destroy(guest);
 	return outcome;
-}
-
-static inline intptr_t look_whether_it_can(void *unused)
-{
-	(void)unused;
-	return rip_fault_can_run();
-}
-
-/* Whether threads can be armed (fault/arm.h): the handlers are there while there is a guest with a handle. */
-static inline bool can_arm(void)
-{
-	rip_options options = { .grace = RIP_NEVER };
-	rip_outcome outcome = { RIP_CAUSE_NONE, 0, NULL };
-	rip_handle handle;
-	rip_guest *guest;
-
-	if (rip_create(&options, &guest) == RIP_OK && rip_get_handle(guest, &handle) == RIP_OK)
-		rip_run(guest, look_whether_it_can, NULL, &outcome);
-	rip_destroy(guest);
-	return outcome.value != 0;
 }
 
 #endif

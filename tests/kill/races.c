@@ -10,6 +10,7 @@
 
 #define RIPCORD_SYNC_POINTS
 #include "base/sync.h"
+#include "arm_lib.h"
 #include "fault/fault.h"
 #include "kill_lib.h"
 
