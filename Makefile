@@ -112,6 +112,14 @@ $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -fno-optimize-sibling-calls -fno-plt -D__NO_INLINE__ -MMD -MP -c $< -o $@
 
+# This one is killable, like what it is linked to; where there is no plugin, guests have libc's.
+SORT_OBJ := $(BUILD)/obj/tools/guest/sort.c.o
+STUB_OBJ := $(if $(PLUGIN),$(STUB_OBJ),$(filter-out $(SORT_OBJ),$(STUB_OBJ)))
+$(SORT_OBJ): tools/guest/sort.c $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)gcc -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden \
+	    -fexceptions -fnon-call-exceptions -fasynchronous-unwind-tables -fstack-clash-protection -MMD -MP -c $< -o $@
+
 $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@

@@ -53,11 +53,11 @@ $(BENCH)/pool: bench/pool.cc $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/
 bench-plugin: all
 	@BUILD=$(BUILD) bench/plugin
 
-# Killable code.
-$(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(PLUGIN)
+# Killable code, with a guest's qsort.
+$(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(SORT_OBJ)
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions \
-	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
+	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(SORT_OBJ) $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Kills in a whole interpreter.
 $(BENCH)/kill_duktape: bench/kill_duktape.c $(BUILD)/lib/libripcord.a

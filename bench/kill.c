@@ -30,6 +30,13 @@ static double killed_at, cleaned_at;
 static int pipe_ends[2];
 static FILE *null_file;
 
+/* A guest's qsort is linked, which asks whether a guest runs; the other parts are not. */
+bool rip_active(void);
+bool rip_active(void)
+{
+	return true;
+}
+
 static double now(void)
 {
 	struct timespec t;

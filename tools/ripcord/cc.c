@@ -191,7 +191,7 @@ static void add_archive_early(struct words *command, const char *archive)
 		"at_quick_exit", "__cxa_atexit", "dlopen", "err", "errx", "verr", "verrx", "error",
 		"error_at_line", "vfork",
 		/* Each brings the other functions of its file. */
-		"malloc", "strdup", "open", "fopen", "mmap", "pthread_mutex_lock", "sigprocmask", NULL,
+		"malloc", "strdup", "open", "fopen", "mmap", "pthread_mutex_lock", "sigprocmask", "qsort", NULL,
 	};
 	for (const char *const *name = names; *name; name++)
 		words_add(command, words_format("-Wl,-u,%s", *name));

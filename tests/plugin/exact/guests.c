@@ -329,6 +329,40 @@ NOINLINE static int callbacks(void)
 	return sum;
 }
 
+/* --- An array that owns what is in it, being sorted: by value, and by pointers in memory of the heap ------------------ */
+
+struct owned {
+	int number;
+	char rest[246];
+};
+
+static void drop_all(struct owned *all)
+{
+	for (int i = 0; i < 4; i++)
+		drop(&all[i].number);
+}
+
+static void drop_numbers(int *numbers)
+{
+	for (int i = 0; i < 4; i++)
+		drop(&numbers[i]);
+}
+
+NOINLINE static int sorting(void)
+{
+	static const int order[] = { 2, 0, 3, 1 };
+	struct owned all[4] HOLD(drop_all) = { { -1, "" }, { -1, "" }, { -1, "" }, { -1, "" } };
+	int numbers[4] HOLD(drop_numbers) = { -1, -1, -1, -1 };
+
+	for (int i = 0; i < 4; i++) {
+		all[i].number = acquire(24 + order[i]);
+		numbers[i] = acquire(28 + order[i]);
+	}
+	qsort(all, 4, sizeof *all, compare);
+	qsort(numbers, 4, sizeof *numbers, compare);
+	return numbers[0] * 10 + all[0].number;
+}
+
 /* --- Variable-length arrays, setjmp, computed goto, hot and cold ------------------------------ */
 
 NOINLINE static int variable(int count)
@@ -438,6 +472,7 @@ void entry(void)
 	result = handed_over();
 	result = recursion();
 	result = callbacks();
+	result = sorting();
 	result = variable(4);
 	result = jumps();
 	result = computed(code);
