@@ -42,7 +42,7 @@ ok "... the report" grep -q '^ripcord: guest stopped: its processor time is used
 is "... and a read uses none" "$(status timeout 20 "$ripcord" run --cpu 20s --deadline 200ms ./endless.so read)" 124
 ok "... so that is a deadline" grep -q 'stopped by its deadline' err
 is "a cleanup that does not end" \
-	"$(status timeout 20 "$ripcord" run --deadline 50ms --grace 50ms ./endless.so cleanup)" 124
+	"$(status timeout 20 "$ripcord" run --deadline 50ms --grace 300ms ./endless.so cleanup)" 124
 ok "... is counted as failed" grep -q 'cleanups run: 1, failed: 1' err
 is "... and the next one has run" "$(cat out)" "released 2"
 is "an atexit handler that does not end" "$(status timeout 20 "$ripcord" run --deadline 50ms ./endless.so atexit)" 124
