@@ -34,9 +34,12 @@ gimple *build_poll(location_t where)
 
 bool is_poll(const gimple *statement)
 {
-	if (!is_gimple_assign(statement) || !gimple_assign_single_p(statement))
-		return false;
-	tree load = gimple_assign_rhs1(statement);
+	return is_gimple_assign(statement) && gimple_assign_single_p(statement) &&
+	       is_poll_load(gimple_assign_rhs1(statement));
+}
+
+bool is_poll_load(const_tree load)
+{
 	return TREE_CODE(load) == MEM_REF && TREE_THIS_VOLATILE(load) &&
 	       TYPE_ADDR_SPACE(TREE_TYPE(load)) == SEGMENT_FS &&
 	       integer_zerop(TREE_OPERAND(load, 0)) && integer_zerop(TREE_OPERAND(load, 1)) &&

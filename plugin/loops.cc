@@ -183,6 +183,52 @@ bool drop_superfluous(class loop *loop)
 	return dropped;
 }
 
+/* The most that runs in an inner loop from one poll to the next, or from its begin to the first, whatever "strips" makes of
+ * it; 0 if that may be anything. */
+unsigned work_between_polls(class loop *inner)
+{
+	auto_vec<gimple *> polls = polls_of(inner);
+	gimple *poll;
+	unsigned n, work = work_of(inner);
+
+	FOR_EACH_VEC_ELT(polls, n, poll)
+		if (gimple_bb(poll)->loop_father == inner && each_time_round(inner, poll))
+			return work > STRIP_BODY_MAX ? work : work * STRIP_MAX;
+	return 0;
+}
+
+/* As work_of, with inner loops that keep their polls. */
+unsigned work_besides_polls(class loop *loop)
+{
+	uint64_t work = own_work_of(loop);
+
+	for (class loop *inner = loop->inner; work && inner; inner = inner->next) {
+		uint64_t round = work_of(inner), rounds = rounds_of(inner);
+		bool is_short = round && rounds <= WORK_MAX && round * rounds <= WORK_MAX;
+		uint64_t its = is_short ? round * rounds : work_between_polls(inner);
+		work = its && work + its <= WORK_MAX ? work + its : 0;
+	}
+	return (unsigned)work;
+}
+
+/* A few rounds of inner loops that have polls. */
+bool drop_if_few(class loop *loop)
+{
+	unsigned work = loop->inner ? work_besides_polls(loop) : 0;
+	if (work == 0 || (uint64_t)work * rounds_of(loop) > WORK_MAX)
+		return false;
+	auto_vec<gimple *> polls = polls_of(loop);
+	gimple *poll;
+	unsigned n;
+	bool dropped = false;
+	FOR_EACH_VEC_ELT(polls, n, poll)
+		if (gimple_bb(poll)->loop_father == loop && each_time_round(loop, poll)) {
+			remove_poll(poll);
+			dropped = true;
+		}
+	return dropped;
+}
+
 bool drop_if_short(class loop *loop)
 {
 	unsigned work = work_of(loop);
@@ -583,14 +629,16 @@ bool has_polls(function *f)
 	return false;
 }
 
-/* Inner loops first. */
-bool drop_polls(function *f)
+/* Inner loops first. `last`: no pass drops polls after this one. */
+bool drop_polls(function *f, bool last)
 {
 	bool changed = false;
 	calculate_dominance_info(CDI_DOMINATORS);
 	for (auto loop : loops_list(f, LI_FROM_INNERMOST)) {
 		changed |= drop_superfluous(loop);
 		changed |= drop_if_short(loop);
+		if (last)
+			changed |= drop_if_few(loop);
 		if (changed)
 			calculate_dominance_info(CDI_DOMINATORS);
 	}
@@ -605,7 +653,7 @@ public:
 	{
 		loop_optimizer_init(LOOPS_NORMAL);
 		scev_initialize();
-		bool changed = drop_polls(f);
+		bool changed = drop_polls(f, false);
 		scev_finalize();
 		loop_optimizer_finalize();
 		if (!changed)
@@ -621,7 +669,7 @@ public:
 	bool gate(function *f) final override { return !optimize_debug && has_polls(f); }
 	unsigned execute(function *f) final override
 	{
-		bool changed = drop_polls(f);
+		bool changed = drop_polls(f, true);
 		for (auto loop : loops_list(f, LI_ONLY_INNERMOST))
 			changed |= relieve(loop);
 		if (!changed)

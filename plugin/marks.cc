@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * marks: the last pass, on the finished instructions: what the runtime reads (ripcord/killable.h).
  *
+ * A poll is known by the address 0 in the instruction: where GCC has put a register that holds 0, it stands there again.
  * Behind each call in a masked region stands a no-op that says so, and each part of a function has an
  * entry in the module's table of killable code. */
 #include "ripcord_plugin.h"
 
 #include "memmodel.h"
 #include "emit-rtl.h"
+#include "insn-config.h"
+#include "recog.h"
 #include "tm_p.h"
 #include "rtl-iter.h"
 #include "varasm.h"
@@ -46,6 +49,28 @@ void mark_masked_calls()
 		eh_landing_pad pad = get_eh_landing_pad_from_rtx(insn);
 		if (pad && landing_pad_is_masked(pad->index))
 			mark_call(insn);
+	}
+}
+
+bool is_poll_by_register(const_rtx memory)
+{
+	if (!MEM_P(memory) || !MEM_VOLATILE_P(memory) || !REG_P(XEXP(memory, 0)))
+		return false;
+	tree load = MEM_EXPR(memory);
+	return load && is_poll_load(load);
+}
+
+void write_zeros_into_polls()
+{
+	for (rtx_insn *insn = get_insns(); insn; insn = NEXT_INSN(insn)) {
+		subrtx_ptr_iterator::array_type array;
+		if (!NONJUMP_INSN_P(insn))
+			continue;
+		FOR_EACH_SUBRTX_PTR(at, array, &PATTERN(insn), NONCONST)
+			if (is_poll_by_register(**at)) {
+				validate_change(insn, &XEXP(**at, 0), const0_rtx, 0);
+				break;
+			}
 	}
 }
 
@@ -128,6 +153,7 @@ public:
 	}
 	unsigned execute(function *) final override
 	{
+		write_zeros_into_polls();
 		mark_masked_calls();
 		note_parts();
 		return 0;

@@ -56,6 +56,7 @@ bool polls_at_entry(tree function);
 /* code.cc: what the passes recognise each other by. */
 gimple *build_poll(location_t where);
 bool is_poll(const gimple *statement);
+bool is_poll_load(const_tree load);
 gtry *build_masked_region(gimple_seq body, bool whole);
 bool is_mask(const gimple *statement); /* what such a region's pad begins with */
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */

@@ -40,6 +40,18 @@ __attribute__((noinline)) static int nest(const int *from, long n, long m)
 				sum += from[(i & 15) + j];
 	return sum;
 }
+/* The outer loop need not: it is over after so many of the inner one's longest ways. */
+#define FEW(name, outer) \
+	__attribute__((noinline)) static int name(const int *from, long m) \
+	{ \
+		int sum = 0; \
+		for (int i = 0; i < outer; i++) \
+			for (long j = 0; j < m && from[j] >= 0; j++) \
+				sum += from[j] ^ i; \
+		return sum; \
+	}
+FEW(few, 10)
+FEW(many, 300)
 __attribute__((constructor)) static void make_list(void)
 {
 	for (int i = 0; i + 1 < ROUNDS && i + 1 < 3000; i++)
@@ -71,6 +83,9 @@ for level in -O1 -O2 -O3; do
 	at_most 'a copy without polls' $level 'fill(numbers, rounds)' 500 $((512 * 12)) 100
 	at_most 'strips' $level 'fill(numbers, rounds)' 5000 $((512 * 12)) 100
 	at_most 'a loop whose rounds are not known' $level 'result = walk(nodes)' 100 100 5
+	at_most 'few rounds of a loop' $level 'result = few(numbers, rounds)' 100 $((1 << 18)) 3000
+	at_most 'few rounds of a long one' $level 'result = few(numbers, rounds)' 600 $((512 * 12)) 5
+	at_most 'many rounds of a loop' $level 'result = many(numbers, rounds)' 10 $((512 * 12)) 50
 	at_most 'a nest' $level 'result = nest(numbers, rounds, rounds)' 60 600 20
 done
 at_most 'a loop that ends soon' -O2 'result = fixed()' 5000 $((1 << 18)) 10000
