@@ -78,7 +78,7 @@ extern "C" __attribute__((visibility("default"))) int ripcord_plugin_init(plugin
 	register_callback(arguments->base_name, PLUGIN_ATTRIBUTES, register_attributes, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRAGMAS, register_pragmas, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRE_GENERICIZE, note_generic_body, NULL);
-	register_callback(arguments->base_name, PLUGIN_FINISH_UNIT, write_note, NULL);
+	register_callback(arguments->base_name, PLUGIN_FINISH_UNIT, write_end, NULL);
 	insert_passes(arguments->base_name);
 	return 0;
 }

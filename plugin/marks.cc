@@ -41,11 +41,12 @@ void mark_call(rtx_insn *call)
 	emit_insn_after(assembly("nopl\t" STRING(RIP_KILLABLE_MASK_DISPLACEMENT) "(%rax)"), call);
 }
 
-void mark_masked_calls()
+void look_at_calls()
 {
 	for (rtx_insn *insn = get_insns(); insn; insn = NEXT_INSN(insn)) {
 		if (!CALL_P(insn) || SIBLING_CALL_P(insn))
 			continue;
+		note_probe(insn);
 		eh_landing_pad pad = get_eh_landing_pad_from_rtx(insn);
 		if (pad && landing_pad_is_masked(pad->index))
 			mark_call(insn);
@@ -154,7 +155,7 @@ public:
 	unsigned execute(function *) final override
 	{
 		write_zeros_into_polls();
-		mark_masked_calls();
+		look_at_calls();
 		note_parts();
 		return 0;
 	}
@@ -162,9 +163,9 @@ public:
 
 } // namespace
 
-/* At the end of the unit: the module's note, once, whatever the number of its objects. The names are the
- * linker's; weak, because it may drop all the code. */
-void write_note(void *, void *)
+/* The module's note, once, whatever the number of its objects. The names are the linker's; weak, because it may drop all
+ * the code. */
+static void write_note()
 {
 	if (first_labels.is_empty())
 		return;
@@ -180,6 +181,13 @@ void write_note(void *, void *)
 	      "\t.quad\t__start_" RIP_KILLABLE_SECTION " - 2b, __stop_" RIP_KILLABLE_SECTION " - 2b\n"
 	      "3:\n"
 	      "\t.text\n", asm_out_file);
+}
+
+/* At the end of the unit. */
+void write_end(void *, void *)
+{
+	write_probe_function();
+	write_note();
 }
 
 opt_pass *make_marks_pass(gcc::context *context)

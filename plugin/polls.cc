@@ -239,6 +239,8 @@ void change_call(gimple_stmt_iterator *i, gcall *call, bool polls)
 		return;
 	}
 	expect_stops(call);
+	if (takes_room(call))
+		gsi_insert_before(i, build_probe(call), GSI_SAME_STMT);
 	/* longjmp's back edge. */
 	if (polls && (gimple_call_flags(call) & ECF_RETURNS_TWICE))
 		gsi_insert_after(i, build_poll(where), GSI_NEW_STMT);

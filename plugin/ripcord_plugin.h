@@ -47,7 +47,7 @@ bool is_cxx(tree function);
 void register_attributes(void *, void *);
 void register_pragmas(void *, void *);
 void note_generic_body(void *function, void *);
-void write_note(void *, void *); /* marks.cc */
+void write_end(void *, void *); /* marks.cc */
 
 /* calls.cc */
 void note_callees(tree function);
@@ -61,6 +61,12 @@ gtry *build_masked_region(gimple_seq body, bool whole);
 bool is_mask(const gimple *statement); /* what such a region's pad begins with */
 /* Whether the region, or one around it, is masked: marked so, or must-not-throw. Until pass "resx". */
 bool is_masked(eh_region region);
+
+/* probes.cc. takes_room: a variable-length array, or alloca. */
+bool takes_room(const gcall *call);
+gimple *build_probe(const gcall *call);
+void note_probe(const rtx_insn *call);
+void write_probe_function();
 
 /* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
 void warn_of(const gimple *statement, bool in_scope);

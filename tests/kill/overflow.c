@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A stack overflow in killable code: it runs on, on the reserve, to its next poll, wherever it happened: frames of many
- * sizes, beginning at every distance from the stack's end; in libc; with the reserve too small; twice. */
+ * sizes, beginning at every distance from the stack's end; with rooms of any size; in libc; with the reserve too small; twice. */
 #include <signal.h>
 #include <stdint.h>
 
@@ -40,6 +40,21 @@ NOINLINE static int take(int depth)
 		return room[0] + mine; \
 	}
 FRAME(8) FRAME(24) FRAME(40) FRAME(88) FRAME(200) FRAME(504) FRAME(1000) FRAME(4072) FRAME(9000) FRAME(20000)
+
+/* Room whose size is known only here: it may be larger than all that is left, and the reserve. */
+#define ROOM(name, declare) \
+	NOINLINE static int name(int depth) \
+	{ \
+		int mine TAKEN = take(depth); \
+		declare; \
+		room[0] = (char)depth; \
+		if (depth < DEPTH - 1 && always) \
+			name(depth + 1); \
+		return room[0] + mine; \
+	}
+static volatile size_t room_size;
+ROOM(deeper_vla, volatile char room[room_size])
+ROOM(deeper_alloca, volatile char *room = __builtin_alloca(room_size))
 
 struct way {
 	const char *name;
@@ -97,6 +112,23 @@ static void sizes_and_distances(void)
 			good += one(&ways[i], &report);
 		tap_ok(good == tries, "frames of %s bytes: %d of %d exact", ways[i].name, good, tries);
 	}
+	tap_equal(frames_passed_by, 0, "no frame was passed by");
+}
+
+static void rooms(void)
+{
+	static const size_t sizes[] = { 1, 500, 4000, 4096, 4097, 8191, 8192, 20000, STACK - 9000, STACK, (size_t)1 << 40, SIZE_MAX / 2 };
+	struct way ways[] = { { "VLA", deeper_vla, 0 }, { "alloca", deeper_alloca, 0 } };
+	rip_report report;
+
+	for (int i = 0; i < 2; i++)
+		for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+			int good = 0, tries = 0;
+			room_size = sizes[j];
+			for (ways[i].distance = 0; ways[i].distance < 4096; ways[i].distance += 112, tries++)
+				good += one(&ways[i], &report);
+			tap_ok(good == tries, "%s of %zu bytes: %d of %d exact", ways[i].name, sizes[j], good, tries);
+		}
 	tap_equal(frames_passed_by, 0, "no frame was passed by");
 }
 
@@ -208,6 +240,7 @@ static void again(void)
 int main(void)
 {
 	sizes_and_distances();
+	rooms();
 	foreign();
 	again();
 	tap_done();
