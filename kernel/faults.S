@@ -116,6 +116,12 @@ FUNCTION fault_between_patterns
 	ret
 END fault_between_patterns
 
+FUNCTION fault_on_no_stack
+	movq	$64, %rsp
+	movb	$0, 0
+	ret
+END fault_on_no_stack
+
 FUNCTION fault_by_ud2
 	movl	$1, %eax
 	ud2

@@ -590,6 +590,38 @@ static void others(void)
 	asked("smash", 1);
 }
 
+/* Between the kill and the next switch, no poll has trapped yet. */
+static intptr_t fault_when_killed(void *unused)
+{
+	(void)unused;
+	bool interrupts = interrupts_disable();
+	task_kill(task_current()->id);
+	interrupts_restore(interrupts);
+	return (intptr_t)fault_between_patterns(bad);
+}
+
+static intptr_t fault_doubly(void *unused)
+{
+	(void)unused;
+	machine_use_interrupt_stack(EXCEPTION_PAGE, false);
+	fault_on_no_stack();
+	return 0;
+}
+
+static void decided(void)
+{
+	begin(look_and_resume, unwind);
+	struct task_end kept = join(spawn_kept(fault_when_killed, NULL));
+	tap_ok(kept.report.cause != RIP_CORE_RETURNED && services[0].count == 0, "a fault of a task that is killed: nobody is asked");
+	end("killed first");
+	begin(look_and_resume, unwind);
+	kept = join(spawn_kept(fault_doubly, NULL));
+	machine_use_interrupt_stack(EXCEPTION_PAGE, true);
+	tap_ok(kept.report.cause == RIP_CORE_FAULT && kept.vector == EXCEPTION_DOUBLE && services[0].count == 1 &&
+	       !services[0].info.resumable, "a double fault cannot be resumed");
+	end("double fault");
+}
+
 /* Mending the kernel takes its time. */
 static void sections(void)
 {
@@ -613,6 +645,7 @@ void test_keepers(void)
 	itself();
 	killed();
 	others();
+	decided();
 	tap_ok(bystander_longest() <= 8, "meanwhile nobody else waited for more than %lu ticks (8 allowed)",
 	       bystander_longest());
 	bystander_end();

@@ -85,6 +85,12 @@ static void maps(void)
 	       !paging_is_mapped(UINT64_MAX - 3, 8) && !paging_is_mapped(task_current()->slot, 8),
 	       "the lower half, odd addresses and a stack's guard are not");
 	tap_ok(paging_is_mapped((uintptr_t)__builtin_frame_address(0), 8), "this stack is");
+	const uint64_t slot = task_current()->slot;
+	tap_ok(paging_is_mapped(slot + SLOT_TOP - PAGE - 8, 16) && !paging_is_mapped(slot + SLOT_TOP - 8, 16),
+	       "each page counts, from the first to the last");
+	tap_ok(!paging_is_mapped(DIRECT_MAP & 0x0000ffffffffffff, 8), "what differs from it in the upper bits alone is not");
+	tap_ok(paging_is_writable(slot + SLOT_STACK, 8) && !paging_is_writable((uintptr_t)kernel_begin, 8),
+	       "this stack is to be written, code is not");
 }
 
 void test_memory(void)
