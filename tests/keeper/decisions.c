@@ -306,6 +306,66 @@ static void hanging(void)
 	destroy(first);
 }
 
+/* --- A keeper that is hung gets nothing more, and keeps nobody --- */
+
+static int let_go, held_stops;
+
+/* Masked, so that its kill waits: until it is told, or for ten seconds. */
+static rip_decision hangs_on(rip_stopped *stopped, void *context)
+{
+	(void)stopped, (void)context;
+	rip_mask();
+	__atomic_add_fetch(&held_stops, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 10000 && !__atomic_load_n(&let_go, __ATOMIC_SEQ_CST); i++)
+		usleep(1000);
+	rip_unmask();
+	return RIP_DECIDE_UNWIND;
+}
+
+struct kept_elsewhere {
+	rip_keeper *by;
+	rip_outcome outcome;
+	pthread_t thread;
+};
+
+static void *keep_elsewhere(void *context)
+{
+	struct kept_elsewhere *kept = context;
+	rip_keep_options options = { .keeper = kept->by };
+	rip_guest *guest;
+
+	rip_create(&resumable, &guest);
+	rip_keep(guest, stores, (void *)8, &options, &kept->outcome, NULL);
+	rip_destroy(guest);
+	return NULL;
+}
+
+static void hung(void)
+{
+	enum { GUESTS = 4 };
+	rip_keeper *last = keeper(mends, &target, NULL, RIP_NEVER);
+	rip_keeper *first = keeper(hangs_on, NULL, last, 100 * 1000 * 1000);
+	struct kept_elsewhere all[GUESTS];
+	int mended = 0;
+
+	let_go = held_stops = 0;
+	for (int i = 0; i < GUESTS; i++) {
+		all[i] = (struct kept_elsewhere){ .by = first };
+		pthread_create(&all[i].thread, NULL, keep_elsewhere, &all[i]);
+	}
+	for (int i = 0; i < GUESTS; i++) {
+		pthread_join(all[i].thread, NULL);
+		mended += all[i].outcome.cause == RIP_CAUSE_RETURNED;
+	}
+	tap_equal(mended, GUESTS, "a keeper hangs with a queue: all of it goes to the next");
+	keep(first, stores, (void *)8);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && held_stops == 1 && stats(first).asked == 1,
+	       "while it is hung, nobody waits for it: asked %d times", held_stops);
+	__atomic_store_n(&let_go, 1, __ATOMIC_SEQ_CST);
+	destroy(first);
+	destroy(last);
+}
+
 /* --- What they see --- */
 
 static struct {
@@ -427,6 +487,7 @@ int main(void)
 	decisions();
 	chains();
 	hanging();
+	hung();
 	sights();
 	bad_calls();
 	tap_done();
