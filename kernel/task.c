@@ -528,6 +528,8 @@ static void mend_task(struct task *task)
 		task->wake_at = 0;
 		task->state = TASK_READY;
 		queue_add(&ready, task);
+	} else if (task->state == TASK_KEPT && !task->kept.at) {
+		keeper_cancel(task); /* a keeper was cut off while it decided */
 	} else {
 		task->queue = NULL;
 	}

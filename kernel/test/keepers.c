@@ -622,6 +622,27 @@ static void decided(void)
 	end("double fault");
 }
 
+/* As if the keeper's answer had been cut off between its halves. */
+static void cut_answer(void)
+{
+	begin(wait_then_resume, unwind);
+	keepers[0]->limit = 10000;
+	may_answer = false;
+	uint64_t id = spawn_kept(load, NULL);
+	while (!services[0].task)
+		task_sleep(1);
+	bool interrupts = interrupts_disable();
+	task_find(id)->kept.at = NULL;
+	const char *wrong = kernel_check();
+	kernel_mend();
+	interrupts_restore(interrupts);
+	struct task_end kept = join(id);
+	may_answer = true;
+	tap_ok(wrong && kept.report.cause == RIP_CORE_FAULT && !kept.report.abandoned,
+	       "a keeper is cut off while it decides: found (%s), and unwound", wrong ? wrong : "not");
+	end("a cut answer");
+}
+
 /* Mending the kernel takes its time. */
 static void sections(void)
 {
@@ -649,6 +670,7 @@ void test_keepers(void)
 	tap_ok(bystander_longest() <= 8, "meanwhile nobody else waited for more than %lu ticks (8 allowed)",
 	       bystander_longest());
 	bystander_end();
+	cut_answer();
 	sections();
 	many();
 }
