@@ -224,6 +224,13 @@ static void decisions(void)
 	keep(one, overflows, NULL);
 	expect("resuming an overflow", RIP_CAUSE_OVERFLOW, RIP_END_FAILED, 1);
 	destroy(one);
+	rip_keeper *next = keeper(says, (void *)RIP_DECIDE_KILL_GROUP, NULL, 0);
+	one = keeper(says, (void *)RIP_DECIDE_RESUME, next, 0);
+	keep(one, overflows, NULL);
+	expect("is to pass it on", RIP_CAUSE_OVERFLOW, RIP_END_GROUP, 2);
+	tap_ok(stats(one).decided == 0 && stats(next).decided == 1, "and counts so");
+	destroy(one);
+	destroy(next);
 	keep(NULL, stores, (void *)8);
 	expect("no keeper", RIP_CAUSE_FAULT, RIP_END_FAILED, 0);
 }

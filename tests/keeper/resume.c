@@ -233,6 +233,47 @@ static void processors_initial_vectors(void)
 	rip_destroy(guest);
 }
 
+/* --- What is not in rip_registers: the upper halves --- */
+
+void store_with_halves(int *where, const uint8_t from[16][32], uint8_t to[16][32]);
+__asm__(".text\n.globl store_with_halves\n.type store_with_halves, @function\n"
+	"store_with_halves:\n.cfi_startproc\n"
+	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\nvmovdqu 32*\\n(%rsi), %ymm\\n\n.endr\n"
+	"movl $1, (%rdi)\n"
+	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\nvmovdqu %ymm\\n, 32*\\n(%rdx)\n.endr\n"
+	"vzeroupper\nret\n"
+	".cfi_endproc\n.size store_with_halves, . - store_with_halves\n");
+static uint8_t halves[2][16][32];
+
+static intptr_t stores_with_halves(void *where)
+{
+	store_with_halves(where, halves[0], halves[1]);
+	return 0;
+}
+
+static void upper_halves(void)
+{
+	rip_registers registers;
+
+	if (!__builtin_cpu_supports("avx")) {
+		tap_ok(1, "# SKIP no AVX");
+		return;
+	}
+	for (int i = 0; i < 16 * 32; i++)
+		halves[0][i / 32][i % 32] = (uint8_t)(i * 7 + 1);
+	rip_create(&resumable, &guest);
+	rip_run(guest, stores_with_halves, (void *)8, &outcome);
+	__asm__ volatile("vzeroall" ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+			 "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	rip_get_registers(guest, &registers);
+	registers.reg[RIP_X86_64_RDI] = (uintptr_t)&target;
+	rip_set_registers(guest, &registers);
+	rip_continue(guest, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && memcmp(halves[0], halves[1], sizeof halves[0]) == 0,
+	       "the upper halves of the vectors come back too");
+	rip_destroy(guest);
+}
+
 /* --- The control word of SSE --- */
 
 enum { MXCSR_USUAL = 0x1f80, MXCSR_TO_ZERO = 0x7f80, MXCSR_DOWN = 0x3f80, MXCSR_ALL = 0xffff };
@@ -519,6 +560,7 @@ int main(void)
 	written_registers();
 	initial_vectors();
 	processors_initial_vectors();
+	upper_halves();
 	control_word();
 	many_times();
 	unwound_after_mending();
