@@ -364,6 +364,25 @@ static rip_decision never_ask(const struct stopped *stopped, struct service *ser
 	return RIP_DECIDE_PASS;
 }
 
+/* It hangs where no kill reaches it yet. */
+RIP_NO_POLL static rip_decision hang_deaf(const struct stopped *stopped, struct service *service)
+{
+	(void)stopped, (void)service;
+	for (uint64_t end = task_ticks() + 6 * QUICK; task_ticks() < end;)
+		;
+	return RIP_DECIDE_PASS;
+}
+
+static void hung(void)
+{
+	begin(hang_deaf, mend_pointer);
+	struct task_end first = join(spawn_kept(load, NULL)), second = join(spawn_kept(load, NULL));
+	tap_ok(returned(&first, 4711) && returned(&second, 4711) && keepers[0]->server == services[0].id &&
+	       keepers[0]->hung && keepers[0]->late == 1 && services[1].info.passed == 1,
+	       "a keeper that hangs and is not gone yet is passed by at once");
+	end("hung");
+}
+
 /* The answer comes when its task is killed already, by a cleanup. */
 struct late {
 	const struct stopped *stopped;
@@ -662,6 +681,7 @@ void test_keepers(void)
 	looking();
 	unwinds();
 	failing();
+	hung();
 	none();
 	itself();
 	killed();

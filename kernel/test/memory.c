@@ -93,9 +93,33 @@ static void maps(void)
 	       "this stack is to be written, code is not");
 }
 
+/* The processor remembers what was mapped until it is told. */
+static intptr_t use_unmapped(void *unused)
+{
+	const uint64_t room = task_current()->slot + SLOT_ROOM;
+	volatile char *at = (volatile char *)room;
+
+	(void)unused;
+	paging_map(room, page_take(task_current()->number));
+	*at = 1;
+	page_give(paging_unmap(room));
+	return *at;
+}
+
+static void unmaps(void)
+{
+	struct task_end end;
+	uint64_t id = 0;
+
+	task_spawn("unmap", use_unmapped, NULL, &id);
+	task_join(id, &end);
+	tap_ok(end.report.cause == RIP_CORE_FAULT && end.vector == EXCEPTION_PAGE, "what is unmapped cannot be used any more");
+}
+
 void test_memory(void)
 {
 	pages();
 	heaps();
 	maps();
+	unmaps();
 }
