@@ -204,7 +204,9 @@ static void demand(void)
 	enum { ROOM_PAGES = (SLOT_SIZE - SLOT_ROOM) / PAGE, OWN_PAGES = (SLOT_END - SLOT_RESERVE) / PAGE - 1 };
 
 	begin(map, unwind);
+	uint32_t before = pages_free();
 	struct task_end full = join(spawn_kept(fill_room, NULL));
+	tap_equal(pages_free(), before, "a task's room goes with it");
 	tap_ok(returned(&full, ROOM_PAGES + OWN_PAGES) && services[0].count == ROOM_PAGES,
 	       "%u pages are mapped as the task comes to them", services[0].count);
 	struct task_end outside = join(spawn_kept(touch_below_room, NULL));
@@ -383,6 +385,83 @@ static void hung(void)
 	end("hung");
 }
 
+/* --- What a name is good for, and for how long a keeper may do nothing --- */
+
+/* The name of the task's last stop is none of this one. */
+static rip_decision use_earlier(const struct stopped *stopped, struct service *service)
+{
+	if (service->count == 2)
+		service->gone = keeper_answer(&service->earlier, RIP_DECIDE_UNWIND) == E_GONE;
+	service->earlier = *stopped;
+	return mend_pointer(stopped, service);
+}
+
+/* Asks for the next one, and has not answered about this. */
+static rip_decision forget(const struct stopped *stopped, struct service *service)
+{
+	struct stopped next;
+
+	if (service->count > 1 || keeper_receive(service->keeper, &next) != OK)
+		return mend_pointer(stopped, service);
+	keeper_answer(&next, mend_pointer(&next, service));
+	return RIP_DECIDE_PASS;
+}
+
+/* Rests, and thinks: each for less than its limit. */
+static rip_decision rest_and_think(const struct stopped *stopped, struct service *service)
+{
+	task_sleep(QUICK * 3 / 4);
+	keeper_answer(stopped, mend_pointer(stopped, service));
+	task_sleep(QUICK * 3 / 4);
+	return RIP_DECIDE_PASS;
+}
+
+static struct task_end join_two(void)
+{
+	uint64_t ids[2] = { spawn_kept(load, NULL), spawn_kept(load, NULL) };
+	struct task_end first = join(ids[0]), second = join(ids[1]);
+
+	return returned(&first, 4711) ? second : first;
+}
+
+static void names_and_limits(void)
+{
+	begin(use_earlier, unwind);
+	struct task_end kept = join(spawn_kept(load_thrice, NULL));
+	tap_ok(returned(&kept, 3 * 4711) && services[0].gone, "the name of an earlier stop is gone");
+	end("names");
+	begin(forget, mend_pointer);
+	kept = join_two();
+	tap_ok(returned(&kept, 4711) && services[1].count == 1 && keepers[0]->late == 0, "what a keeper forgets is passed on");
+	end("forgotten");
+	begin(rest_and_think, unwind);
+	kept = join_two();
+	tap_ok(returned(&kept, 4711) && services[0].count == 2 && keepers[0]->late == 0,
+	       "a keeper may take its time for each, and in between");
+	end("taking its time");
+}
+
+/* More and more to do does not give it more time. */
+static void pressed(void)
+{
+	enum { STEPS = 8 };
+	uint64_t ids[STEPS];
+	unsigned mended = 0;
+
+	begin(hang, mend_pointer);
+	for (unsigned i = 0; i < STEPS; i++) {
+		ids[i] = spawn_kept(load, NULL);
+		task_sleep(QUICK / 2);
+	}
+	bool in_time = keepers[0]->late == 1 && !task_find(ids[0]);
+	for (unsigned i = 0; i < STEPS; i++) {
+		struct task_end kept = join(ids[i]);
+		mended += returned(&kept, 4711);
+	}
+	tap_ok(in_time && mended == STEPS, "a keeper hangs while more and more is to be done: it is late all the same");
+	end("pressed");
+}
+
 /* The answer comes when its task is killed already, by a cleanup. */
 struct late {
 	const struct stopped *stopped;
@@ -467,6 +546,7 @@ static volatile bool may_answer;
 
 static rip_decision wait_then_resume(const struct stopped *stopped, struct service *service)
 {
+	service->earlier = *stopped;
 	service->task = stopped->task;
 	while (!may_answer)
 		task_sleep(1);
@@ -484,6 +564,8 @@ static void killed(void)
 	while (!services[0].task)
 		task_sleep(1);
 	tap_ok(text_equal(task_state_name(task_find(scene.victim)), "kept"), "a task is in its keeper's hands");
+	tap_ok(keeper_answer(&services[0].earlier, RIP_DECIDE_UNWIND) == E_GONE && task_find(scene.victim)->state == TASK_KEPT,
+	       "and in nobody else's");
 	task_kill(scene.victim);
 	scene_end(&scene);
 	may_answer = true;
@@ -681,6 +763,8 @@ void test_keepers(void)
 	looking();
 	unwinds();
 	failing();
+	names_and_limits();
+	pressed();
 	hung();
 	none();
 	itself();

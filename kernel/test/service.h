@@ -18,6 +18,7 @@ struct service {
 	/* For `decide`. */
 	struct stopped_info info;
 	volatile uint64_t task;
+	struct stopped earlier;
 	volatile bool gone;
 };
 
