@@ -353,6 +353,9 @@ static void supervisors(void)
 	run();
 	wait_until(2, 1);
 	tap_equal((uint64_t)tree_run(tree), (uint64_t)E_FULL, "a tree has one supervisor");
+	uint64_t ticks = task_find(supervisor)->ticks;
+	task_sleep(50);
+	tap_ok(task_find(supervisor)->ticks <= ticks + 5, "which waits while there is nothing to be done");
 	task_kill(supervisor);
 	task_join(supervisor, &ended);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -362,6 +365,13 @@ static void supervisors(void)
 	run();
 	wait_until(2, 2);
 	tap_ok(works[0].starts == 2 && works[1].starts == 2 && works[2].starts == 2, "another one can run the tree again");
+	task_kill(supervisor);
+	task_join(supervisor, &ended);
+	run();
+	wait_until(0, 3);
+	wait_until(2, 3);
+	tap_ok(works[0].starts == 3 && parts[0]->node.restarts == 0,
+	       "also while the workers of the last one are still ending, which is no failure");
 	stop_and_end("supervisors");
 }
 
