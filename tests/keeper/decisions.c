@@ -351,7 +351,7 @@ static void hung(void)
 {
 	enum { GUESTS = 4 };
 	rip_keeper *last = keeper(mends, &target, NULL, RIP_NEVER);
-	rip_keeper *first = keeper(hangs_on, NULL, last, 100 * 1000 * 1000);
+	rip_keeper *first = keeper(hangs_on, NULL, last, RIP_KEEPER_LIMIT);
 	struct kept_elsewhere all[GUESTS];
 	int mended = 0;
 
