@@ -1,9 +1,9 @@
-# The examples. build/examples/: the demonstration (host, guests) and the embedding example.
+# The examples. build/examples/: the demonstration (host, guests), the embedding example, keepers.
 
 DEMO := $(BUILD)/examples/demo
 DEMO_WRAP := -Wl,--wrap=malloc,--wrap=free
 DEMO_GUESTS := $(BUILD)/examples/libdemo-guests.so
-EXAMPLES := $(DEMO) $(BUILD)/examples/embed $(BUILD)/examples/embed-cxx
+EXAMPLES := $(DEMO) $(BUILD)/examples/embed $(BUILD)/examples/embed-cxx $(BUILD)/examples/keeper
 
 # Guests are GCC's, whatever compiles the rest.
 $(DEMO_GUESTS): examples/demo/guests.c examples/demo/demo.h $(TOOL) $(GUEST_PARTS)
@@ -22,7 +22,7 @@ $(DEMO): $(BUILD)/examples/demo_host/host.o $(DEMO_PARTS) $(DEMO_GUESTS) $(LIBS)
 
 # One source, as C and as C++.
 EMBED_LIBS = -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../lib'
-$(BUILD)/examples/embed: examples/embed.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)
+$(BUILD)/examples/embed $(BUILD)/examples/keeper: $(BUILD)/examples/%: examples/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)
 	@mkdir -p $(@D)
 	$(Q)$(TOOL) cc -Wall -Wextra -Werror -O2 -g $< -o $@ $(EMBED_LIBS)
 $(BUILD)/examples/embed-cxx: examples/embed.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(LIBS)

@@ -53,5 +53,13 @@ void fault_general_at(uint64_t offset);
 /* As the processor does: in ring 0 it never raises this one itself (Intel SDM 3, 6.15). */
 void forge_alignment_check(void);
 void fault_without_stack(void);
+/* Loads from `address`, with a pattern in each register and the carry flag set. Returns what it has loaded, or 0 if any
+ * of that, or rsp, is not as it was. */
+uint64_t fault_between_patterns(const uint64_t *address);
+/* A page fault with a stack pointer that is none: if page faults have no interrupt stack, a double fault. */
+void fault_on_no_stack(void);
+/* Run into UD2 and into INT3; return 1 when they are skipped. */
+uint64_t fault_by_ud2(void);
+uint64_t fault_by_int3(void);
 
 #endif

@@ -68,4 +68,70 @@ FUNCTION fault_without_stack
 	ud2
 END fault_without_stack
 
+	/* rdi is the address, rax what comes from there. */
+	.set	PATTERN, 0x5a5a000000000000
+FUNCTION fault_between_patterns
+.irp name, rbx, rbp, r12, r13, r14, r15
+	pushq	%\name
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %\name, 0
+.endr
+	xorl	%eax, %eax
+	pushq	%rsp
+	.cfi_adjust_cfa_offset 8
+	.set	number, 1
+.irp name, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	movabsq	$PATTERN + number, %\name
+	.set	number, number + 1
+.endr
+	stc
+	movq	(%rdi), %rax
+	jnc	1f
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	.set	number, 1
+.irp name, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	movabsq	$PATTERN + number, %rax
+	.set	number, number + 1
+	cmpq	%rax, %\name
+	jne	2f
+.endr
+	leaq	16(%rsp), %rax
+	cmpq	%rax, 8(%rsp)
+	jne	2f
+	popq	%rax
+	.cfi_adjust_cfa_offset -8
+	jmp	3f
+	.cfi_adjust_cfa_offset 8
+2:	popq	%rax
+	.cfi_adjust_cfa_offset -8
+1:	xorl	%eax, %eax
+3:	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+.irp name, r15, r14, r13, r12, rbp, rbx
+	popq	%\name
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %\name
+.endr
+	ret
+END fault_between_patterns
+
+FUNCTION fault_on_no_stack
+	movq	$64, %rsp
+	movb	$0, 0
+	ret
+END fault_on_no_stack
+
+FUNCTION fault_by_ud2
+	movl	$1, %eax
+	ud2
+	ret
+END fault_by_ud2
+
+FUNCTION fault_by_int3
+	movl	$1, %eax
+	int3
+	ret
+END fault_by_int3
+
 	.section .note.GNU-stack, "", @progbits

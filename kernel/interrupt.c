@@ -32,9 +32,10 @@ static void fault(struct frame *frame)
 		panic("%s in an interrupt handler", name);
 	if (frame->vector == EXCEPTION_NMI || frame->vector == EXCEPTION_MACHINE)
 		panic("%s", name);
-	if ((spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS)) && !task_mend(frame))
+	bool cut = spin_depth() > 0 || !(frame->flags & FLAG_INTERRUPTS);
+	if (cut && !task_mend(frame))
 		panic("%s in a critical section", name);
-	if (!task_fault(frame))
+	if (!task_fault(frame, cut))
 		panic("%s outside of a task's own code", name);
 }
 
@@ -43,7 +44,7 @@ static void give_way_in_section(struct frame *frame)
 {
 	bool own = !(frame->flags & FLAG_INTERRUPTS);
 
-	if (!task_mend(frame) || (own && !task_fault(frame)))
+	if (!task_mend(frame) || (own && !task_fault(frame, true)))
 		panic("a task gives way in a critical section");
 }
 

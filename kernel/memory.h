@@ -38,6 +38,8 @@ void *paging_unmap(uint64_t address);
 /* Whether a mapped page can be accessed. */
 void paging_set_open(uint64_t address, bool open);
 bool paging_is_mapped(uint64_t address, size_t size);
+bool paging_is_writable(uint64_t address, size_t size);
+bool paging_is_canonical(uint64_t address);
 
 /* --- Heaps: blocks of 16 to 2048 bytes from pages of one size each, and runs of pages. --- */
 enum { HEAP_SMALLEST = 16, HEAP_CLASSES = 8 };

@@ -184,12 +184,24 @@ void pages_give_all(uint16_t owner)
 			page_give(page_address(&page_table[i]));
 }
 
+static bool is_orphan(const struct page *page, bool (*is_owner)(uint16_t owner))
+{
+	uint16_t owner = page->owner;
+
+	return owner != OWNER_FREE && owner < OWNER_KERNEL && !is_owner(owner);
+}
+
+/* The owner may end between the two looks, and its page be another's by now: so it is looked at again when nobody can
+ * come between. */
 void pages_give_orphans(bool (*is_owner)(uint16_t owner))
 {
 	for (uint32_t i = 0; i < page_count; i++) {
-		uint16_t owner = page_table[i].owner;
-		if (owner != OWNER_FREE && owner < OWNER_KERNEL && !is_owner(owner))
+		if (!is_orphan(&page_table[i], is_owner))
+			continue;
+		bool interrupts = interrupts_disable();
+		if (is_orphan(&page_table[i], is_owner))
 			page_give(page_address(&page_table[i]));
+		interrupts_restore(interrupts);
 	}
 }
 

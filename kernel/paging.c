@@ -124,33 +124,43 @@ void paging_set_open(uint64_t address, bool open)
 	forget_page(address);
 }
 
-static bool page_is_mapped(uint64_t address)
+/* The bits that all entries on the way to the page have. */
+static uint64_t rights_at(uint64_t address)
 {
-	uint64_t *table = top;
+	uint64_t *table = top, rights = ENTRY_PRESENT | ENTRY_WRITE;
 
-	for (unsigned level = LEVELS; level >= 1; level--) {
+	for (unsigned level = LEVELS; level >= 1 && (rights & ENTRY_PRESENT); level--) {
 		uint64_t entry = table[index_at(address, level)];
-		if (!(entry & ENTRY_PRESENT))
-			return false;
+		rights &= entry;
 		if (entry & ENTRY_LARGE)
-			return true;
+			break;
 		table = below(entry);
 	}
-	return true;
+	return rights;
 }
 
-/* Addresses that are not canonical have no entry of their own: bits 47 to 63 are to be equal. */
-static bool is_canonical(uint64_t address)
+/* Other addresses have no entry of their own: bits 47 to 63 are to be equal. */
+bool paging_is_canonical(uint64_t address)
 {
 	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
 }
 
-bool paging_is_mapped(uint64_t address, size_t size)
+static bool has_rights(uint64_t address, size_t size, uint64_t rights)
 {
 	if (size == 0 || address + size < address || !top)
 		return false;
 	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size; at += PAGE)
-		if (!is_canonical(at) || !page_is_mapped(at))
+		if (!paging_is_canonical(at) || (rights_at(at) & rights) != rights)
 			return false;
 	return true;
+}
+
+bool paging_is_mapped(uint64_t address, size_t size)
+{
+	return has_rights(address, size, ENTRY_PRESENT);
+}
+
+bool paging_is_writable(uint64_t address, size_t size)
+{
+	return has_rights(address, size, ENTRY_PRESENT | ENTRY_WRITE);
 }

@@ -4,6 +4,7 @@
 
 #include "console.h"
 #include "crash.h"
+#include "keep.h"
 
 enum { LINE = 80, TRACE = 32 };
 
@@ -159,6 +160,18 @@ static void crash(char *rest)
 		print("  crash %-13s %s%s\n", kind->name, kind->what, kind->endless ? ", until it is killed" : "");
 }
 
+static void keep(char *rest)
+{
+	const struct keep_kind *kind = keep_kind_find(text_word(&rest));
+
+	if (kind) {
+		keep_run(kind);
+		return;
+	}
+	for (unsigned i = 0; (kind = keep_kind_at(i)) != NULL; i++)
+		print("  keep %-8s %s\n", keep_kind_name(kind), keep_kind_what(kind));
+}
+
 static void leave(char *rest)
 {
 	(void)rest;
@@ -173,6 +186,7 @@ static const struct {
 	{ "ps", "tasks", ps },
 	{ "kill", "kill N: stop a task", kill },
 	{ "crash", "crash KIND: start a task that ends badly; without KIND, a list", crash },
+	{ "keep", "keep KIND: a task that faults, and its keepers; without KIND, a list", keep },
 	{ "locks", "mutexes, who owns them, and whether they are poisoned", locks },
 	{ "bt", "bt N: where a task stands", bt },
 	{ "memory", "pages and blocks, and whether the kernel agrees with itself", memory },

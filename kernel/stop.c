@@ -3,6 +3,7 @@
 #include "stop.h"
 
 #include "console.h"
+#include "keeper.h"
 
 enum { NANOSECONDS_PER_TICK = 1000000000 / TICKS_PER_SECOND, UNWIND_LIMIT = 10 };
 
@@ -119,10 +120,26 @@ static bool leave_lost(struct task *task, struct frame *frame)
 	return true;
 }
 
-bool stop_fault(struct task *task, struct frame *frame)
+/* A kill has decided already. */
+static bool ask_keepers(struct task *task, rip_core_cause cause, const struct frame *frame)
+{
+	if (!task->keeper || task->killed || rip_core_unwinding(&task->core) ||
+	    !rip_core_can_stop(&task->core, cause, frame->reg))
+		return false;
+	return keeper_ask(task, cause, cause == RIP_CORE_FAULT && frame->vector != EXCEPTION_DOUBLE);
+}
+
+void stop_kept(struct task *task, rip_core_cause cause)
+{
+	if (!stop(task, cause, task->reg, &task->flags))
+		task_leave_lost(task, task->reg);
+}
+
+bool stop_fault(struct task *task, struct frame *frame, bool cut)
 {
 	uint64_t address = frame->vector == EXCEPTION_GENERAL ? 0 : read_cr2();
 	bool overflow = is_overflow(task, frame, address);
+	rip_core_cause cause = overflow ? RIP_CORE_OVERFLOW : RIP_CORE_FAULT;
 
 	/* A trap: the processor is past the instruction, whose landing pad is wanted. */
 	if (frame->vector == EXCEPTION_BREAKPOINT)
@@ -134,8 +151,9 @@ bool stop_fault(struct task *task, struct frame *frame)
 		task->end.error = frame->error;
 		task->end.address = frame->vector == EXCEPTION_PAGE || frame->vector == EXCEPTION_DOUBLE ? address : 0;
 	}
-	return stop(task, overflow ? RIP_CORE_OVERFLOW : RIP_CORE_FAULT, frame->reg, &frame->flags) ||
-	       leave_lost(task, frame);
+	if (!cut && ask_keepers(task, cause, frame))
+		return true;
+	return stop(task, cause, frame->reg, &frame->flags) || leave_lost(task, frame);
 }
 
 /* --- Kills ---

@@ -15,8 +15,11 @@ void task_init_core(struct task *task);
  * interrupts as they were. It may wait. NULL: nobody is asked. */
 extern void (*stop_hook)(struct task *task);
 
-/* The task is to be stopped for the frame's exception. False: it does not run code of its own. */
-bool stop_fault(struct task *task, struct frame *frame);
+/* The task is to be stopped for the frame's exception; its keepers are asked first, unless it was `cut` off in a section.
+ * False: it does not run code of its own. */
+bool stop_fault(struct task *task, struct frame *frame, bool cut);
+/* A task that is suspended is to be unwound from where it stands. */
+void stop_kept(struct task *task, rip_core_cause cause);
 
 /* An interrupt begins. True: polls trapped in what it interrupted. */
 bool stop_enter(void);

@@ -7,7 +7,8 @@
 
 const char *status_name(status status)
 {
-	static const char *const names[] = { "ok", "poisoned", "closed", "no memory", "not found", "deadlock", "full" };
+	static const char *const names[] = { "ok", "poisoned", "closed", "no memory", "not found", "deadlock", "full", "gone",
+				      "no such address" };
 
 	return status == AGAIN ? "again" : names[-status];
 }

@@ -21,6 +21,8 @@ typedef enum status {
 	E_NOT_FOUND = -4,
 	E_DEADLOCK = -5, /* the task holds the lock already */
 	E_FULL = -6,
+	E_GONE = -7,     /* it was there, and is not any more */
+	E_ADDRESS = -8,  /* no memory is there, or it is not to be written */
 } status;
 const char *status_name(status status);
 

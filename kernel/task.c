@@ -4,6 +4,7 @@
 
 #include "console.h"
 #include "stop.h"
+#include "tree.h"
 
 static struct task tasks[TASKS];
 static struct task idle = { .name = "idle", .state = TASK_RUNNING };
@@ -47,7 +48,7 @@ struct task *task_find(uint64_t id)
 
 const char *task_state_name(const struct task *task)
 {
-	static const char *const names[] = { "free", "ready", "running", "waiting", "ended" };
+	static const char *const names[] = { "free", "ready", "running", "waiting", "kept", "ended" };
 
 	if (task->state != TASK_FREE && rip_core_unwinding(&task->core))
 		return "unwinding";
@@ -111,6 +112,17 @@ void queue_wake_all(struct queue *queue)
 		task_wake(queue->first);
 }
 
+void task_suspend(void)
+{
+	current->state = TASK_KEPT;
+}
+
+void task_go_on(struct task *task)
+{
+	task->state = TASK_READY;
+	queue_add(&ready, task);
+}
+
 /* --- Making --- */
 
 static bool map_stacks(struct task *task)
@@ -136,6 +148,9 @@ static void unmap_stacks(struct task *task)
 		if (page != (void *)DIRECT_MAP)
 			page_give(page);
 	}
+	for (uint64_t at = task->slot + SLOT_ROOM; at < task->slot + SLOT_SIZE; at += PAGE)
+		if (paging_is_mapped(at, 1))
+			page_give(paging_unmap(at));
 }
 
 /* The place that has been free for longest, so that ends can be asked for long after. */
@@ -154,12 +169,24 @@ static bool is_owner(uint16_t number)
 	return number <= TASKS && task_at(number)->state != TASK_FREE;
 }
 
+static void let_go(struct task *task)
+{
+	struct keeper *keeper = task->keeper;
+
+	task->keeper = NULL;
+	if (keeper)
+		object_put(&keeper->object);
+}
+
 NORETURN static void finish(struct task *task, const rip_core_report *report)
 {
 	task->finishing = true;
 	task_reclaim(task, report);
 	if (task->stops > 0)
 		pages_give_orphans(is_owner);
+	let_go(task);
+	if (task->part)
+		tree_ended(task->part, task);
 	interrupts_disable();
 	task->state = TASK_ENDED;
 	task_yield();
@@ -222,8 +249,10 @@ static void release_place(struct task *task)
 /* Whoever makes a task may be stopped meanwhile. */
 static void give_up_place(struct task **place)
 {
-	if (*place)
-		release_place(*place);
+	if (!*place)
+		return;
+	let_go(*place);
+	release_place(*place);
 }
 
 /* From here on the place is the task's own. */
@@ -242,13 +271,29 @@ static void start(struct task **place)
 
 status task_spawn(const char *name, rip_function function, void *argument, uint64_t *id_ret)
 {
+	const struct task_options options = { .name = name, .function = function, .argument = argument };
+
+	return task_spawn_with(&options, id_ret);
+}
+
+static void set_keeper(struct task *task, struct keeper *keeper)
+{
+	if (keeper)
+		object_get(&keeper->object);
+	task->keeper = keeper;
+}
+
+status task_spawn_with(const struct task_options *options, uint64_t *id_ret)
+{
 	struct task *task CLEANUP(give_up_place) = reserve_place();
 
 	if (!task || !map_stacks(task))
 		return E_MEMORY;
-	format_text(task->name, sizeof task->name, "%s", name);
-	task->function = function;
-	task->argument = argument;
+	format_text(task->name, sizeof task->name, "%s", options->name);
+	task->function = options->function;
+	task->argument = options->argument;
+	task->part = options->part;
+	set_keeper(task, options->keeper);
 	task_init_core(task);
 	if (id_ret)
 		*id_ret = task->id;
@@ -328,6 +373,8 @@ static void kill(struct task *task)
 	if (!task->killed)
 		task->killed_at = tick_count;
 	task->killed = true;
+	if (task->state == TASK_KEPT)
+		keeper_cancel(task);
 	task_wake(task);
 }
 
@@ -406,6 +453,8 @@ void task_tick(void)
 			kill(task);
 		if (stop_is_overdue(task))
 			task_wake(task);
+		if (task->state == TASK_KEPT)
+			keeper_tick(task);
 	}
 	if (tick_count % AUDIT_TICKS == 0)
 		audit();
@@ -445,9 +494,9 @@ void task_switch(struct frame *frame, bool give_way)
 	frame->flags = current->flags;
 }
 
-bool task_fault(struct frame *frame)
+bool task_fault(struct frame *frame, bool cut)
 {
-	return current != &idle && stop_fault(current, frame);
+	return current != &idle && stop_fault(current, frame, cut);
 }
 
 bool task_mend(struct frame *frame)
@@ -479,6 +528,8 @@ static void mend_task(struct task *task)
 		task->wake_at = 0;
 		task->state = TASK_READY;
 		queue_add(&ready, task);
+	} else if (task->state == TASK_KEPT && !task->kept.at) {
+		keeper_cancel(task); /* a keeper was cut off while it decided */
 	} else {
 		task->queue = NULL;
 	}
@@ -550,7 +601,8 @@ static const char *check_task(const struct task *task)
 		return "two tasks are running";
 	if (task->state == TASK_READY && task->queue != &ready)
 		return "a ready task is not in the queue";
-	return task->queue ? check_queue(task) : NULL;
+	const char *wrong = keeper_check(task);
+	return wrong || !task->queue ? wrong : check_queue(task);
 }
 
 const char *kernel_check(void)

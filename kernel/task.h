@@ -9,16 +9,18 @@
 #define KERNEL_TASK_H
 
 #include "memory.h"
+#include "ripcord/supervise.h"
 #include "sync.h"
 
 enum { TASKS = 256, TASK_NAME = 16, TASK_TRACE = 24 };
 
 /* A task's part of the address space, from low to high: guard, reserve, stack, a closed page, the engine's
- * stack. */
+ * stack, another closed page, room in which its keeper may map pages. */
 enum {
 	SLOT_SIZE = 256 * 1024,
 	SLOT_RESERVE = 64 * 1024, SLOT_STACK = 80 * 1024, SLOT_TOP = 112 * 1024,
 	SLOT_ENGINE = SLOT_TOP + PAGE, SLOT_END = SLOT_ENGINE + 16 * 1024,
+	SLOT_ROOM = SLOT_END + PAGE,
 };
 
 /* How long a kill waits for a poll before it stops the task where it stands, and a cleanup may take. In
@@ -26,7 +28,7 @@ enum {
 enum { KILL_GRACE = 1000, CLEANUP_LIMIT = 1000, AUDIT_TICKS = 100 };
 
 typedef enum task_state {
-	TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED,
+	TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KEPT, TASK_ENDED,
 } task_state;
 
 /* How a task has ended. */
@@ -40,6 +42,18 @@ struct task_end {
 	/* What its cleanups have left, and was taken from it. */
 	uint32_t mutexes, holds;
 	uint64_t blocks;
+};
+
+/* A stop that keepers decide about (keeper.h). */
+struct kept {
+	struct keeper *at;     /* who has it; NULL: nobody, the task is not KEPT */
+	bool held;             /* ... and has received it */
+	bool resumable;
+	uint64_t number;       /* of all stops */
+	rip_core_cause cause;
+	uint32_t passed;
+	uint64_t resumes;      /* of the task, so far */
+	rip_decision decision; /* the last one that ended the task */
 };
 
 struct task {
@@ -69,6 +83,9 @@ struct task {
 	struct heap heap;
 	struct object *held[HOLDS];
 	uint8_t role[HOLDS];
+	struct keeper *keeper; /* the first to be asked; NULL: none */
+	struct kept kept;
+	struct part *part;     /* whose worker it is (tree.h); NULL: nobody's */
 	uint32_t overdue;      /* cleanups that were ended for taking too long */
 	struct task_end end;
 };
@@ -81,6 +98,15 @@ uint64_t task_ticks(void);
 
 /* Runs function(argument) as a task. *id_ret may be NULL. MEMORY: no memory, or no place. */
 status task_spawn(const char *name, rip_function function, void *argument, uint64_t *id_ret);
+/* The same, with more to be said. */
+struct task_options {
+	const char *name;
+	rip_function function;
+	void *argument;
+	struct keeper *keeper; /* asked when it faults; held until it ends. NULL: none */
+	struct part *part;     /* told of its end; tree.c's */
+};
+status task_spawn_with(const struct task_options *options, uint64_t *id_ret);
 /* Waits until it has ended. NOT_FOUND: there was no such task, or its place is another's by now. */
 status task_join(uint64_t id, struct task_end *end_ret);
 /* It is stopped as soon as it stands at a poll, whatever it does or waits for. Interrupt handlers too.
@@ -113,14 +139,18 @@ void task_print_end(const char *name, uint64_t id, const struct task_end *end);
 void task_wait_in(struct queue *queue, uint64_t wake_at);
 void task_wake(struct task *task);
 void queue_wake_all(struct queue *queue);
+/* The task that runs is KEPT from the next switch on; such a one goes on. */
+void task_suspend(void);
+void task_go_on(struct task *task);
 
 /* --- For interrupt(). --- */
 void task_tick(void);
 /* Puts the interrupted task's registers away, and into the frame those of whom is next: another one if
  * `give_way`, or if it cannot go on. */
 void task_switch(struct frame *frame, bool give_way);
-/* True: the task that runs goes on in the engine, by what the frame says now. */
-bool task_fault(struct frame *frame);
+/* True: the task that runs goes on in the engine, by what the frame says now; or, unless it was `cut` off in a section,
+ * is suspended there, and a keeper decides. */
+bool task_fault(struct frame *frame, bool cut);
 /* `reg` is where the task ends from now on without the engine, as a fault; its cleanups are over or lost. */
 void task_leave_lost(struct task *task, uint64_t reg[RIP_CORE_REGISTERS]);
 /* The frame's exception was in a section. True: it could be mended, and is the task's. */

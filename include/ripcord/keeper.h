@@ -26,14 +26,6 @@ typedef struct rip_keeper rip_keeper;
  * that the stop was passed on, because its time was up, every function below returns GONE. */
 typedef struct rip_stopped rip_stopped;
 
-typedef enum rip_decision {
-	RIP_DECIDE_PASS = 0,      /* the next keeper's matter; behind the last, as UNWIND */
-	RIP_DECIDE_RESUME = 1,    /* it was mended: it goes on where it stands now. As PASS if it is not resumable */
-	RIP_DECIDE_UNWIND = 2,    /* it ends, and has failed */
-	RIP_DECIDE_RESTART = 3,   /* it ends, and is to be started again from its entry (RIP_END_AGAIN) */
-	RIP_DECIDE_KILL_GROUP = 4,/* it ends, and so do all below its supervisor (RIP_END_GROUP) */
-} rip_decision;
-
 /* How long a decision may take, if nothing else is asked for, in ns. */
 #define RIP_KEEPER_LIMIT ((uint64_t)1000 * 1000 * 1000)
 

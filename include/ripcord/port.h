@@ -30,6 +30,8 @@
  *    rip_core_stop. If it says true, write the registers back and return from the interrupt: the engine goes on behind
  *    rip_core_run's call, on the second stack, as an ordinary part of the task. It may be interrupted, preempted and
  *    scheduled like any other code; no other task waits for it.
+ *    Who lets somebody else decide first, a keeper, asks rip_core_can_stop, suspends the task, and calls rip_core_stop with
+ *    its registers, as they are by then, if it is to be unwound.
  * 6. For kills, compile with Ripcord's plugin (-fplugin=.../ripcord_plugin.so) as well, keep and tell its notes,
  *
  *        .notes : { . = ALIGN(4); notes = .; KEEP(*(.note.ripcord.*)) notes_end = .; }

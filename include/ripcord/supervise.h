@@ -45,6 +45,15 @@ typedef enum rip_ending {
 	RIP_END_GROUP = 3, /* its supervisor and all below it are to end, and are not started again */
 } rip_ending;
 
+/* What a keeper says about a task that was stopped at an instruction. */
+typedef enum rip_decision {
+	RIP_DECIDE_PASS = 0,      /* the next keeper's matter; behind the last, as UNWIND */
+	RIP_DECIDE_RESUME = 1,    /* it was mended: it goes on where it stands now. As PASS if it is not resumable */
+	RIP_DECIDE_UNWIND = 2,    /* it ends, and has failed */
+	RIP_DECIDE_RESTART = 3,   /* it ends, and is to be started again from its entry (RIP_END_AGAIN) */
+	RIP_DECIDE_KILL_GROUP = 4,/* it ends, and so do all below its supervisor (RIP_END_GROUP) */
+} rip_decision;
+
 /* The most restarts that an intensity can allow. */
 #define RIP_INTENSITY_MAX 32
 
@@ -114,6 +123,10 @@ rip_status rip_supervise_ended(rip_node *worker, rip_ending end, uint64_t now);
 /* What is to be done next. To be called until it says WAIT or NOTHING, and again when something has changed. Looks at
  * each node once. ARGUMENT (a NULL, or no root). */
 rip_status rip_supervise_next(rip_node *root, uint64_t now, rip_todo *action_ret);
+
+/* How a worker has ended about which keepers decided so last (UNWIND if none was asked); `well`: it came to an end of its
+ * own, without an error. */
+rip_ending rip_supervise_ending(rip_decision decision, bool well);
 
 /* How long the restart number `in_a_row` (from 1) of such a worker is put off, in ns. */
 uint64_t rip_supervise_delay(const rip_rules *rules, uint32_t in_a_row);

@@ -81,6 +81,33 @@ static void traces(void)
 	tap_equal(scene.end.address, 0, "a page fault's address is told");
 }
 
+/* Tasks that end by a fault look whose pages are nobody's, while others end. */
+enum { ENDING = 32, ROUNDS = 12 };
+
+static intptr_t end_by_fault(void *argument)
+{
+	for (volatile uint64_t i = (uintptr_t)argument; i > 0;)
+		i--;
+	return *(volatile int *)task_take(0);
+}
+
+static void end_together(void)
+{
+	uint32_t pages = pages_free();
+	uint64_t ids[ENDING], seed = 5;
+	unsigned faults = 0;
+	struct task_end end;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < ENDING; i++)
+			task_spawn("ending", end_by_fault, (void *)(test_random(&seed) % 3000), &ids[i]);
+		for (unsigned i = 0; i < ENDING; i++)
+			faults += task_join(ids[i], &end) == OK && end.report.cause == RIP_CORE_FAULT;
+	}
+	tap_ok(faults == ENDING * ROUNDS && pages_free() == pages && !kernel_check(),
+	       "%u tasks that end by a fault side by side give back what is theirs", faults);
+}
+
 void test_faults(void)
 {
 	bystander_start();
@@ -92,4 +119,5 @@ void test_faults(void)
 	tap_ok(bystander_longest() <= 8 && bystander_rounds() > 1000,
 	       "meanwhile nobody else waited for more than %lu ticks (8 allowed)", bystander_longest());
 	bystander_end();
+	end_together();
 }

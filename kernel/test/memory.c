@@ -85,6 +85,35 @@ static void maps(void)
 	       !paging_is_mapped(UINT64_MAX - 3, 8) && !paging_is_mapped(task_current()->slot, 8),
 	       "the lower half, odd addresses and a stack's guard are not");
 	tap_ok(paging_is_mapped((uintptr_t)__builtin_frame_address(0), 8), "this stack is");
+	const uint64_t slot = task_current()->slot;
+	tap_ok(paging_is_mapped(slot + SLOT_TOP - PAGE - 8, 16) && !paging_is_mapped(slot + SLOT_TOP - 8, 16),
+	       "each page counts, from the first to the last");
+	tap_ok(!paging_is_mapped(DIRECT_MAP & 0x0000ffffffffffff, 8), "what differs from it in the upper bits alone is not");
+	tap_ok(paging_is_writable(slot + SLOT_STACK, 8) && !paging_is_writable((uintptr_t)kernel_begin, 8),
+	       "this stack is to be written, code is not");
+}
+
+/* The processor remembers what was mapped until it is told. */
+static intptr_t use_unmapped(void *unused)
+{
+	const uint64_t room = task_current()->slot + SLOT_ROOM;
+	volatile char *at = (volatile char *)room;
+
+	(void)unused;
+	paging_map(room, page_take(task_current()->number));
+	*at = 1;
+	page_give(paging_unmap(room));
+	return *at;
+}
+
+static void unmaps(void)
+{
+	struct task_end end;
+	uint64_t id = 0;
+
+	task_spawn("unmap", use_unmapped, NULL, &id);
+	task_join(id, &end);
+	tap_ok(end.report.cause == RIP_CORE_FAULT && end.vector == EXCEPTION_PAGE, "what is unmapped cannot be used any more");
 }
 
 void test_memory(void)
@@ -92,4 +121,5 @@ void test_memory(void)
 	pages();
 	heaps();
 	maps();
+	unmaps();
 }

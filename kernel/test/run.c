@@ -120,6 +120,8 @@ void tests_run(void)
 	test_faults();
 	test_cleanups();
 	test_kills();
+	test_keepers();
+	test_trees();
 	print("1..%u\n", count);
 	machine_exit(failed == 0 ? EXIT_PASSED : EXIT_FAILED);
 }

@@ -53,8 +53,10 @@ static bool wait_for_ready(const struct crash *crash)
 	return crash->ready;
 }
 
-bool scene_begin(struct scene *scene, const char *kind, uint64_t parameter)
+static bool begin(struct scene *scene, const char *kind, uint64_t parameter, struct keeper *keeper)
 {
+	const struct task_options victim = { "victim", crash_run, &scene->crash, keeper, NULL };
+
 	memset(scene, 0, sizeof *scene);
 	scene->pages = pages_free();
 	scene->blocks = kernel_heap.blocks;
@@ -62,13 +64,23 @@ bool scene_begin(struct scene *scene, const char *kind, uint64_t parameter)
 	bool made = crash_init(&scene->crash, crash_kind_find(kind)) == OK;
 	scene->crash.parameter = parameter;
 	made = made && mutex_lock(&scene->other, &scene->crash.other) == OK &&
-	       task_spawn("victim", crash_run, &scene->crash, &scene->victim) == OK && wait_for_ready(&scene->crash) &&
+	       task_spawn_with(&victim, &scene->victim) == OK && wait_for_ready(&scene->crash) &&
 	       task_spawn("waiter", wait_at_lock, scene, &scene->waiter) == OK && wait_for_waiting(scene->waiter) &&
 	       task_spawn("receiver", wait_for_message, scene, &scene->receiver) == OK &&
 	       wait_for_waiting(scene->receiver);
 	if (!made)
 		tap_ok(false, "%s: the scene is made", kind);
 	return made;
+}
+
+bool scene_begin(struct scene *scene, const char *kind, uint64_t parameter)
+{
+	return begin(scene, kind, parameter, NULL);
+}
+
+bool scene_begin_kept(struct scene *scene, const char *kind, struct keeper *keeper)
+{
+	return begin(scene, kind, 0, keeper);
 }
 
 void scene_go(struct scene *scene)

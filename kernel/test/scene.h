@@ -5,6 +5,7 @@
 #define KERNEL_SCENE_H
 
 #include "crash.h"
+#include "keeper.h"
 #include "tap.h"
 
 struct scene {
@@ -19,6 +20,8 @@ struct scene {
 
 /* All are made, and wait. False: something went wrong, and was told. */
 bool scene_begin(struct scene *scene, const char *kind, uint64_t parameter);
+/* The same, and the victim has a keeper. */
+bool scene_begin_kept(struct scene *scene, const char *kind, struct keeper *keeper);
 /* The victim goes on. */
 void scene_go(struct scene *scene);
 /* Waits until all have ended, and takes the scene away. */

@@ -110,9 +110,103 @@ static void channels(void)
 	tap_equal(kernel_heap.blocks, blocks, "and goes with the last hold");
 }
 
+/* --- Wakeups. The audit wakes who waits all the same, every AUDIT_TICKS: so this is just after one. --- */
+
+enum { WAITERS = 3, PROMPT = 20 };
+
+static void wait_for_audit(void)
+{
+	while (task_ticks() % AUDIT_TICKS != 1)
+		task_sleep(1);
+}
+
+static volatile unsigned told;
+
+static intptr_t wait_and_be_told(void *unused)
+{
+	MUTEX_GUARD(guard);
+
+	(void)unused;
+	told += mutex_lock(&guard, &mutex) == E_POISONED;
+	return 0;
+}
+
+static intptr_t hold_for_ever(void *unused)
+{
+	MUTEX_GUARD(guard);
+
+	(void)unused;
+	mutex_lock(&guard, &mutex);
+	for (;;)
+		task_sleep(1000);
+	return 0;
+}
+
+static void told_at_once(void)
+{
+	uint64_t holder = 0, ids[WAITERS];
+	struct task_end end;
+
+	mutex_init(&mutex, "told");
+	task_spawn("holder", hold_for_ever, NULL, &holder);
+	while (!mutex.owner)
+		task_sleep(1);
+	for (unsigned i = 0; i < WAITERS; i++)
+		task_spawn("waiter", wait_and_be_told, NULL, &ids[i]);
+	wait_for_audit();
+	task_kill(holder);
+	task_sleep(PROMPT);
+	tap_equal(told, WAITERS, "a lock is poisoned: all that wait for it are told at once");
+	task_join(holder, &end);
+	for (unsigned i = 0; i < WAITERS; i++)
+		task_join(ids[i], &end);
+	mutex_deinit(&mutex);
+}
+
+static volatile uint64_t sent;
+
+static intptr_t send_many(void *unused)
+{
+	HOLD_GUARD(hold);
+
+	(void)unused;
+	object_hold(&hold, &channel->object, CHANNEL_SEND);
+	while (channel_send(channel, &(struct message){ { sent } }) == OK)
+		sent++;
+	return 0;
+}
+
+static void woken_at_once(void)
+{
+	struct message message;
+	struct task_end end;
+	uint64_t id = 0;
+
+	channel = channel_create();
+	HOLD_GUARD(hold);
+	object_hold(&hold, &channel->object, CHANNEL_RECEIVE);
+	sent = 0;
+	task_spawn("sender", send_many, NULL, &id);
+	while (sent < CHANNEL_MESSAGES)
+		task_sleep(1);
+	wait_for_audit();
+	channel_receive(channel, &message);
+	task_sleep(PROMPT);
+	tap_equal(sent, CHANNEL_MESSAGES + 1, "a message is taken: who waits to send is woken at once");
+	wait_for_audit();
+	object_release(&hold);
+	task_sleep(PROMPT);
+	tap_ok(!task_find(id), "the receiver lets go: it is told at once");
+	task_kill(id);
+	task_join(id, &end);
+	object_put(&channel->object);
+}
+
 void test_sync(void)
 {
 	mutexes();
 	poisoned();
 	channels();
+	told_at_once();
+	woken_at_once();
 }

@@ -19,6 +19,8 @@ void test_faults(void);
 void test_kills(void);
 void test_cleanups(void);
 void test_sync(void);
+void test_keepers(void);
+void test_trees(void);
 
 /* From the seed on, always the same. */
 uint64_t test_random(uint64_t *seed);

@@ -142,11 +142,16 @@ static bool may_stop(const struct task *t, rip_core_cause cause, const uint64_t 
 	return cause != RIP_CORE_KILLED || on_stack(t, reg[RIP_CORE_RSP]);
 }
 
+bool rip_core_can_stop(const rip_core_task *task, rip_core_cause cause, const uint64_t reg[RIP_CORE_REGISTERS])
+{
+	return cause >= RIP_CORE_FAULT && cause <= RIP_CORE_KILLED && may_stop(of(task), cause, reg);
+}
+
 bool rip_core_stop(rip_core_task *task, rip_core_cause cause, uint64_t reg[RIP_CORE_REGISTERS])
 {
 	struct task *t = of(task);
 
-	if (cause < RIP_CORE_FAULT || cause > RIP_CORE_KILLED || !may_stop(t, cause, reg))
+	if (!rip_core_can_stop(task, cause, reg))
 		return false;
 	rip_copy(t->stop.at.reg, reg, sizeof t->stop.at.reg);
 	t->stop.exact = true;

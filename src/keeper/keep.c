@@ -23,15 +23,9 @@ static bool is_keepers(const struct rip_kept *kept, rip_cause cause)
 					cause == RIP_CAUSE_ABORTED || cause == RIP_CAUSE_EXCEPTION);
 }
 
-static rip_ending end_of(const rip_outcome *outcome, rip_decision decision)
+static bool is_well(const rip_outcome *outcome)
 {
-	if (decision == RIP_DECIDE_RESTART)
-		return RIP_END_AGAIN;
-	if (decision == RIP_DECIDE_KILL_GROUP)
-		return RIP_END_GROUP;
-	if (outcome->cause == RIP_CAUSE_RETURNED || (outcome->cause == RIP_CAUSE_EXITED && outcome->value == 0))
-		return RIP_END_NORMAL;
-	return RIP_END_FAILED;
+	return outcome->cause == RIP_CAUSE_RETURNED || (outcome->cause == RIP_CAUSE_EXITED && outcome->value == 0);
 }
 
 /* In a guest, a kill waits until the keepers have decided. */
@@ -79,7 +73,7 @@ rip_status rip_kept_run(struct rip_kept *kept, rip_function function, void *argu
 	if (status != RIP_OK)
 		return status;
 	*outcome_ret = outcome;
-	*end_ret = end_of(&outcome, decision);
+	*end_ret = rip_supervise_ending(decision, is_well(&outcome));
 	return RIP_OK;
 }
 

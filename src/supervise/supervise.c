@@ -194,6 +194,15 @@ static void restart(rip_node *child, uint64_t now)
 	}
 }
 
+rip_ending rip_supervise_ending(rip_decision decision, bool well)
+{
+	if (decision == RIP_DECIDE_RESTART)
+		return RIP_END_AGAIN;
+	if (decision == RIP_DECIDE_KILL_GROUP)
+		return RIP_END_GROUP;
+	return well ? RIP_END_NORMAL : RIP_END_FAILED;
+}
+
 static bool is_to_restart(const rip_node *worker, rip_ending end)
 {
 	if (end == RIP_END_AGAIN)

@@ -48,7 +48,8 @@ static void interrupt(int signal, siginfo_t *info, void *context)
 	rip_core_cause cause = judge(info);
 	if (cause == RIP_CORE_KILLED && rip_core_unwinding(&the_task))
 		rip_core_abandon(&the_task);
-	if (!rip_core_stop(&the_task, cause, reg))
+	bool can = rip_core_can_stop(&the_task, cause, reg), same = memcmp(reg, interrupted, sizeof reg) == 0;
+	if (!rip_core_stop(&the_task, cause, reg) || !can || !same)
 		_exit(100 + signal);
 	for (int i = 0; i < RIP_CORE_REGISTERS; i++)
 		at->uc_mcontext.gregs[numbers[i]] = (greg_t)reg[i];
@@ -342,6 +343,8 @@ static void refuses_stops(void)
 	memcpy(same, reg, sizeof reg);
 	tap_ok(!rip_core_stop(&the_task, RIP_CORE_FAULT, reg) && !rip_core_stop(&the_task, RIP_CORE_KILLED, reg) &&
 	       memcmp(reg, same, sizeof reg) == 0, "a task that does not run cannot be stopped");
+	tap_ok(!rip_core_can_stop(&the_task, RIP_CORE_FAULT, reg) && !rip_core_can_stop(&the_task, RIP_CORE_KILLED, reg),
+	       "and that can be asked");
 	tap_equal(rip_core_landing_at(&the_task, reg), RIP_CORE_LANDING_OUTSIDE, "nor killed");
 }
 

@@ -224,6 +224,13 @@ static void decisions(void)
 	keep(one, overflows, NULL);
 	expect("resuming an overflow", RIP_CAUSE_OVERFLOW, RIP_END_FAILED, 1);
 	destroy(one);
+	rip_keeper *next = keeper(says, (void *)RIP_DECIDE_KILL_GROUP, NULL, 0);
+	one = keeper(says, (void *)RIP_DECIDE_RESUME, next, 0);
+	keep(one, overflows, NULL);
+	expect("is to pass it on", RIP_CAUSE_OVERFLOW, RIP_END_GROUP, 2);
+	tap_ok(stats(one).decided == 0 && stats(next).decided == 1, "and counts so");
+	destroy(one);
+	destroy(next);
 	keep(NULL, stores, (void *)8);
 	expect("no keeper", RIP_CAUSE_FAULT, RIP_END_FAILED, 0);
 }
@@ -304,6 +311,66 @@ static void hanging(void)
 	expect("all of them hang", RIP_CAUSE_FAULT, RIP_END_FAILED, 1);
 	expect_clean("it is unwound", 1);
 	destroy(first);
+}
+
+/* --- A keeper that is hung gets nothing more, and keeps nobody --- */
+
+static int let_go, held_stops;
+
+/* Masked, so that its kill waits: until it is told, or for ten seconds. */
+static rip_decision hangs_on(rip_stopped *stopped, void *context)
+{
+	(void)stopped, (void)context;
+	rip_mask();
+	__atomic_add_fetch(&held_stops, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 10000 && !__atomic_load_n(&let_go, __ATOMIC_SEQ_CST); i++)
+		usleep(1000);
+	rip_unmask();
+	return RIP_DECIDE_UNWIND;
+}
+
+struct kept_elsewhere {
+	rip_keeper *by;
+	rip_outcome outcome;
+	pthread_t thread;
+};
+
+static void *keep_elsewhere(void *context)
+{
+	struct kept_elsewhere *kept = context;
+	rip_keep_options options = { .keeper = kept->by };
+	rip_guest *guest;
+
+	rip_create(&resumable, &guest);
+	rip_keep(guest, stores, (void *)8, &options, &kept->outcome, NULL);
+	rip_destroy(guest);
+	return NULL;
+}
+
+static void hung(void)
+{
+	enum { GUESTS = 4 };
+	rip_keeper *last = keeper(mends, &target, NULL, RIP_NEVER);
+	rip_keeper *first = keeper(hangs_on, NULL, last, RIP_KEEPER_LIMIT);
+	struct kept_elsewhere all[GUESTS];
+	int mended = 0;
+
+	let_go = held_stops = 0;
+	for (int i = 0; i < GUESTS; i++) {
+		all[i] = (struct kept_elsewhere){ .by = first };
+		pthread_create(&all[i].thread, NULL, keep_elsewhere, &all[i]);
+	}
+	for (int i = 0; i < GUESTS; i++) {
+		pthread_join(all[i].thread, NULL);
+		mended += all[i].outcome.cause == RIP_CAUSE_RETURNED;
+	}
+	tap_equal(mended, GUESTS, "a keeper hangs with a queue: all of it goes to the next");
+	keep(first, stores, (void *)8);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && held_stops == 1 && stats(first).asked == 1,
+	       "while it is hung, nobody waits for it: asked %d times", held_stops);
+	__atomic_store_n(&let_go, 1, __ATOMIC_SEQ_CST);
+	destroy(first);
+	destroy(last);
 }
 
 /* --- What they see --- */
@@ -427,6 +494,7 @@ int main(void)
 	decisions();
 	chains();
 	hanging();
+	hung();
 	sights();
 	bad_calls();
 	tap_done();

@@ -196,6 +196,138 @@ static void initial_vectors(void)
 	rip_destroy(guest);
 }
 
+/* The same, where the processor itself counts them as initial: XRSTOR of a state without them. */
+void initialise_vectors_and_store(int *where, uint8_t *to, const void *state);
+__asm__(".text\n.globl initialise_vectors_and_store\n.type initialise_vectors_and_store, @function\n"
+	"initialise_vectors_and_store:\n.cfi_startproc\n"
+	"mov %rdx, %rcx\nmov $2, %eax\nxor %edx, %edx\nxrstor (%rcx)\n"
+	"movl $1, (%rdi)\nmovdqu %xmm5, (%rsi)\nret\n"
+	".cfi_endproc\n.size initialise_vectors_and_store, . - initialise_vectors_and_store\n");
+
+static intptr_t store_initial(void *where)
+{
+	static _Alignas(64) uint32_t state[(512 + 64) / 4] = { [6] = 0x1f80 }; /* MXCSR; no part is in it */
+
+	initialise_vectors_and_store(where, vector, state);
+	return 0;
+}
+
+static void processors_initial_vectors(void)
+{
+	rip_registers registers;
+
+	if (!__builtin_cpu_supports("avx")) { /* and so XSAVE is in use */
+		tap_ok(1, "# SKIP no XSAVE");
+		return;
+	}
+	memset(vector, 0, sizeof vector);
+	rip_create(&resumable, &guest);
+	rip_run(guest, store_initial, (void *)8, &outcome);
+	rip_get_registers(guest, &registers);
+	tap_ok(outcome.cause == RIP_CAUSE_FAULT && registers.xmm[5][0] == 0, "vectors that were never used are read as 0");
+	registers.reg[RIP_X86_64_RDI] = (uintptr_t)&target;
+	memset(registers.xmm[5], 0x66, 16);
+	rip_set_registers(guest, &registers);
+	rip_continue(guest, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && vector[0] == 0x66 && vector[15] == 0x66, "and written all the same");
+	rip_destroy(guest);
+}
+
+/* --- What is not in rip_registers: the upper halves --- */
+
+void store_with_halves(int *where, const uint8_t from[16][32], uint8_t to[16][32]);
+__asm__(".text\n.globl store_with_halves\n.type store_with_halves, @function\n"
+	"store_with_halves:\n.cfi_startproc\n"
+	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\nvmovdqu 32*\\n(%rsi), %ymm\\n\n.endr\n"
+	"movl $1, (%rdi)\n"
+	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\nvmovdqu %ymm\\n, 32*\\n(%rdx)\n.endr\n"
+	"vzeroupper\nret\n"
+	".cfi_endproc\n.size store_with_halves, . - store_with_halves\n");
+static uint8_t halves[2][16][32];
+
+static intptr_t stores_with_halves(void *where)
+{
+	store_with_halves(where, halves[0], halves[1]);
+	return 0;
+}
+
+static void upper_halves(void)
+{
+	rip_registers registers;
+
+	if (!__builtin_cpu_supports("avx")) {
+		tap_ok(1, "# SKIP no AVX");
+		return;
+	}
+	for (int i = 0; i < 16 * 32; i++)
+		halves[0][i / 32][i % 32] = (uint8_t)(i * 7 + 1);
+	rip_create(&resumable, &guest);
+	rip_run(guest, stores_with_halves, (void *)8, &outcome);
+	__asm__ volatile("vzeroall" ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+			 "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	rip_get_registers(guest, &registers);
+	registers.reg[RIP_X86_64_RDI] = (uintptr_t)&target;
+	rip_set_registers(guest, &registers);
+	rip_continue(guest, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && memcmp(halves[0], halves[1], sizeof halves[0]) == 0,
+	       "the upper halves of the vectors come back too");
+	rip_destroy(guest);
+}
+
+/* --- The control word of SSE --- */
+
+enum { MXCSR_USUAL = 0x1f80, MXCSR_TO_ZERO = 0x7f80, MXCSR_DOWN = 0x3f80, MXCSR_ALL = 0xffff };
+
+/* Stores with *word as MXCSR; *word is what it is afterwards, and MXCSR as usual again. */
+void store_with_mxcsr(int *where, uint32_t *word);
+__asm__(".text\n.globl store_with_mxcsr\n.type store_with_mxcsr, @function\n"
+	"store_with_mxcsr:\n.cfi_startproc\n"
+	"ldmxcsr (%rsi)\nmovl $1, (%rdi)\nstmxcsr (%rsi)\n"
+	"movl $0x1f80, -4(%rsp)\nldmxcsr -4(%rsp)\nret\n"
+	".cfi_endproc\n.size store_with_mxcsr, . - store_with_mxcsr\n");
+static uint32_t mxcsr;
+
+static intptr_t stores_with_mxcsr(void *where)
+{
+	store_with_mxcsr(where, &mxcsr);
+	return 0;
+}
+
+static uint32_t own_mxcsr(void)
+{
+	uint32_t word;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(word));
+	return word & ~0x3fu; /* but for what has happened */
+}
+
+/* It faults with `at`, and goes on with `set` (0: as it was). What the guest has then. */
+static uint32_t mxcsr_after(uint32_t at, uint32_t set)
+{
+	rip_registers registers;
+
+	mxcsr = at;
+	rip_create(&resumable, &guest);
+	rip_run(guest, stores_with_mxcsr, (void *)8, &outcome);
+	tap_ok(rip_get_registers(guest, &registers) == RIP_OK && registers.mxcsr == at && own_mxcsr() == MXCSR_USUAL,
+	       "MXCSR %x is read, and is not the host's", at);
+	registers.reg[RIP_X86_64_RDI] = (uintptr_t)&target;
+	if (set)
+		registers.mxcsr = set;
+	rip_set_registers(guest, &registers);
+	rip_continue(guest, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_RETURNED && own_mxcsr() == MXCSR_USUAL, "it goes on and returns");
+	rip_destroy(guest);
+	return mxcsr;
+}
+
+static void control_word(void)
+{
+	tap_equal(mxcsr_after(MXCSR_TO_ZERO, 0), MXCSR_TO_ZERO, "its own comes back");
+	tap_equal(mxcsr_after(MXCSR_TO_ZERO, MXCSR_DOWN), MXCSR_DOWN, "one that is written is there");
+	tap_equal(mxcsr_after(MXCSR_USUAL, 0xffffffff), MXCSR_ALL, "bits that there are not are not set");
+}
+
 /* --- Again and again, and ends --- */
 
 /* Loads through rdi. */
@@ -313,6 +445,30 @@ static void refused(const char *name, rip_function function, rip_cause cause, bo
 	rip_destroy(guest);
 }
 
+/* The fault that was mended has left its state; the end that comes later is not one. */
+static intptr_t stores_then_aborts(void *where)
+{
+	store_with_all(where, &before, &after);
+	rip_abort();
+	return 0;
+}
+
+static void aborted_after_mending(void)
+{
+	rip_registers registers;
+
+	fill();
+	rip_create(&resumable, &guest);
+	rip_run(guest, stores_then_aborts, (void *)8, &outcome);
+	rip_get_registers(guest, &registers);
+	registers.reg[RIP_X86_64_RAX] = (uintptr_t)&target;
+	rip_set_registers(guest, &registers);
+	rip_continue(guest, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_ABORTED && rip_get_state(guest) == RIP_STATE_STOPPED && !rip_is_resumable(guest) &&
+	       rip_continue(guest, &outcome) == RIP_E_STATE, "rip_abort() after a fault that was mended: cannot go on");
+	rip_destroy(guest);
+}
+
 static void bad_calls(void)
 {
 	static const rip_options held = { .hold = true };
@@ -403,12 +559,16 @@ int main(void)
 	every_register(true);
 	written_registers();
 	initial_vectors();
+	processors_initial_vectors();
+	upper_halves();
+	control_word();
 	many_times();
 	unwound_after_mending();
 	refused("an exit", exits, RIP_CAUSE_EXITED, false);
 	refused("an overflow", overflows, RIP_CAUSE_OVERFLOW, false);
 	refused("abort()", aborts, RIP_CAUSE_ABORTED, true);
 	refused("an exit after a caught fault", catches, RIP_CAUSE_EXITED, false);
+	aborted_after_mending();
 	bad_calls();
 	signal_mask();
 	memory();

@@ -258,6 +258,33 @@ static void escalation(void)
 	tap_ok(root.gave_up, "what keeps failing fails the root at last");
 }
 
+/* Temporary parts further down: what is started again whole comes without them. */
+static void temporary_parts(void)
+{
+	const rip_rules all = { .supervisor = true, .strategy = RIP_ONE_FOR_ALL, .intensity = 3, .period = 100 };
+	const rip_rules temporary = { .restart = RIP_TEMPORARY };
+	const rip_rules temporary_group = { .supervisor = true, .restart = RIP_TEMPORARY, .intensity = 3, .period = 100 };
+
+	rip_supervise_init(&root, &all, NULL, "root");
+	rip_supervise_init(&b, &worker, &root, "b");
+	rip_supervise_init(&inner, &all, &root, "inner");
+	rip_supervise_init(&x, &temporary, &inner, "x");
+	rip_supervise_init(&a, &temporary_group, &inner, "a");
+	rip_supervise_init(&c, &worker, &a, "c");
+	rip_supervise_init(&y, &worker, &inner, "y");
+	rip_supervise_start(&root, 0);
+	is(done(0), "+b +x +c +y", "temporary parts start with the others");
+	rip_supervise_ended(&b, RIP_END_FAILED, 1);
+	is(done(1), "-y", "and are stopped with them");
+	rip_supervise_ended(&y, RIP_END_NORMAL, 1);
+	is(done(1), "-c", "a worker of a temporary group");
+	rip_supervise_ended(&c, RIP_END_NORMAL, 1);
+	is(done(1), "-x", "a temporary worker");
+	rip_supervise_ended(&x, RIP_END_NORMAL, 1);
+	is(done(1), "+b +y", "neither is started again");
+	tap_ok(!x.up && !x.wanted && !c.up && !c.wanted, "nor will be");
+}
+
 static void groups(void)
 {
 	make_nested(RIP_PERMANENT, RIP_ONE_FOR_ALL);
@@ -323,6 +350,7 @@ int main(void)
 	backoff();
 	escalation();
 	groups();
+	temporary_parts();
 	late_child();
 	bad_calls();
 	tap_done();

@@ -20,7 +20,7 @@ own=$(grep -cE '^(not ok|ok) ' "$work/out")
 count=$own failed=$(grep -c '^not ok ' "$work/out")
 is "the kernel's own tests: it ends as it should" "$result" 33
 is "and has told of as many as it has run" "$(grep -E '^1\.\.' "$work/out")" "1..$own"
-ok "which are many" test "$own" -ge 190
+ok "which are many" test "$own" -ge 320
 
 # Faults of the kernel's own end it, with names through all that was in progress.
 functions() { sed -n 's/^  [0-9a-f]* \([a-z_]*\)+0x.*/\1/p' "$work/out" | tr '\n' ' '; }
@@ -67,6 +67,9 @@ locks
 kill 7
 locks
 kill 99
+keep mend
+keep hang
+keep restart
 memory
 exit
 END
@@ -79,5 +82,10 @@ ok "with all its cleanups" grep -q 'cleanups: 8 run, 0 failed; frames lost: 0' <
 ok "a task that spins is there" grep -qE '^crash +7 ' "$work/out"
 ok "kill ends it" grep -q '(spin): killed' "$work/out"
 ok "kill of none" grep -q 'no such task' <<< "$(section 'kill 99')"
+ok "keep mend: a keeper sees where it stands" grep -q 'stands at a fault: page fault, address 123450' <<< "$(section 'keep mend')"
+ok "and it goes on" grep -q 'it has loaded 4711, and no other register has changed' <<< "$(section 'keep mend')"
+ok "keep hang: the next keeper mends" grep -q '^keeper 2: puts a good address' <<< "$(section 'keep hang')"
+ok "keep restart: it is started again" grep -q '^supervisor: started 3 times; at last it returned' \
+	<<< "$(section 'keep restart')"
 ok "the kernel agrees with itself" grep -q 'consistent: yes' "$work/out"
 finish
