@@ -42,7 +42,9 @@ COMPILE   = $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -fPIC -fv
 ifneq ($(findstring thread,$(SAN)),)
 CPPFLAGS += -DRIP_WITH_TSAN=1
 UNWATCHED := $(foreach l,base cfi lsda arch/x86_64 port/linux unwind eh fault,$(BUILD)/obj/$(l)/%) \
-             $(BUILD)/obj/guest/kill.c.o $(BUILD)/obj/stop/killable.c.o $(BUILD)/obj/stop/domain.c.o $(BUILD)/obj/stack/stack.c.o $(BUILD)/obj/stack/bounds.c.o
+             $(foreach f,kill asked ladder life land advance hook,$(BUILD)/obj/guest/$(f).c.o) \
+             $(BUILD)/obj/stop/killable.c.o $(BUILD)/obj/stop/domain.c.o \
+             $(BUILD)/obj/stack/stack.c.o $(BUILD)/obj/stack/bounds.c.o
 endif
 # Its account of calls and returns would be a cleanup in every function of a guest, and is not told of those that a
 # stop ends.

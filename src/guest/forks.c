@@ -28,6 +28,31 @@ static void after_fork(void)
 	rip_slot_unlock();
 }
 
+/* The handles know of nobody else either. With their lock. */
+static void note_child(void)
+{
+	rip_slot_forget_threads();
+	for (rip_guest *guest = rip_current; guest; guest = guest->outer)
+		if (guest->slot) {
+			guest->slot->tid = rip_port_tid();
+			guest->slot->cpu_start = 0; /* its clock begins anew */
+		}
+	rip_arm_forget_threads();
+}
+
+/* It may run for longer, and nobody else would start the thread. */
+static void watch_in_child(void)
+{
+	bool needed = false;
+
+	for (const rip_guest *guest = rip_current; guest; guest = guest->outer)
+		needed |= guest->slot != NULL;
+	if (needed && rip_timer_start() == RIP_OK)
+		for (rip_guest *guest = rip_current; guest; guest = guest->outer)
+			if (guest->slot)
+				rip_timer_post(&guest->slot->timer);
+}
+
 static void in_child(void)
 {
 	rip_port_loader_unlock();
@@ -35,9 +60,9 @@ static void in_child(void)
 	rip_stack_after_fork();
 	rip_foreign_in_child();
 	rip_timer_in_child();
-	rip_guest_note_child();
+	note_child();
 	rip_slot_unlock();
-	rip_guest_watch_in_child();
+	watch_in_child();
 }
 
 static bool watched;

@@ -9,10 +9,6 @@
 /* Gives a guest whose options have a time limit its slot. As rip_get_handle. */
 rip_status rip_guest_watch(rip_guest *guest);
 
-/* In a child of fork: with the handles' lock, and then without. */
-void rip_guest_note_child(void);
-void rip_guest_watch_in_child(void);
-
 /* A life begins, its turns begin and end, and it is over (GONE from then on); the slot is given back. */
 void rip_guest_begin_life(rip_guest *guest);
 void rip_guest_begin_turn(rip_guest *guest);

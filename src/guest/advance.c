@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * guest: how a thread that is to be stopped goes on to where it may be: at full speed, by single steps, to its hook. */
+#include "guest/kill_parts.h"
+
+#include "port/port.h"
+
+/* Steps make code a thousand times slower: it is not to spend more than a fifth of its time in them. */
+static void give_up_stepping(rip_guest *guest)
+{
+	uint64_t now = rip_timer_now();
+
+	looks_of(guest)->quiet_until = now + 4 * (now - looks_of(guest)->stepping_since);
+	guest->steps++;
+}
+
+static uint32_t steps_max(const rip_guest *guest)
+{
+	return guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX;
+}
+
+/* A system call that might block the trap, or give it to a new process, is not stepped over. */
+static bool may_step(const struct rip_context *at)
+{
+	return !is_system_call(at->reg[RIP_REG_RIP]) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
+}
+
+static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
+{
+	if (guest->steps == steps_max(guest))
+		give_up_stepping(guest);
+	if (guest->steps > steps_max(guest) || !may_step(at))
+		return RIP_FAULT_GO_ON;
+	if (guest->steps++ == 0)
+		looks_of(guest)->stepping_since = rip_timer_now();
+	guest->stepping = true;
+	return RIP_FAULT_STEP;
+}
+
+/* At full speed where that can be done. What has just brought the thread back is stepped over: it would do so again, and
+ * an access may also be a fault. After an overflow nobody would bring it back from a long loop in foreign code. */
+enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at)
+{
+	if (guest->brought_back || guest->overflowing || !rip_fault_can_run())
+		return step(guest, at);
+	return RIP_FAULT_RUN;
+}
+
+/* In a masked part that a step led into, or whose end nothing tells, it goes on so. */
+enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look)
+{
+	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
+	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);
+
+	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
+		return rip_guest_run_on(guest, at);
+	return look->slot ? rip_guest_hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
+}

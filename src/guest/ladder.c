@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * guest: the ladder: the timer thread looks at the clocks, and asks again, by and by harder. */
+#include "guest/kill_parts.h"
+
+#include "base/sync.h"
+#include "port/port.h"
+
+/* How long the timer thread waits before it nudges again: short at first, for a guest that is out of reach
+ * for a moment, then longer, for one that sits in a system call. ns. */
+enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
+
+static struct rip_slot *slot_of_timer(struct rip_timer *timer)
+{
+	return (struct rip_slot *)(void *)((char *)timer - offsetof(struct rip_slot, timer));
+}
+
+/* The rung that a request has come to after so long. */
+static uint32_t rung_after(const struct rip_slot *slot, uint64_t waited)
+{
+	uint64_t grace = slot_load(&slot->grace);
+
+	if (waited < grace)
+		return 0;
+	return waited < later(grace, slot_load(&slot->abandon_grace)) ? ASKED_FIRM : ASKED_FIRM | ASKED_ABANDON;
+}
+
+static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
+{
+	uint64_t watched = word >> LADDER_SHIFT;
+
+	if (slot->watched != watched) {
+		slot->watched = watched;
+		slot->since = now;
+	}
+	uint64_t waited = now - slot->since, again = waited / AGAIN_PART;
+	RIP_SYNC(JUDGED);
+	rip_guest_ask(slot, word, rung_after(slot, waited), true);
+	return now + (again < AGAIN_FIRST ? AGAIN_FIRST : again > AGAIN_LAST ? AGAIN_LAST : again);
+}
+
+/* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. Whether it
+ * is used up is looked at no more often than every AGAIN_LAST: the guest may sleep. */
+static uint64_t cpu_due(const struct rip_slot *slot, int tid, uint64_t now)
+{
+	uint64_t limit = slot_load(&slot->cpu_limit), clock;
+
+	if (!limit || !tid || !rip_port_cpu_time(tid, &clock))
+		return 0;
+	uint64_t start = slot_load(&slot->cpu_start), used = slot_load(&slot->cpu_used);
+	used = later(used, clock > start ? clock - start : 0);
+	if (used >= limit)
+		return now;
+	return later(now, limit - used < AGAIN_LAST ? AGAIN_LAST : limit - used);
+}
+
+static uint32_t turn_of(const struct rip_slot *slot)
+{
+	return __atomic_load_n(&slot->turn, __ATOMIC_SEQ_CST);
+}
+
+/* When to look again; asks for the end if a time is up. The clock of one turn's thread says nothing of
+ * another turn. */
+static uint64_t look_at_clocks(struct rip_slot *slot, uint64_t word, uint64_t now)
+{
+	uint32_t turn = turn_of(slot);
+	int tid = slot_tid(slot);
+	uint64_t deadline = slot_load(&slot->deadline), cpu = cpu_due(slot, tid, now);
+
+	if (turn != turn_of(slot))
+		return now + AGAIN_FIRST;
+	uint32_t asked = (deadline && deadline <= now ? ASKED_DEADLINE : 0) | (cpu && cpu <= now ? ASKED_CPU : 0);
+	RIP_SYNC(JUDGED);
+	if (asked)
+		return rip_guest_ask(slot, word, asked, false) == RIP_OK && tid ? now + AGAIN_FIRST : 0;
+	return !deadline || (cpu && cpu < deadline) ? cpu : deadline;
+}
+
+/* A guest that no thread is in needs no nudge: whoever enters it looks. */
+uint64_t rip_guest_fire(struct rip_timer *timer, uint64_t now)
+{
+	struct rip_slot *slot = slot_of_timer(timer);
+
+	slot_store(&slot->armed, 0);
+	RIP_SYNC(FIRES);
+	uint64_t word = slot_word(slot), again = 0;
+	if (!slot_asked(word))
+		again = look_at_clocks(slot, word, now);
+	else if (slot_tid(slot))
+		again = climb(slot, word, now);
+	slot_store(&slot->armed, again);
+	return again;
+}
+
+/* A timer that goes off too early looks at the clocks and waits on. */
+void rip_guest_arm_timer(struct rip_slot *slot, uint64_t due)
+{
+	uint64_t armed = slot_load(&slot->armed);
+
+	if (armed != 0 && armed <= due)
+		return;
+	slot_store(&slot->armed, due);
+	rip_timer_set(&slot->timer, due);
+}
+
+/* A cleanup that runs for too long is found by the timer, soon: it need not be woken for this. */
+void rip_guest_begin_unwinding(rip_guest *guest)
+{
+	struct rip_slot *slot = guest->slot;
+	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
+
+	guest->refused = guest->runs = 0;
+	if (asked & ASKED_DROP) {
+		guest->stop.abandon = true;
+		guest->rung = RIP_ABANDON;
+	}
+	if (!asked || guest->stop.abandon)
+		return;
+	rip_slot_restart(slot);
+	rip_guest_arm_timer(slot, later(rip_timer_now(), AGAIN_LAST));
+}
+
+void rip_guest_next_cleanup(rip_guest *guest)
+{
+	guest->refused = guest->runs = 0;
+	if (guest->slot && slot_asked(slot_word(guest->slot)))
+		rip_slot_restart(guest->slot);
+}

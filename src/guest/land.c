@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ * guest: the thread that looks whether it may stop where it stands. */
+#include "guest/kill_parts.h"
+
+#include <errno.h>
+
+#include "base/sync.h"
+
+/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come to one within
+ * a hundred microseconds; recursion without loops may have none. */
+enum { RUNS_MAX = 20 };
+
+/* How often a firm kill waits for a masked part or a function of libc to be over: 3 to 64 milliseconds. */
+enum { REFUSALS_MAX = 64, REFUSALS_IN_STUB = 1024 };
+
+static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+{
+	guest->stop.inside = false;
+	guest->stop.at = *at;
+	guest->stop.exact = true;
+	exit_ret->pc = (uintptr_t)rip_arch_host_return;
+	exit_ret->sp = (uintptr_t)guest->stop.way.host_sp;
+	exit_ret->rax = RIP_EVENT_KILLED;
+	return RIP_FAULT_LEAVE;
+}
+
+/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor a part of the runtime
+ * that holds something. */
+static bool may_stop(const rip_guest *guest, const struct rip_context *at)
+{
+	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
+
+	return sp >= (uintptr_t)rip_stack_floor(&guest->stop.stack) && sp < (uintptr_t)guest->stop.stack.top &&
+	       !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) && guest->busy == 0 &&
+	       !guest->face->ledger.busy;
+}
+
+static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+				      struct rip_fault_exit *exit_ret)
+{
+	enum rip_fault_answer answer = stop_here(guest, at, exit_ret);
+
+	rip_guest_note_asked(guest);
+	guest->stop.abandon = (asked & ASKED_ABANDON) != 0;
+	if (guest->overflowing)
+		exit_ret->rax = RIP_EVENT_LEFT;
+	return answer;
+}
+
+/* Interrupted in a system call, which has given nothing. */
+static bool is_blocked(const struct rip_context *at)
+{
+	return is_system_call(at->reg[RIP_REG_RIP] - 2) && at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
+}
+
+/* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the
+ * rest comes to an end. */
+static bool waits_for_library(rip_guest *guest, const struct rip_context *at, uint64_t *slot_ret)
+{
+	if (rip_stop_in_stub(&guest->stop, at, slot_ret))
+		return rip_stop_is_stub(at->reg[RIP_REG_RIP]) ||
+		       guest->refused++ < (is_blocked(at) ? REFUSALS_MAX : REFUSALS_IN_STUB);
+	return rip_stop_in_library(&guest->stop, at, slot_ret) && guest->refused++ < REFUSALS_MAX;
+}
+
+/* A masked part is mostly over soon: what was on the way to the next poll, or a cleanup. */
+static bool waits_for_masked(rip_guest *guest, const struct rip_look *look)
+{
+	if (look->landing != RIP_LANDING_MASKED || !look->reachable)
+		return false;
+	if (guest->brought_back || (guest->steps > 0 && guest->steps < STEPS_MAX))
+		return true;
+	return guest->refused++ < REFUSALS_MAX;
+}
+
+/* A firm kill waits for what is over soon: the way to the next poll; a function of libc, which may hold a
+ * lock; a stub. */
+static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+					     struct rip_fault_exit *exit_ret)
+{
+	uint64_t slot;
+	struct rip_look look = { .landing = RIP_LANDING_FOREIGN };
+
+	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
+		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
+	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs < RUNS_MAX) {
+		guest->runs += guest->steps == 0 && !guest->brought_back;
+		return rip_guest_run_on(guest, at);
+	}
+	if (waits_for_masked(guest, &look))
+		return rip_guest_get_out(guest, at, &look);
+	if (look.landing == RIP_LANDING_HERE || !waits_for_library(guest, at, &slot))
+		return stop_now(guest, asked, at, exit_ret);
+	return slot ? rip_guest_hook_return(guest, slot) : RIP_FAULT_GO_ON;
+}
+
+static enum rip_fault_answer consider_softly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+					     struct rip_fault_exit *exit_ret)
+{
+	struct rip_look look;
+
+	if (guest->masks || guest->state != RIP_STATE_RUNNING)
+		return RIP_FAULT_GO_ON;
+	rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
+	return look.landing == RIP_LANDING_HERE ? stop_now(guest, asked, at, exit_ret) : rip_guest_get_out(guest, at, &look);
+}
+
+/* There is nobody who nudges again: where it cannot go on under control, it is stopped. */
+static enum rip_fault_answer consider_overflow(rip_guest *guest, const struct rip_context *at,
+					       struct rip_fault_exit *exit_ret)
+{
+	enum rip_fault_answer answer = RIP_FAULT_GO_ON;
+	struct rip_look look;
+
+	if (guest->hook)
+		return RIP_FAULT_GO_ON;
+	rip_stop_landing(&guest->stop, at, true, &looks_of(guest)->judged, &look);
+	if (look.landing != RIP_LANDING_HERE && look.reachable)
+		answer = rip_guest_get_out(guest, at, &look);
+	return answer == RIP_FAULT_STEP || guest->hook ? answer : stop_now(guest, 0, at, exit_ret);
+}
+
+bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at)
+{
+	struct rip_judged judged = { 0 };
+	struct rip_look look;
+
+	if (!may_stop(guest, at) || guest->masks || guest->state != RIP_STATE_RUNNING)
+		return false;
+	rip_stop_landing(&guest->stop, at, false, &judged, &look);
+	return look.landing == RIP_LANDING_HERE;
+}
+
+enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+{
+	rip_guest_note(guest, RIP_CAUSE_KILLED, ASKED_KILL);
+	return stop_here(guest, at, exit_ret);
+}
+
+static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context *at,
+				      struct rip_fault_exit *exit_ret)
+{
+	rip_cause cause;
+	uint32_t asked = rip_guest_asked_here(guest, &cause);
+
+	guest->stepping = false;
+	if (!(asked || guest->overflowing) || !may_stop(guest, at))
+		return RIP_FAULT_GO_ON;
+	if (asked & ASKED_FIRM)
+		return consider_firmly(guest, asked, at, exit_ret);
+	if (guest->overflowing)
+		return consider_overflow(guest, at, exit_ret);
+	return consider_softly(guest, asked, at, exit_ret);
+}
+
+/* What is judged holds for as long as each instruction is looked at. */
+static void look_anew(rip_guest *guest)
+{
+	guest->steps = 0;
+	looks_of(guest)->judged = (struct rip_judged){ 0 };
+}
+
+enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,
+					   struct rip_fault_exit *exit_ret)
+{
+	rip_guest *guest = rip_current;
+
+	RIP_SYNC(NUDGED);
+	if (!is_inside(guest))
+		return RIP_FAULT_PASS;
+	guest->brought_back = why != RIP_NUDGE_SENT;
+	if (guest->brought_back)
+		RIP_SYNC(BACK);
+	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
+		look_anew(guest);
+	else if (!guest->stepping)
+		looks_of(guest)->judged = (struct rip_judged){ 0 };
+	enum rip_fault_answer answer = consider(guest, at, exit_ret);
+	guest->brought_back = false;
+	RIP_SYNC(DECIDED);
+	return answer;
+}
+
+enum rip_fault_answer rip_guest_take_step(rip_guest *guest, const struct rip_fault *fault,
+					  struct rip_fault_exit *exit_ret)
+{
+	RIP_SYNC(STEPPED);
+	if (!is_inside(guest)) {
+		guest->stepping = false;
+		return RIP_FAULT_GO_ON;
+	}
+	return consider(guest, &fault->context, exit_ret);
+}
+
+enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fault *fault,
+					  struct rip_fault_exit *exit_ret)
+{
+	struct rip_context at = fault->context;
+	uint64_t trap = (uint64_t)1 << (SIGTRAP - 1);
+
+	RIP_SYNC(TRAPPED);
+	exit_ret->block_trap = (rip_arch_hook_mask(guest->hook - 1) & trap) != 0;
+	at.reg[RIP_REG_RIP] = exit_ret->pc = rip_arch_hook_return(guest->hook - 1);
+	rip_guest_unhook(guest);
+	look_anew(guest);
+	return is_inside(guest) ? consider(guest, &at, exit_ret) : RIP_FAULT_GO_ON;
+}
+
+enum rip_fault_answer rip_guest_take_overflow(rip_guest *guest, const struct rip_fault *fault,
+					      struct rip_fault_exit *exit_ret)
+{
+	struct rip_look look;
+
+	look_anew(guest);
+	if (guest->busy || guest->state != RIP_STATE_RUNNING || guest->stop.stack.reserve_open)
+		return RIP_FAULT_PASS;
+	rip_stop_landing(&guest->stop, &fault->context, true, &looks_of(guest)->judged, &look);
+	if (!look.reachable || rip_stack_open_reserve(&guest->stop.stack) != RIP_OK)
+		return RIP_FAULT_PASS;
+	guest->fault = *fault;
+	guest->overflowing = true;
+	rip_guest_unhook(guest);
+	return consider_overflow(guest, &fault->context, exit_ret);
+}
