@@ -39,12 +39,20 @@ __attribute__((noinline, unused)) static void release(int *number)
 /* int name HOLD = acquire(n); */
 #define HOLD __attribute__((cleanup(release), unused))
 
-__attribute__((unused)) static void expect_clean(const char *name, int acquired)
+/* How many are not as they were: held still, or released too often. */
+__attribute__((unused)) static int resources_held(void)
 {
 	int held = 0;
 
 	for (int i = 0; i < RESOURCES; i++)
 		held += resources.held[i] != 0;
+	return held;
+}
+
+__attribute__((unused)) static void expect_clean(const char *name, int acquired)
+{
+	int held = resources_held();
+
 	if (!tap_ok(held == 0 && resources.twice == 0 && resources.acquired == acquired &&
 		    resources.released == acquired, "%s: %d resources released exactly once", name, acquired))
 		printf("# acquired %d released %d held %d twice %d\n", resources.acquired,

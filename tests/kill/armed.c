@@ -15,20 +15,8 @@
 #include "fault/fault.h"
 #include "kill_lib.h"
 
-static volatile unsigned long spins;
 static __thread volatile int local;
 static volatile sig_atomic_t alarms, calls_refused;
-
-static intptr_t spin(void *unused)
-{
-	int a HOLD = acquire(0);
-
-	(void)unused;
-	come_to(1);
-	for (;;)
-		spins++;
-	return sink;
-}
 
 static intptr_t touch_local(void *unused)
 {
@@ -61,26 +49,6 @@ static intptr_t call_system(void *unused)
 	come_to(1);
 	for (;;)
 		spins += (unsigned long)raw_call(SYS_getpid);
-	return sink;
-}
-
-/* While everything is blocked a fault would be the process's end. Nudges always come where it is unblocked: from there it
- * is less than 400 steps to a poll. */
-static intptr_t block_all(void *unused)
-{
-	int a HOLD = acquire(0);
-	sigset_t all, before;
-
-	(void)unused;
-	sigfillset(&all);
-	come_to(1);
-	for (;;) {
-		pthread_sigmask(SIG_BLOCK, &all, &before);
-		spins++;
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-		for (int i = 0; i < 10; i++)
-			spins++;
-	}
 	return sink;
 }
 
@@ -193,7 +161,7 @@ static void *run_one(void *guest)
 	static const rip_outcome none;
 	rip_outcome outcome = none;
 
-	rip_run(guest, spin, NULL, &outcome);
+	rip_run(guest, come_and_spin, NULL, &outcome);
 	return (void *)(intptr_t)(outcome.cause == RIP_CAUSE_KILLED);
 }
 
@@ -224,10 +192,10 @@ static void crowd(void)
 static void all(const char *how)
 {
 	printf("# %s\n", how);
-	try("a loop", spin);
+	try("a loop", come_and_spin);
 	try("thread-local variables", touch_local);
 	try("system calls of its own", call_system);
-	try("all signals blocked now and then", block_all);
+	try("all signals blocked now and then", block_now_and_then);
 	try("vfork, again and again", fork_all_the_time);
 }
 

@@ -10,18 +10,7 @@
 enum { MILLISECOND = 1000 * 1000, MANY = 100000 };
 #define HOUR (3600ull * 1000 * MILLISECOND)
 
-static volatile unsigned long spins;
 static rip_report report;
-
-static intptr_t spin(void *unused)
-{
-	int a HOLD = acquire(0);
-
-	(void)unused;
-	for (;;)
-		spins++;
-	return a;
-}
 
 static intptr_t yield_and_spin(void *yields)
 {

@@ -12,8 +12,6 @@ enum { FRAMES = 32, RIP_HOOKS_TRIED = 65 };
 
 static const rip_options patient = { .grace = RIP_NEVER };
 static rip_report report;
-static volatile unsigned long spins;
-static unsigned long *volatile where = (unsigned long *)&spins;
 
 struct walk {
 	void *pcs[FRAMES];
@@ -51,7 +49,7 @@ NOINLINE RIP_NO_POLL static void until_hooked(void)
 	walk_from_here(0);
 	come_to(1);
 	while (!rip_arch_is_hook((uintptr_t)*slot))
-		(*(volatile unsigned long *)where)++;
+		(*where)++;
 	walk_from_here(1);
 	then();
 }
@@ -154,7 +152,7 @@ static void yields(void)
 NOINLINE RIP_NO_POLL static void foreign(void)
 {
 	for (int i = 0; i < 50; i++)
-		(*(volatile unsigned long *)where)++;
+		(*where)++;
 }
 
 static intptr_t in_and_out(void *unused)

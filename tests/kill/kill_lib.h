@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "ripcord/kill.h"
 #include "ripcord/poll.h"
@@ -22,6 +23,61 @@ NOINLINE static void wait_for(int place)
 {
 	while (__atomic_load_n(&reached, __ATOMIC_SEQ_CST) != place)
 		sched_yield();
+}
+
+/* What guests count that run until they are killed. */
+static volatile unsigned long spins __attribute__((unused));
+/* By it, the access may trap: a call around it has a landing pad. */
+static volatile unsigned long *volatile where __attribute__((unused)) = &spins;
+
+/* Code that the compiler knows nothing of. */
+NOINLINE RIP_NO_POLL static void foreign_work(unsigned long times)
+{
+	for (unsigned long i = 0; i < times; i++)
+		(*where)++;
+}
+
+NOINLINE static intptr_t spin(void *unused)
+{
+	int a HOLD = acquire(0);
+
+	(void)unused;
+	for (;;)
+		spins++;
+	return sink;
+}
+
+/* From place 1 on. */
+NOINLINE static intptr_t come_and_spin(void *unused)
+{
+	int a HOLD = acquire(0);
+
+	(void)unused;
+	come_to(1);
+	for (;;)
+		spins++;
+	return sink;
+}
+
+/* While everything is blocked a fault would be the process's end. Nudges always come where it is unblocked: from there
+ * it is less than 400 steps to a poll. A return that is hooked may be that of the function which has just blocked the
+ * very signal that the hook uses. */
+NOINLINE static intptr_t block_now_and_then(void *unused)
+{
+	int a HOLD = acquire(0);
+	sigset_t all, before;
+
+	(void)unused;
+	sigfillset(&all);
+	come_to(1);
+	for (;;) {
+		pthread_sigmask(SIG_BLOCK, &all, &before);
+		spins++;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		for (int i = 0; i < 10; i++)
+			spins++;
+	}
+	return sink;
 }
 
 struct killing {

@@ -13,30 +13,12 @@
 
 enum { MILLISECOND = 1000 * 1000 };
 
-static volatile unsigned long spins;
-static unsigned long *volatile where = (unsigned long *)&spins; /* may trap: the call has a landing pad */
 static const rip_options patient = { .grace = RIP_NEVER };
-
-/* Code that the compiler knows nothing of. */
-NOINLINE RIP_NO_POLL static void foreign_work(unsigned long times)
-{
-	for (unsigned long i = 0; i < times; i++)
-		(*(volatile unsigned long *)where)++;
-}
 
 NOINLINE RIP_NO_POLL static void foreign_for_ever(void)
 {
 	for (;;)
 		foreign_work(1000);
-}
-
-static int still_held(void)
-{
-	int held = 0;
-
-	for (int i = 0; i < RESOURCES; i++)
-		held += resources.held[i] != 0;
-	return held;
 }
 
 /* --- Another thread, with a kill in two steps --- */
@@ -87,7 +69,7 @@ static void expect(const char *name, const rip_outcome *outcome, rip_cause cause
 		    resources.twice == 0, "%s: %s, rung %d, %d cleanups failed", name, rip_cause_name(cause), rung, failed))
 		printf("# %s, signal %d at %lx for %lx, rung %d, failed %d, run %d, abandoned %d, held %d\n", rip_cause_name(outcome->cause),
 		       report.signal, (long)report.pc, (long)report.address,
-		       report.rung, (int)report.cleanups_failed, (int)report.cleanups_run, report.abandoned, still_held());
+		       report.rung, (int)report.cleanups_failed, (int)report.cleanups_run, report.abandoned, resources_held());
 }
 
 /* --- Rungs --- */
@@ -177,7 +159,7 @@ static void rungs(void)
 	expect_clean("recursion", 1);
 	outcome = run_in_steps(&patient, RIP_ABANDON, 0, in_foreign_loop);
 	expect("abandoned", &outcome, RIP_CAUSE_KILLED, RIP_ABANDON, 0);
-	tap_ok(still_held() == 1 && report.abandoned && report.abandon_reason == RIP_E_TIME && report.cleanups_run == 0,
+	tap_ok(resources_held() == 1 && report.abandoned && report.abandon_reason == RIP_E_TIME && report.cleanups_run == 0,
 	       "no cleanup runs");
 	come_to(2);
 	outcome = run_with(&deadline, in_foreign_loop, NULL, &report);
@@ -188,7 +170,7 @@ static void rungs(void)
 	expect_clean("each has its own time, and the others run", 5);
 	outcome = run_in_steps(&patient, RIP_SOFT, RIP_ABANDON, bad_cleanups);
 	expect("the first is abandoned with all else", &outcome, RIP_CAUSE_KILLED, RIP_ABANDON, 1);
-	tap_ok(report.abandoned && report.abandon_reason == RIP_E_TIME && still_held() == 4, "and the others do not run");
+	tap_ok(report.abandoned && report.abandon_reason == RIP_E_TIME && resources_held() == 4, "and the others do not run");
 	outcome = run_in_steps(&quick, RIP_SOFT, 0, fault_with_bad_cleanup);
 	expect("the cause of a fault stays", &outcome, RIP_CAUSE_FAULT, RIP_RUNG_NONE, 1);
 	expect_clean("whose cleanup stays", 2);
@@ -332,7 +314,7 @@ static void masks(void)
 		went_on = false;
 		rip_outcome outcome = run_in_steps(&patient, RIP_SOFT, 0, cases[i].function);
 		expect(cases[i].name, &outcome, RIP_CAUSE_KILLED, RIP_SOFT, 0);
-		tap_ok(went_on && still_held() == 0, "the kill waited, and nothing is held");
+		tap_ok(went_on && resources_held() == 0, "the kill waited, and nothing is held");
 	}
 	rip_outcome outcome = run_in_steps(&(rip_options){ .grace = MILLISECOND }, RIP_SOFT, 0, masked);
 	tap_ok(outcome.cause == RIP_CAUSE_KILLED, "a mask holds for the grace only, rung %d", report.rung);
@@ -448,23 +430,6 @@ static intptr_t block_urgent(void *unused)
 	return a;
 }
 
-/* A return that was hooked while the function blocks the very signal that the hook uses. */
-static intptr_t block_everything(void *unused)
-{
-	int a HOLD = acquire(0);
-	sigset_t all, before;
-
-	(void)unused;
-	sigfillset(&all);
-	come_to(1);
-	for (;;) {
-		pthread_sigmask(SIG_BLOCK, &all, &before);
-		spins++;
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
-	return a;
-}
-
 static intptr_t jump_about(void *unused)
 {
 	int a HOLD = acquire(0);
@@ -540,7 +505,7 @@ static void many(const char *name, int times, rip_function function)
 		if (i == 0)
 			expect(name, &outcome, RIP_CAUSE_KILLED, RIP_SOFT, 0);
 		good += outcome.cause == RIP_CAUSE_KILLED && report.rung == RIP_SOFT && !report.abandoned &&
-			still_held() == 0 && resources.twice == 0;
+			resources_held() == 0 && resources.twice == 0;
 	}
 	tap_equal(good, times, name);
 }
@@ -568,7 +533,7 @@ static void signals(void)
 	outcome = run_in_steps(&patient, RIP_SOFT, 0, block_urgent);
 	expect("a guest that blocks SIGURG is killed when it unblocks it", &outcome, RIP_CAUSE_KILLED, RIP_SOFT, 0);
 	expect_clean("it", 1);
-	many("a guest that blocks and unblocks all signals", 20, block_everything);
+	many("a guest that blocks and unblocks all signals", 20, block_now_and_then);
 	many("setjmp and longjmp in a loop", 20, jump_about);
 	many("longjmp over a hooked return", 3, jump_over);
 	many("a loop after longjmp out of a hostcall", 3, jump_out_of_hostcall);

@@ -60,7 +60,6 @@ static rip_handle handle;
 static rip_rung rung = RIP_SOFT;
 static rip_status status;
 static rip_outcome outcome;
-static volatile unsigned long spins;
 
 RIP_NO_POLL static void kill_it(void)
 {
@@ -108,16 +107,6 @@ RIP_NO_POLL static void kill_many_times(void)
 static void (*const ways[])(void) = { kill_from_outside, kill_from_handler, kill_many_times };
 static const char *const way_names[] = { "another thread", "a signal handler", "four threads" };
 enum { WAYS = 3 };
-
-static intptr_t spin(void *unused)
-{
-	int a HOLD = acquire(0);
-
-	(void)unused;
-	for (;;)
-		spins++;
-	return sink;
-}
 
 static intptr_t yield_and_return(void *unused)
 {
@@ -335,15 +324,6 @@ static intptr_t spin_long(void *unused)
 		spins += (unsigned)b;
 	}
 	return sink;
-}
-
-/* Code that the compiler knows nothing of. */
-NOINLINE RIP_NO_POLL static void foreign_work(unsigned long times)
-{
-	static volatile unsigned long *volatile where = &spins; /* may trap, so the call has a landing pad */
-
-	for (unsigned long i = 0; i < times; i++)
-		(*where)++;
 }
 
 static intptr_t in_foreign_code(void *unused)

@@ -8,19 +8,6 @@
 
 #include "kill_lib.h"
 
-static volatile unsigned long spins;
-
-static intptr_t spin(void *unused)
-{
-	int a HOLD = acquire(0);
-
-	(void)unused;
-	come_to(1);
-	for (;;)
-		spins++;
-	return sink;
-}
-
 static intptr_t spin_empty(void *unused)
 {
 	int a HOLD = acquire(0);
@@ -127,9 +114,7 @@ static void try(const char *name, rip_function function)
 
 		resources_reset();
 		rip_outcome outcome = run_killed(&options, RIP_SOFT, function, NULL, &report);
-		int held = 0;
-		for (int r = 0; r < RESOURCES; r++)
-			held += resources.held[r] != 0;
+		int held = resources_held();
 		if (!tap_ok(outcome.cause == RIP_CAUSE_KILLED && report.rung == RIP_SOFT && !report.abandoned &&
 			    report.cleanups_failed == 0 && held == 0 && resources.twice == 0,
 			    "%s: killed, nothing held", name))
@@ -142,7 +127,7 @@ int main(void)
 {
 	if (pipe(pipe_ends) != 0)
 		return 1;
-	try("a loop", spin);
+	try("a loop", come_and_spin);
 	try("an empty loop", spin_empty);
 	try("calls that take and release", churn);
 	try("memcpy", in_libc);
