@@ -12,6 +12,7 @@
 #include <ucontext.h>
 #include <vector>
 
+#include "../tests/process.h"
 #include "ripcord/ripcord.h"
 
 #if __has_include(<boost/context/fiber.hpp>)
@@ -216,20 +217,6 @@ static void bare_fault()
 
 /* --- 100,000 --- */
 
-static long resident_kib()
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-	char line[256];
-	long kib = -1;
-
-	while (file && fgets(line, sizeof line, file))
-		if (sscanf(line, "Rss: %ld kB", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib;
-}
-
 static intptr_t yields(void *)
 {
 	holds one;
@@ -241,7 +228,7 @@ static void suspended()
 {
 	std::vector<rip_guest *> guests(MANY, nullptr);
 	rip_outcome outcome;
-	long before = resident_kib();
+	long before = process_resident();
 	int ended = cleaned;
 
 	double start = now();
@@ -249,7 +236,7 @@ static void suspended()
 		must(rip_create(NULL, &guest) == RIP_OK && rip_run(guest, yields, NULL, &outcome) == RIP_OK &&
 		     outcome.cause == RIP_CAUSE_YIELDED);
 	double made = now();
-	long with = resident_kib();
+	long with = process_resident();
 	double killing = now();
 	for (rip_guest *guest : guests)
 		must(rip_destroy(guest) == RIP_OK);
@@ -257,7 +244,7 @@ static void suspended()
 	must(cleaned == ended + MANY);
 	printf("many_create_suspend %.1f\nmany_unwind_destroy %.1f\n", (made - start) / MANY, (killed - killing) / MANY);
 	printf("many_resident_bytes %.1f\nmany_left_kib %ld.0\n", (double)(with - before) * 1024 / MANY,
-	       std::max(0L, resident_kib() - before));
+	       std::max(0L, process_resident() - before));
 }
 
 int main()

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "demo.h"
+#include "process.h"
 #include "ripcord/ripcord.h"
 #include "tap.h"
 
@@ -16,37 +17,9 @@ struct size {
 	long descriptors;
 };
 
-static long count_lines(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	long lines = 0;
-	int c;
-
-	while (file && (c = getc(file)) != EOF)
-		lines += c == '\n';
-	if (file)
-		fclose(file);
-	return lines;
-}
-
-/* smaps_rollup is exact; /proc/self/statm lags behind by up to 64 pages (proc(5)). */
-static long read_resident(void)
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-	char line[256];
-	long resident = -1;
-
-	while (file && resident < 0 && fgets(line, sizeof line, file))
-		if (sscanf(line, "Rss: %ld", &resident) != 1)
-			resident = -1;
-	if (file)
-		fclose(file);
-	return resident;
-}
-
 static struct size measure(void)
 {
-	struct size size = { read_resident(), count_lines("/proc/self/maps"), demo_count().descriptors };
+	struct size size = { process_resident(), process_mappings(), demo_count().descriptors };
 
 	return size;
 }

@@ -6,6 +6,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "run_guest.h"
 
 static rip_guest *guest;
@@ -347,17 +348,6 @@ static intptr_t runs_inner(void *unused)
 	return a;
 }
 
-static int maps(void)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	int c, lines = 0;
-
-	while ((c = getc(file)) != EOF)
-		lines += c == '\n';
-	fclose(file);
-	return lines;
-}
-
 /* The first frame of the function from that entry on; frame_count: there is none. */
 static uint32_t frame_of(rip_function function, uint32_t from)
 {
@@ -499,9 +489,9 @@ static void own_stack(void)
 			rip_destroy(guest);
 		}
 		if (round == 0)
-			before = maps();
+			before = process_mappings();
 	}
-	tap_equal(maps(), before, "no stack is left behind");
+	tap_equal(process_mappings(), before, "no stack is left behind");
 }
 
 /* Hostcalls to any depth: guest, host, guest, host. */

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "run_guest.h"
 #include "ripcord/unwind.h"
 
@@ -210,16 +211,6 @@ static void every_place(void)
 	       rip_unwind(NULL, NULL) == RIP_E_ARGUMENT && rip_exit_guest(NULL, NULL, 0) == RIP_E_ARGUMENT, "no guest");
 }
 
-static int count_maps(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	int c, lines = 0;
-	while ((c = getc(maps)) != EOF)
-		lines += c == '\n';
-	fclose(maps);
-	return lines;
-}
-
 /* Guests until no address space is left, then all are given back; three rounds must come equally far. */
 static int exhaust(void)
 {
@@ -231,8 +222,8 @@ static int exhaust(void)
 	getrlimit(RLIMIT_AS, &limit);
 	limit.rlim_cur = (rlim_t)512 << 20;
 	setrlimit(RLIMIT_AS, &limit);
-	count_maps();
-	int maps = 0;
+	process_mappings();
+	long maps = 0;
 	for (int round = 0; round < 3; round++) {
 		int n = 0;
 		while (n < 100000 && (status = rip_create(NULL, &guests[n])) == RIP_OK)
@@ -241,10 +232,10 @@ static int exhaust(void)
 		while (n > 0)
 			rip_destroy(guests[--n]);
 		if (round == 0)
-			maps = count_maps();
+			maps = process_mappings();
 	}
 	return status == RIP_E_NOMEM && made[0] > 100 && made[1] == made[0] && made[2] == made[0] &&
-	       count_maps() == maps;
+	       process_mappings() == maps;
 }
 
 __attribute__((unused)) static void out_of_memory(void)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ledger/ledger.h"
+#include "process.h"
 #include "tap.h"
 
 enum { SLOTS = 3000, STEPS = 400000 };
@@ -260,20 +261,6 @@ static void other_threads(void)
 
 /* --- Memory comes back --------------------------------------------------------------------------------- */
 
-static long resident(void)
-{
-	char line[256];
-	long kib = -1;
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-
-	while (file && kib < 0 && fgets(line, sizeof line, file))
-		if (sscanf(line, "Rss: %ld", &kib) != 1)
-			kib = -1;
-	if (file)
-		fclose(file);
-	return kib;
-}
-
 static bool no_containment(void *context, intptr_t (*function)(void *), void *argument)
 {
 	(void)context;
@@ -305,9 +292,9 @@ static void flat(void)
 			rip_ledger_deinit(&ledgers[i]);
 		}
 		if (round == 3)
-			start = resident();
+			start = process_resident();
 	}
-	long end = resident();
+	long end = process_resident();
 	tap_ok(start > 0 && end <= start + 512, "2,560 heaps: resident %ld KiB, then %ld", start, end);
 }
 

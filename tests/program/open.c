@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The library's side of programs: each status code, nothing left open, and the ends that only a host sees:
  * handlers at close, plugins, several runs. The guests are built here with `ripcord cc`. */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ripcord/ripcord.h"
+#include "process.h"
 #include "tap.h"
 
 static char directory[] = "/tmp/ripcord open.XXXXXX";
@@ -54,16 +54,6 @@ static const char *guest_compiler(void)
 
 /* --- What a process holds ---------------------------------------------------------------------- */
 
-static int open_descriptors(void)
-{
-	int count = 0;
-	DIR *list = opendir("/proc/self/fd");
-	while (list && readdir(list))
-		count++;
-	closedir(list);
-	return count;
-}
-
 static int mappings_of(const char *name)
 {
 	char line[512];
@@ -81,13 +71,13 @@ static void expect_open(const char *path, const char *entry, rip_status expected
 {
 	rip_program *program = (rip_program *)&directory;
 	rip_error error = {""};
-	int before = open_descriptors();
+	long before = process_descriptors();
 	rip_status status = rip_program_open(path, entry, &program, &error);
 	tap_ok(status == expected, "open %s %s: %s, \"%s\"", path ? path : "NULL", entry ? entry : "",
 	       rip_status_name(status), error.text);
 	tap_ok((void *)program == &directory, "  the result is untouched");
 	tap_ok(strstr(error.text, words) && !strchr(error.text, '\n'), "  says \"%s\"", words);
-	tap_equal(open_descriptors(), before, "  no descriptor is left");
+	tap_equal(process_descriptors(), before, "  no descriptor is left");
 	tap_equal(mappings_of(directory), 0, "  no mapping is left");
 	tap_equal(rip_program_open(path, entry, &program, NULL), expected, "  the same without words");
 }
@@ -279,12 +269,12 @@ static void test_many(void)
 	for (int i = 0; i < 600; i++) {
 		if (i == 60) {
 			pages = resident_pages();
-			descriptors = open_descriptors();
+			descriptors = process_descriptors();
 		}
 		good += run_quietly(hows[i % 6]);
 	}
 	tap_equal(good, 600, "600 programs opened, run and closed");
-	tap_equal(open_descriptors(), descriptors, "  descriptors stay the same");
+	tap_equal(process_descriptors(), descriptors, "  descriptors stay the same");
 #ifdef __SANITIZE_ADDRESS__ /* it keeps freed memory */
 	pages = resident_pages();
 #endif

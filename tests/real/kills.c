@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Duktape killed at random moments of scripts that do not end, in one host process: by another thread and by its
  * deadline. Each kill is soft, so it landed at a poll; nothing stays behind. KILLS: how many in all. */
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 
 #include "ripcord/kill.h"
+#include "process.h"
 #include "tap.h"
 
 static const char *const scripts[] = { "endless_loop", "endless_regexp", "endless_join", "endless_sort" };
@@ -90,36 +90,13 @@ static long resident_pages(void)
 	return resident;
 }
 
-static int lines_of(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	int c, lines = 0;
-
-	while (file && (c = getc(file)) != EOF)
-		lines += c == '\n';
-	fclose(file);
-	return lines;
-}
-
-static int entries_of(const char *path)
-{
-	DIR *directory = opendir(path);
-	int entries = 0;
-
-	while (directory && readdir(directory))
-		entries++;
-	closedir(directory);
-	return entries;
-}
-
 struct state {
-	long pages;
-	int descriptors, maps;
+	long pages, descriptors, maps;
 };
 
 static struct state state_now(void)
 {
-	return (struct state){ resident_pages(), entries_of("/proc/self/fd"), lines_of("/proc/self/maps") };
+	return (struct state){ resident_pages(), process_descriptors(), process_mappings() };
 }
 
 static void all_scripts(rip_program *program, int kills)
@@ -137,7 +114,7 @@ static void all_scripts(rip_program *program, int kills)
 			before = state_now();
 	}
 	struct state after = state_now();
-	printf("# %d kills: resident pages %ld then %ld, descriptors %d then %d, mappings %d then %d\n", kills,
+	printf("# %d kills: resident pages %ld then %ld, descriptors %ld then %ld, mappings %ld then %ld\n", kills,
 	       before.pages, after.pages, before.descriptors, after.descriptors, before.maps, after.maps);
 	tap_equal(after.descriptors, before.descriptors, "no descriptor is left open");
 	tap_ok(after.maps <= before.maps + 4, "nor a mapping");

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "ripcord/ripcord.h"
 #include "tap.h"
 
@@ -21,26 +22,14 @@ static const struct script {
 enum { SCRIPTS = sizeof scripts / sizeof scripts[0] };
 
 struct size {
-	long resident; /* KiB; smaps_rollup is exact, proc(5) */
+	long resident; /* KiB */
 	long mappings, descriptors;
 };
 
 static struct size measure(void)
 {
-	struct size size = { .resident = -1 };
-	char line[512];
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	struct size size = { process_resident(), process_mappings(), 0 };
 
-	while (file && size.resident < 0 && fgets(line, sizeof line, file))
-		if (sscanf(line, "Rss: %ld", &size.resident) != 1)
-			size.resident = -1;
-	if (file)
-		fclose(file);
-	file = fopen("/proc/self/maps", "r");
-	while (file && fgets(line, sizeof line, file))
-		size.mappings++;
-	if (file)
-		fclose(file);
 	for (int fd = 0; fd < 256; fd++)
 		size.descriptors += dup2(fd, fd) == fd;
 	return size;

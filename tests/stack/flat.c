@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Nothing grows: 20,000 guests that fault in one process, four threads of them in parallel, and a thousand
  * threads that come and go with their alternate stacks. */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 
 #include "ripcord/ripcord.h"
+#include "process.h"
 #include "tap.h"
 
 static int *volatile null_pointer;
@@ -61,20 +61,12 @@ struct usage { long maps, files, pages; };
 
 static struct usage usage_now(void)
 {
-	struct usage usage = { 0, 0, 0 };
-	char line[512];
-	FILE *maps = fopen("/proc/self/maps", "r"), *statm = fopen("/proc/self/statm", "r");
-	DIR *files = opendir("/proc/self/fd");
+	struct usage usage = { process_mappings(), process_descriptors(), 0 };
+	FILE *statm = fopen("/proc/self/statm", "r");
 
-	while (fgets(line, sizeof line, maps))
-		usage.maps++;
-	while (readdir(files))
-		usage.files++;
 	if (fscanf(statm, "%*d %ld", &usage.pages) != 1)
 		usage.pages = -1;
-	fclose(maps);
 	fclose(statm);
-	closedir(files);
 	return usage;
 }
 

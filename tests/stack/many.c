@@ -8,23 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "stack/stack.h"
 #include "tap.h"
 
 enum { MANY = 100000, SIZE = 64 * 1024, RESERVE = 16 * 1024 };
 static struct rip_stack *stacks;
 static int count;
-
-static long lines_of(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	long lines = 0;
-
-	for (int c; file && (c = fgetc(file)) != EOF; )
-		lines += c == '\n';
-	fclose(file);
-	return lines;
-}
 
 static long number_in(const char *path, const char *format)
 {
@@ -75,18 +65,18 @@ static struct rip_stack_pool *make_pool(void)
 static int all_fit(void)
 {
 	struct rip_stack_pool *pool = make_pool();
-	long before = resident_kib(), maps = lines_of("/proc/self/maps");
+	long before = resident_kib(), maps = process_mappings();
 
 	if (take_many(pool) != RIP_OK)
 		return 1;
 	long each = (resident_kib() - before) * 1024 / MANY;
-	printf("# %ld bytes resident for each, %ld mappings\n", each, lines_of("/proc/self/maps") - maps);
-	if (each > 8 * 1024 || lines_of("/proc/self/maps") - maps > 10000)
+	printf("# %ld bytes resident for each, %ld mappings\n", each, process_mappings() - maps);
+	if (each > 8 * 1024 || process_mappings() - maps > 10000)
 		return 2;
 	give_all();
 	/* What the pool's own tables have used stays until it is destroyed. */
 	printf("# %ld KiB more than before, then ", resident_kib() - before);
-	if (resident_kib() - before > 8 * 1024 || lines_of("/proc/self/maps") - maps > 100)
+	if (resident_kib() - before > 8 * 1024 || process_mappings() - maps > 100)
 		return 3;
 	if (rip_stack_pool_destroy(pool) != RIP_OK)
 		return 4;

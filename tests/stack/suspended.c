@@ -3,6 +3,7 @@
  * destroyed, half of them by another thread: every cleanup runs, and memory is back. */
 #include <pthread.h>
 
+#include "process.h"
 #include "run_guest.h"
 
 enum { MANY = 100000 };
@@ -16,20 +17,6 @@ static intptr_t yields(void *number)
 	__attribute__((cleanup(let_go), unused)) int held = 1;
 
 	return rip_yield(NULL, (intptr_t)number, NULL, NULL);
-}
-
-static long resident_kib(void)
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-	char line[256];
-	long kib = -1;
-
-	while (file && fgets(line, sizeof line, file))
-		if (sscanf(line, "Rss: %ld kB", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib;
 }
 
 static int suspend_all(void)
@@ -59,17 +46,17 @@ static void once(const char *name)
 	void *result;
 
 	released = 0;
-	long before = resident_kib();
+	long before = process_resident();
 	tap_equal(suspend_all(), MANY, "100,000 guests are suspended");
-	long each = (resident_kib() - before) * 1024 / MANY;
+	long each = (process_resident() - before) * 1024 / MANY;
 	tap_ok(each <= 8 * 1024, "%s: %ld bytes resident for each", name, each);
 	pthread_create(&thread, NULL, destroy_half, (void *)1);
 	intptr_t good = (intptr_t)destroy_half(0);
 	pthread_join(thread, &result);
 	tap_equal(good + (intptr_t)result, MANY, "all are destroyed, by two threads");
 	tap_equal(released, MANY, "each one's cleanup ran once");
-	tap_ok(resident_kib() - before < 2 * 1024, "%s: memory is back: %ld KiB more than before", name,
-	       resident_kib() - before);
+	tap_ok(process_resident() - before < 2 * 1024, "%s: memory is back: %ld KiB more than before", name,
+	       process_resident() - before);
 }
 
 int main(void)
