@@ -111,27 +111,17 @@ gcc -c code.s -o code.o
 is "code without unwind information" "$(verdict none 2) $(verdict none 5)" "3 1"
 # What the compiler says of cleanups: a pad that only hands the exception on, and a call with the plugin's mark.
 covered() { # CODE PAD: a function whose CODE has a landing pad
-	cat >code.s <<E1
+	cat "$top/tests/audit/macros.s" - >code.s <<E1
 f:	.cfi_startproc
-	.cfi_personality 0x9b, personality
-	.cfi_lsda 0x1b, lsda
-	push %rbx
-	.cfi_adjust_cfa_offset 8
+	guarded
+	pushed rbx
 1:	$1
-2:	pop %rbx
-	.cfi_adjust_cfa_offset -8
+2:	popped rbx
 	ret
 	.cfi_adjust_cfa_offset 8
 3:	$2
-	mov %rax, %rdi
-	call _Unwind_Resume
+	pad_of_1_to_2
 	.cfi_endproc
-	.section .gcc_except_table, "a"
-lsda:	.byte 0xff, 0xff, 1, 4
-	.uleb128 1b - f, 2b - 1b, 3b - f, 0
-	.data
-	.hidden personality
-personality: .quad 0
 E1
 	gcc -c code.s -o code.o
 }

@@ -4,12 +4,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "ripcord/kill.h"
+#include "duktape_lib.h"
 #include "process.h"
-#include "tap.h"
+#include "ripcord/kill.h"
 
 static const char *const scripts[] = { "endless_loop", "endless_regexp", "endless_join", "endless_sort" };
 enum { SCRIPTS = sizeof scripts / sizeof scripts[0], KILLS = 400, AT_MOST_NS = 6 * 1000 * 1000 };
@@ -123,18 +122,9 @@ static void all_scripts(rip_program *program, int kills)
 
 int main(void)
 {
-	const char *build = getenv("BUILD"), *kills = getenv("KILLS");
-	char path[300];
-	rip_program *program;
-	rip_error error;
-	int status = system("scripts/build-duktape guest 1>&2");
+	const char *kills = getenv("KILLS");
+	rip_program *program = open_duktape("guest");
 
-	if (WEXITSTATUS(status) == 77)
-		tap_skip_all("no network");
-	tap_equal(status, 0, "Duktape is built");
-	snprintf(path, sizeof path, "%s/duktape/guest", build ? build : "build");
-	if (!tap_ok(rip_program_open(path, NULL, &program, &error) == RIP_OK, "Duktape is opened"))
-		return printf("# %s\n", error.text), 1;
 	all_scripts(program, kills ? atoi(kills) : KILLS);
 	rip_program_close(program);
 	tap_done();

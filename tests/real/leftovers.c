@@ -3,12 +3,11 @@
  * ledger takes back what it holds. Memory, descriptors and mappings stay as they are. */
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "duktape_lib.h"
 #include "process.h"
 #include "ripcord/ripcord.h"
-#include "tap.h"
 
 enum { RUNS = 10000, WARM_UP = 60, NOISE = 64 /* KiB */ };
 
@@ -58,19 +57,11 @@ static int run(rip_program *program, const struct script *script)
 
 int main(void)
 {
-	const char *build = getenv("BUILD"), *wanted = getenv("LEFTOVER_RUNS");
+	const char *wanted = getenv("LEFTOVER_RUNS");
 	int runs = wanted ? atoi(wanted) : RUNS, good = 0;
-	char path[300];
-	rip_program *program;
-	rip_error error;
+	rip_program *program = open_duktape("poke");
 	struct size start = { 0 }, end;
-	int status = system("scripts/build-duktape poke 1>&2");
 
-	if (WEXITSTATUS(status) == 77)
-		tap_skip_all("no network");
-	snprintf(path, sizeof path, "%s/duktape/poke", build ? build : "build");
-	if (!tap_ok(rip_program_open(path, NULL, &program, &error) == RIP_OK, "Duktape is opened"))
-		return printf("# %s\n", error.text), 1;
 	for (int i = 0; i < WARM_UP + runs; i++) {
 		if (i == WARM_UP / 2 || i == WARM_UP) /* measuring needs a warm-up too */
 			start = measure();
