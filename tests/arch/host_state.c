@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "recursion.h"
 #include "ripcord/fault.h"
 #include "run_guest.h"
 
@@ -95,18 +96,10 @@ static const struct { const char *name; void (*act)(void); } spoilers[] = {
 enum way { BY_RETURN, BY_FAULT, BY_EXIT, BY_ABORT, BY_OVERFLOW, WAYS };
 static const char *const way_names[] = { "return", "fault", "rip_exit", "abort", "overflow" };
 
-NOINLINE static void recurse(int depth)
-{
-	volatile char frame[64];
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
+RECURSION(64);
 
-/* GCC holds both for nothrow, and would give the calls no landing pad. */
+/* GCC holds it for nothrow, and would give the call no landing pad. */
 static void (*volatile the_abort)(void) = abort;
-static void (*volatile the_recursion)(int) = recurse;
 
 static void stop_by(enum way way)
 {

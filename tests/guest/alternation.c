@@ -4,6 +4,7 @@
  * with one guest at least for each. */
 #include <stdint.h>
 
+#include "recursion.h"
 #include "run_guest.h"
 
 enum { MOST = 10, NEST = 1000 };
@@ -33,16 +34,7 @@ NOINLINE static void let_go(struct held *held)
 
 #define HELD __attribute__((cleanup(let_go), unused))
 
-NOINLINE static void recurse(int depth)
-{
-	volatile char frame[256];
-
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
-static void (*volatile the_recursion)(int) = recurse;
+RECURSION(256);
 
 NOINLINE static void stop(void)
 {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "recursion.h"
 #include "run_guest.h"
 
 static rip_guest *guest;
@@ -293,16 +294,7 @@ static intptr_t host_calls_exit(void *unused)
 	return a;
 }
 
-NOINLINE static void recurse(int depth)
-{
-	volatile char frame[64];
-
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
-static void (*volatile the_recursion)(int) = recurse;
+RECURSION(64);
 
 static intptr_t host_overflows(void *unused)
 {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "recursion.h"
 #include "run_guest.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -23,16 +24,7 @@ NOINLINE static void divide(void) { sink = always / zero; }
 NOINLINE static void illegal(void) { __asm__ volatile("ud2"); }
 NOINLINE static void terminate(void) { rip_exit_guest(rip_self(), &payload, 1234); }
 NOINLINE static void gives_up(void) { rip_abort(); }
-NOINLINE static void recurse(int depth)
-{
-	volatile char frame[200];
-
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
-static void (*volatile the_recursion)(int) = recurse;
+RECURSION(200);
 NOINLINE static void overflow(void) { the_recursion(0); }
 
 static const struct error {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "recursion.h"
 #include "run_guest.h"
 
 static rip_guest *guest;
@@ -20,17 +21,7 @@ static void run_new(const rip_options *options, rip_function function, void *arg
 	report = rip_get_report(guest);
 }
 
-/* GCC would hold a direct call for nothrow. */
-NOINLINE static void recurse(int depth)
-{
-	volatile char frame[64];
-
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
-static void (*volatile the_recursion)(int) = recurse;
+RECURSION(64);
 static void (*volatile the_abort)(void) = abort;
 
 static void stop_by(rip_cause cause)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "recursion.h"
 #include "ripcord/ripcord.h"
 #include "process.h"
 #include "tap.h"
@@ -15,15 +16,7 @@ static __thread int held;
 
 static void let_go(int *unused) { (void)unused; held--; }
 
-__attribute__((noinline)) static void recurse(int depth)
-{
-	volatile char frame[2000];
-	frame[0] = (char)depth;
-	if (depth < 1 << 24)
-		recurse(depth + 1);
-	frame[1] = frame[0];
-}
-static void (*volatile deep)(int) = recurse;
+RECURSION(2000);
 
 static intptr_t guest_body(void *way)
 {
@@ -32,7 +25,7 @@ static intptr_t guest_body(void *way)
 	switch ((intptr_t)way % 4) {
 	case 0: *null_pointer = 1; break;
 	case 1: zero = 1 / zero; break;
-	case 2: deep(0); break;
+	case 2: the_recursion(0); break;
 	default: rip_exit(1);
 	}
 	return 0;

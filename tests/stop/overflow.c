@@ -33,38 +33,19 @@ __asm__(".text\n.type by_push, @function\nby_push:\n.cfi_startproc\n"
 	".size by_red_zone, . - by_red_zone\n");
 void by_push(void), by_call(void), by_store(void), by_red_zone(void);
 
-NOINLINE static void by_small_frame(int depth)
-{
-	volatile char frame[24];
-	frame[0] = (char)depth;
-	if (depth < depth_limit)
-		by_small_frame(depth + 1);
-	frame[1] = frame[0];
-}
-NOINLINE static void by_page_frame(int depth)
-{
-	volatile char frame[PAGE];
-	frame[0] = (char)depth;
-	if (depth < depth_limit)
-		by_page_frame(depth + 1);
-	frame[1] = frame[0];
-}
-NOINLINE static void by_large_frame(int depth)
-{
-	volatile char frame[5 * PAGE];
-	frame[0] = (char)depth;
-	if (depth < depth_limit)
-		by_large_frame(depth + 1);
-	frame[1] = frame[0];
-}
-NOINLINE static void by_huge_frame(int depth)
-{
-	volatile char frame[100 * PAGE];
-	frame[0] = (char)depth;
-	if (depth < depth_limit)
-		by_huge_frame(depth + 1);
-	frame[1] = frame[0];
-}
+#define OVERFLOWING(name, size) \
+	NOINLINE static void name(int depth) \
+	{ \
+		volatile char frame[size]; \
+		frame[0] = (char)depth; \
+		if (depth < depth_limit) \
+			name(depth + 1); \
+		frame[1] = frame[0]; \
+	}
+OVERFLOWING(by_small_frame, 24)
+OVERFLOWING(by_page_frame, PAGE)
+OVERFLOWING(by_large_frame, 5 * PAGE)
+OVERFLOWING(by_huge_frame, 100 * PAGE)
 NOINLINE static void by_alloca(int depth)
 {
 	volatile char *frame = alloca((size_t)(always * 3 * PAGE));

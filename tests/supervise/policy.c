@@ -39,6 +39,13 @@ static void is(const char *got, const char *expected, const char *name)
 		printf("# got \"%s\"\n", got);
 }
 
+/* One that ended, and what follows. */
+static void ends(rip_node *node, rip_ending how, uint64_t now, const char *expected, const char *name)
+{
+	rip_supervise_ended(node, how, now);
+	is(done(now), expected, name);
+}
+
 static void make(const rip_rules *rules)
 {
 	rip_supervise_init(&root, rules, NULL, "root");
@@ -59,30 +66,22 @@ static void begin(rip_strategy strategy)
 static void strategies(void)
 {
 	begin(RIP_ONE_FOR_ONE);
-	rip_supervise_ended(&b, RIP_END_FAILED, 5);
-	is(done(5), "+b", "one for one");
+	ends(&b, RIP_END_FAILED, 5, "+b", "one for one");
 	tap_ok(b.restarts == 1 && b.starts == 2 && a.starts == 1, "counted");
 
 	begin(RIP_ONE_FOR_ALL);
-	rip_supervise_ended(&b, RIP_END_FAILED, 5);
-	is(done(5), "-c", "one for all: the last is stopped first");
+	ends(&b, RIP_END_FAILED, 5, "-c", "one for all: the last is stopped first");
 	is(done(5), "", "and waited for");
-	rip_supervise_ended(&c, RIP_END_FAILED, 6);
-	is(done(6), "-a", "then the one before");
-	rip_supervise_ended(&a, RIP_END_NORMAL, 7);
-	is(done(7), "+a +b +c", "then all start, in order");
+	ends(&c, RIP_END_FAILED, 6, "-a", "then the one before");
+	ends(&a, RIP_END_NORMAL, 7, "+a +b +c", "then all start, in order");
 	tap_ok(b.restarts == 1 && a.restarts == 0 && c.restarts == 0 && a.starts == 2, "only one counts as restarted");
 
 	begin(RIP_REST_FOR_ONE);
-	rip_supervise_ended(&b, RIP_END_FAILED, 5);
-	is(done(5), "-c", "rest for one: what came after is stopped");
-	rip_supervise_ended(&c, RIP_END_NORMAL, 6);
-	is(done(6), "+b +c", "and started again");
-	rip_supervise_ended(&a, RIP_END_FAILED, 7);
-	is(done(7), "-c", "all came after the first");
+	ends(&b, RIP_END_FAILED, 5, "-c", "rest for one: what came after is stopped");
+	ends(&c, RIP_END_NORMAL, 6, "+b +c", "and started again");
+	ends(&a, RIP_END_FAILED, 7, "-c", "all came after the first");
 	rip_supervise_ended(&b, RIP_END_NORMAL, 8); /* by itself, meanwhile */
-	rip_supervise_ended(&c, RIP_END_NORMAL, 8);
-	is(done(8), "+a +b +c", "one that ended meanwhile starts once");
+	ends(&c, RIP_END_NORMAL, 8, "+a +b +c", "one that ended meanwhile starts once");
 }
 
 static void kinds(void)
@@ -105,28 +104,21 @@ static void kinds(void)
 	begin(RIP_ONE_FOR_ALL);
 	c.rules.restart = RIP_TEMPORARY;
 	a.rules.restart = RIP_TRANSIENT;
-	rip_supervise_ended(&a, RIP_END_NORMAL, 1);
-	is(done(1), "", "a transient one has done its work");
-	rip_supervise_ended(&b, RIP_END_FAILED, 2);
-	is(done(2), "-c", "a temporary one is stopped with the others");
-	rip_supervise_ended(&c, RIP_END_FAILED, 3);
-	is(done(3), "+a +b", "and not started; the transient one starts with them");
+	ends(&a, RIP_END_NORMAL, 1, "", "a transient one has done its work");
+	ends(&b, RIP_END_FAILED, 2, "-c", "a temporary one is stopped with the others");
+	ends(&c, RIP_END_FAILED, 3, "+a +b", "and not started; the transient one starts with them");
 }
 
 static void intensity(void)
 {
 	begin(RIP_ONE_FOR_ONE);
 	for (int i = 1; i <= 3; i++) {
-		rip_supervise_ended(&b, RIP_END_FAILED, (uint64_t)i * 10);
-		is(done((uint64_t)i * 10), "+b", "within the intensity");
+		ends(&b, RIP_END_FAILED, (uint64_t)i * 10, "+b", "within the intensity");
 	}
-	rip_supervise_ended(&b, RIP_END_FAILED, 109);
-	is(done(109), "-c", "one too many: all are stopped");
+	ends(&b, RIP_END_FAILED, 109, "-c", "one too many: all are stopped");
 	tap_ok(root.gave_up, "the root gave up");
-	rip_supervise_ended(&c, RIP_END_FAILED, 109);
-	is(done(109), "-a", "the rest");
-	rip_supervise_ended(&a, RIP_END_FAILED, 109);
-	is(done(109), ".", "and all is over");
+	ends(&c, RIP_END_FAILED, 109, "-a", "the rest");
+	ends(&a, RIP_END_FAILED, 109, ".", "and all is over");
 	rip_supervise_start(&root, 200);
 	is(done(200), "+a +b +c", "it can be started anew");
 	tap_ok(!root.gave_up, "and has not given up");
@@ -141,8 +133,7 @@ static void intensity(void)
 
 	one.intensity = 0;
 	begin(RIP_ONE_FOR_ONE);
-	rip_supervise_ended(&a, RIP_END_FAILED, 5);
-	is(done(5), "-c", "an intensity of 0: the first is too many");
+	ends(&a, RIP_END_FAILED, 5, "-c", "an intensity of 0: the first is too many");
 	one.intensity = 3;
 }
 
@@ -161,26 +152,22 @@ static void backoff(void)
 	one.intensity = 32;
 	worker = (rip_rules){ .backoff = 10, .backoff_max = 40, .settled = 1000, .limit = 3 };
 	begin(RIP_ONE_FOR_ONE);
-	rip_supervise_ended(&b, RIP_END_FAILED, 5);
-	is(done(5), "~15", "a restart is put off");
+	ends(&b, RIP_END_FAILED, 5, "~15", "a restart is put off");
 	is(done(14), "~15", "still");
 	rip_supervise_ended(&c, RIP_END_FAILED, 14);
 	is(done(15), "+b ~24", "each by its own time");
 	rip_supervise_ended(&b, RIP_END_FAILED, 20);
 	is(done(24), "+c ~40", "twice as long");
 	is(done(40), "+b", "then it starts");
-	rip_supervise_ended(&b, RIP_END_FAILED, 50);
-	is(done(50), "~90", "and again twice");
+	ends(&b, RIP_END_FAILED, 50, "~90", "and again twice");
 	is(done(90), "+b", "third");
-	rip_supervise_ended(&b, RIP_END_FAILED, 1090);
-	is(done(1090), "~1100", "after a long run it begins anew");
+	ends(&b, RIP_END_FAILED, 1090, "~1100", "after a long run it begins anew");
 	is(done(1100), "+b", "first");
 	for (uint64_t i = 0; i < 2; i++) {
 		rip_supervise_ended(&b, RIP_END_FAILED, 1200 + i * 100);
 		done(1299 + i * 100);
 	}
-	rip_supervise_ended(&b, RIP_END_FAILED, 1450);
-	is(done(1450), "-c", "the fourth in a row is beyond its limit: the supervisor gives up");
+	ends(&b, RIP_END_FAILED, 1450, "-c", "the fourth in a row is beyond its limit: the supervisor gives up");
 	tap_ok(root.gave_up, "it says so");
 	worker = (rip_rules){ 0 };
 	one.intensity = 3;
@@ -203,8 +190,7 @@ static void make_nested(rip_restart restart, rip_strategy outer)
 
 static void fail_inner(void)
 {
-	rip_supervise_ended(&x, RIP_END_FAILED, 10);
-	is(done(10), "+x", "the inner one restarts");
+	ends(&x, RIP_END_FAILED, 10, "+x", "the inner one restarts");
 	rip_supervise_ended(&x, RIP_END_FAILED, 20);
 }
 
@@ -227,25 +213,20 @@ static void escalation(void)
 	make_nested(RIP_PERMANENT, RIP_ONE_FOR_ONE);
 	fail_inner();
 	is(done(20), "-y", "the inner one gives up: its others are stopped, not the outer's");
-	rip_supervise_ended(&y, RIP_END_NORMAL, 21);
-	is(done(21), "+x +y", "and it is restarted whole");
+	ends(&y, RIP_END_NORMAL, 21, "+x +y", "and it is restarted whole");
 	tap_ok(inner.restarts == 1 && !inner.gave_up && !root.gave_up, "counted");
-	rip_supervise_ended(&y, RIP_END_FAILED, 22);
-	is(done(22), "+y", "with a fresh window");
+	ends(&y, RIP_END_FAILED, 22, "+y", "with a fresh window");
 
 	make_nested(RIP_PERMANENT, RIP_REST_FOR_ONE);
 	fail_inner();
 	is(done(20), "-c", "rest for one of a supervisor");
-	rip_supervise_ended(&c, RIP_END_NORMAL, 20);
-	is(done(20), "-y", "its own parts");
-	rip_supervise_ended(&y, RIP_END_NORMAL, 20);
-	is(done(20), "+x +y +c", "start after it");
+	ends(&c, RIP_END_NORMAL, 20, "-y", "its own parts");
+	ends(&y, RIP_END_NORMAL, 20, "+x +y +c", "start after it");
 
 	make_nested(RIP_TEMPORARY, RIP_ONE_FOR_ONE);
 	fail_inner();
 	is(done(20), "-y", "a temporary supervisor");
-	rip_supervise_ended(&y, RIP_END_NORMAL, 20);
-	is(done(20), "", "stays down, the others run");
+	ends(&y, RIP_END_NORMAL, 20, "", "stays down, the others run");
 	tap_ok(inner.gave_up && !root.gave_up, "and has given up");
 
 	make_nested(RIP_PERMANENT, RIP_ONE_FOR_ONE);
@@ -290,12 +271,10 @@ static void groups(void)
 	make_nested(RIP_PERMANENT, RIP_ONE_FOR_ALL);
 	tap_equal(rip_supervise_ended(&x, RIP_END_GROUP, 5), RIP_OK, "the group is to end");
 	is(done(5), "-y", "its other is stopped");
-	rip_supervise_ended(&y, RIP_END_FAILED, 6);
-	is(done(6), "", "nothing of it starts again, the others run");
+	ends(&y, RIP_END_FAILED, 6, "", "nothing of it starts again, the others run");
 	rip_supervise_stop(&root);
 	is(done(7), "-c", "shut down");
-	rip_supervise_ended(&c, RIP_END_FAILED, 7);
-	is(done(7), "-a", "in order");
+	ends(&c, RIP_END_FAILED, 7, "-a", "in order");
 	tap_equal(rip_supervise_ended(&a, RIP_END_AGAIN, 7), RIP_OK, "whatever a keeper says meanwhile");
 	is(done(7), ".", "over");
 	rip_supervise_start(&x, 8);
@@ -304,8 +283,7 @@ static void groups(void)
 	is(done(8), "-x", "is stopped");
 	rip_supervise_start(&x, 9);
 	is(done(9), "", "started while it stops");
-	rip_supervise_ended(&x, RIP_END_NORMAL, 10);
-	is(done(10), "+x", "it starts when it has");
+	ends(&x, RIP_END_NORMAL, 10, "+x", "it starts when it has");
 }
 
 static void late_child(void)
