@@ -6,6 +6,23 @@
 
 #include "tool.h"
 
+bool arguments_equal(const char *known, const char *name, size_t length)
+{
+	return strlen(known) == length && strncmp(known, name, length) == 0;
+}
+
+bool arguments_read_list(const char *list, bool (*add)(void *options, const char *name, size_t length), void *options)
+{
+	for (;; list++) {
+		size_t length = strcspn(list, ",");
+		if (!add(options, list, length))
+			return false;
+		list += length;
+		if (!*list)
+			return true;
+	}
+}
+
 /* The option that `word` names; *value_ret is what stands behind its '=', or NULL. */
 static const struct argument_option *find(const struct argument_table *table, const char *word, const char **value_ret)
 {
@@ -14,7 +31,7 @@ static const struct argument_option *find(const struct argument_table *table, co
 	*value_ret = word[length] ? word + length + 1 : NULL;
 	for (size_t i = 0; i < table->count; i++) {
 		const struct argument_option *option = &table->options[i];
-		if (strlen(option->name) == length && strncmp(word, option->name, length) == 0)
+		if (arguments_equal(option->name, word, length))
 			return option->kind != ARGUMENT_SWITCH || !*value_ret ? option : NULL;
 	}
 	return NULL;
@@ -49,13 +66,16 @@ bool arguments_read_option(const struct argument_table *table, char **argv, int 
 	return apply(option, value, options);
 }
 
-bool arguments_read(const struct argument_table *table, int argc, char **argv, void *options, int *rest_ret)
+bool arguments_read(const struct argument_table *table, int argc, char **argv, void *options, int *count_ret,
+		    char ***rest_ret)
 {
 	int at = 1;
 
 	for (; at < argc && argv[at][0] == '-' && strcmp(argv[at], "--") != 0; at++)
 		if (!arguments_read_option(table, argv, &at, options))
 			return false;
-	*rest_ret = at < argc && strcmp(argv[at], "--") == 0 ? at + 1 : at;
+	at += at < argc && strcmp(argv[at], "--") == 0;
+	*count_ret = argc - at;
+	*rest_ret = argv + at;
 	return true;
 }

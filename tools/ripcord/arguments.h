@@ -31,7 +31,14 @@ struct argument_table {
 /* Reads the option at argv[*at], and moves *at to its last word. */
 bool arguments_read_option(const struct argument_table *table, char **argv, int *at, void *options);
 
-/* Reads the options that stand in front, up to another word or "--". *rest_ret is the index of the first word behind. */
-bool arguments_read(const struct argument_table *table, int argc, char **argv, void *options, int *rest_ret);
+/* Reads the options that stand in front, up to another word or "--". *rest_ret are the words behind. */
+bool arguments_read(const struct argument_table *table, int argc, char **argv, void *options, int *count_ret,
+		    char ***rest_ret);
+
+/* Calls `add` with each name of a list with commas, which is not ended by a zero byte; false as soon as that is. */
+bool arguments_read_list(const char *list, bool (*add)(void *options, const char *name, size_t length), void *options);
+
+/* True if `name` of that length is `known`. */
+bool arguments_equal(const char *known, const char *name, size_t length);
 
 #endif

@@ -19,11 +19,11 @@ struct options {
 
 /* --- Options --- */
 
-static bool add_kind(struct options *options, const char *name, size_t length)
+static bool add_kind(void *of, const char *name, size_t length)
 {
+	struct options *options = of;
 	for (unsigned kind = 0; kind < KINDS; kind++) {
-		const char *known = audit_kind_name(kind);
-		if (strlen(known) == length && strncmp(known, name, length) == 0) {
+		if (arguments_equal(audit_kind_name(kind), name, length)) {
 			options->fail_on |= 1u << kind;
 			return true;
 		}
@@ -34,14 +34,7 @@ static bool add_kind(struct options *options, const char *name, size_t length)
 
 static bool set_fail_on(void *options, const char *list)
 {
-	for (;; list++) {
-		size_t length = strcspn(list, ",");
-		if (!add_kind(options, list, length))
-			return false;
-		list += length;
-		if (!*list)
-			return true;
-	}
+	return arguments_read_list(list, add_kind, options);
 }
 
 #define PLACE(member) offsetof(struct options, member)

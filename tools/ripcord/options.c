@@ -111,21 +111,21 @@ static int read_signal(const char *name, size_t length)
 	return 0;
 }
 
-static bool set_kill_on(void *of, const char *value)
+static bool add_kill_on(void *of, const char *name, size_t length)
 {
 	struct run_options *options = of;
-	for (const char *name = value;; name++) {
-		size_t length = strcspn(name, ",");
-		int signal = read_signal(name, length);
-		if (!signal) {
-			tool_complain("--kill-on: \"%.*s\" is not a signal to kill by", (int)length, name);
-			return false;
-		}
+	int signal = read_signal(name, length);
+	if (signal) {
 		options->kill_on |= (uint64_t)1 << (signal - 1);
-		name += length;
-		if (!*name)
-			return true;
+		return true;
 	}
+	tool_complain("--kill-on: \"%.*s\" is not a signal to kill by", (int)length, name);
+	return false;
+}
+
+static bool set_kill_on(void *options, const char *value)
+{
+	return arguments_read_list(value, add_kill_on, options);
 }
 
 static bool set_format(void *of, const char *value)
@@ -168,11 +168,8 @@ bool run_options_read(int argc, char **argv, struct run_options *options_ret)
 {
 	static const struct argument_table all = { "run", table, sizeof table / sizeof *table };
 	struct run_options options = {0};
-	int rest;
-	if (!arguments_read(&all, argc, argv, &options, &rest))
+	if (!arguments_read(&all, argc, argv, &options, &options.argument_count, &options.arguments))
 		return false;
-	options.argument_count = argc - rest;
-	options.arguments = argv + rest;
 	if (!options.help && !check(&options))
 		return false;
 	*options_ret = options;

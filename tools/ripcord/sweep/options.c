@@ -22,9 +22,22 @@ static enum sweep_kind find_kind(const char *name, size_t length)
 {
 	enum sweep_kind kind = 0;
 
-	while (kind < SWEEP_KINDS && (strlen(kind_names[kind]) != length || strncmp(kind_names[kind], name, length) != 0))
+	while (kind < SWEEP_KINDS && !arguments_equal(kind_names[kind], name, length))
 		kind++;
 	return kind;
+}
+
+static bool add_kind(void *of, const char *name, size_t length)
+{
+	struct sweep_options *options = of;
+	enum sweep_kind kind = find_kind(name, length);
+
+	if (kind < SWEEP_KINDS) {
+		options->kinds |= 1u << kind;
+		return true;
+	}
+	tool_complain("sweep: --kind: \"%.*s\" is not kill, fault, overflow or exit", (int)length, name);
+	return false;
 }
 
 static bool set_kind(void *of, const char *value)
@@ -32,18 +45,7 @@ static bool set_kind(void *of, const char *value)
 	struct sweep_options *options = of;
 
 	options->kinds = 0;
-	for (;; value++) {
-		size_t length = strcspn(value, ",");
-		enum sweep_kind kind = find_kind(value, length);
-		if (kind == SWEEP_KINDS) {
-			tool_complain("sweep: --kind: \"%.*s\" is not kill, fault, overflow or exit", (int)length, value);
-			return false;
-		}
-		options->kinds |= 1u << kind;
-		value += length;
-		if (!*value)
-			return true;
-	}
+	return arguments_read_list(value, add_kind, options);
 }
 
 static bool read_number(const char *name, const char *value, uint64_t least, uint64_t *number_ret)
@@ -168,12 +170,9 @@ bool sweep_options_read(int argc, char **argv, struct sweep_options *options_ret
 		.kinds = 1u << SWEEP_KILL | 1u << SWEEP_FAULT, .every = 1, .limit = 5000000000ull,
 		.jobs = processors < 1 ? 1 : processors > SWEEP_JOBS_MAX ? SWEEP_JOBS_MAX : (unsigned)processors,
 	};
-	int rest;
 
-	if (!arguments_read(&all, argc, argv, &options, &rest))
+	if (!arguments_read(&all, argc, argv, &options, &options.argument_count, &options.arguments))
 		return false;
-	options.argument_count = argc - rest;
-	options.arguments = argv + rest;
 	if (!options.help && !check(&options))
 		return false;
 	*options_ret = options;
