@@ -76,14 +76,8 @@
 	ENTRY _Unwind_RaiseException, rip_eh_raise
 
 /* A landing pad of a stopped guest goes straight back to the engine: see struct rip_exception. */
-	.globl	_Unwind_Resume
-	.type	_Unwind_Resume, @function
-	.p2align 4
-_Unwind_Resume:
-	.cfi_startproc
-	BACK_TO_ENGINE_OR rip_eh_resume_entry
-	.cfi_endproc
-	.size	_Unwind_Resume, . - _Unwind_Resume
+	UNWIND_RESUME_OR rip_eh_resume_entry
+	UNWIND_RESUME_END
 
 	.hidden	rip_eh_resume_entry
 	ENTRY_OR_JUMP rip_eh_resume_entry, rip_eh_resume, %rax

@@ -8,15 +8,9 @@
 	.symver	libgcc_Unwind_Resume, _Unwind_Resume@GCC_3.0
 
 	.text
-	.globl	_Unwind_Resume
 	.hidden	_Unwind_Resume
-	.type	_Unwind_Resume, @function
-	.p2align 4
-_Unwind_Resume:
-	.cfi_startproc
-	BACK_TO_ENGINE_OR 1f
+	UNWIND_RESUME_OR 1f
 1:	jmp	*libgcc_Unwind_Resume@GOTPCREL(%rip)
-	.cfi_endproc
-	.size	_Unwind_Resume, . - _Unwind_Resume
+	UNWIND_RESUME_END
 
 	.section .note.GNU-stack, "", @progbits
