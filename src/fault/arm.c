@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "base/bits.h"
 #include "port/port.h"
 
 /* Each armed thread has a cell, and its base tells which: 16, 32, ... All that a program reads at its base, up to the
@@ -32,25 +33,6 @@ static bool spent;
 bool rip_arm_never;                      /* for tests */
 
 _Static_assert(CELLS == 64, "the bits of a word");
-
-static int take_cell(void)
-{
-	uint64_t now = __atomic_load_n(&taken, __ATOMIC_RELAXED);
-	int cell;
-
-	do {
-		if (now == UINT64_MAX)
-			return -1;
-		cell = __builtin_ctzll(~now);
-	} while (!__atomic_compare_exchange_n(&taken, &now, now | (uint64_t)1 << cell, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	return cell;
-}
-
-static void give_cell(int cell)
-{
-	__atomic_and_fetch(&taken, ~((uint64_t)1 << cell), __ATOMIC_RELEASE);
-}
 
 void rip_arm_forget_threads(void)
 {
@@ -97,14 +79,14 @@ bool rip_arm(ucontext_t *context)
 
 	if (!trampoline || mask & (bit_of(SIGSEGV) | bit_of(SIGSYS)))
 		return false;
-	int cell = take_cell();
+	int cell = rip_bit_take(&taken);
 	if (cell < 0)
 		return false;
 	cells[cell] = (struct cell){ .base = rip_arch_base(), .mask = mask, .context = context, .selector = RIP_CALLS_PASS };
 	rip_port_set_mask(&meanwhile);
 	/* Where a call stands is the address behind it. */
 	if (!rip_port_trap_calls(&cells[cell].selector, (uintptr_t)trampoline, RIP_TRAMPOLINE_SIZE + 1)) {
-		give_cell(cell);
+		rip_bit_give(&taken, cell);
 		return false;
 	}
 	*mask_of(context) |= can_wait();
@@ -127,7 +109,7 @@ bool rip_disarm(ucontext_t *context)
 	/* The arming handler itself may be interrupted: in it nudges are blocked. */
 	bool interrupted = *mask_of(context) & bit_of(RIP_NUDGE_SIGNAL);
 	*mask_of(interrupted ? cells[cell].context : context) = cells[cell].mask;
-	give_cell(cell);
+	rip_bit_give(&taken, cell);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * arch: who has which return hook. */
 #include "arch.h"
+#include "base/bits.h"
 #include "layout.h"
 
 struct cell {
@@ -11,7 +12,7 @@ struct cell {
 extern struct cell rip_arch_hook_cells[RIP_HOOKS];
 extern const uint64_t rip_arch_hook_trap_at; /* from a hook's start, behind the breakpoint */
 
-static uint64_t taken; /* atomic: a bit for each hook */
+static uint64_t taken; /* a bit for each hook */
 
 _Static_assert(RIP_HOOKS == 64, "the bits of a word");
 _Static_assert(sizeof(struct cell) == RIP_HOOK_CELL, "as assembly lays them out");
@@ -19,22 +20,16 @@ _Static_assert(offsetof(struct cell, mask) == 8, "likewise");
 
 int rip_arch_hook_take(uint64_t return_address)
 {
-	uint64_t now = __atomic_load_n(&taken, __ATOMIC_RELAXED);
-	int hook;
+	int hook = rip_bit_take(&taken);
 
-	do {
-		if (now == UINT64_MAX)
-			return -1;
-		hook = __builtin_ctzll(~now);
-	} while (!__atomic_compare_exchange_n(&taken, &now, now | (uint64_t)1 << hook, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	__atomic_store_n(&rip_arch_hook_cells[hook].return_address, return_address, __ATOMIC_RELEASE);
+	if (hook >= 0)
+		__atomic_store_n(&rip_arch_hook_cells[hook].return_address, return_address, __ATOMIC_RELEASE);
 	return hook;
 }
 
 void rip_arch_hook_give(int hook)
 {
-	__atomic_and_fetch(&taken, ~((uint64_t)1 << hook), __ATOMIC_RELEASE);
+	rip_bit_give(&taken, hook);
 }
 
 /* Behind the no-op. */
