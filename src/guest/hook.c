@@ -14,8 +14,7 @@ void rip_guest_unhook(rip_guest *guest)
 	if (guest->hook == 0)
 		return;
 	int hook = guest->hook - 1;
-	uint64_t floor = (uintptr_t)rip_stack_floor(&guest->stop.stack);
-	bool there = guest->hook_slot >= floor && guest->hook_slot < (uintptr_t)guest->stop.stack.top;
+	bool there = rip_stack_holds(&guest->stop.stack, guest->hook_slot);
 
 	if (there && *slot_word_at(guest->hook_slot) == rip_arch_hook_address(hook))
 		*slot_word_at(guest->hook_slot) = rip_arch_hook_return(hook);
@@ -29,7 +28,7 @@ enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot)
 	if (guest->hook && guest->hook_slot == slot)
 		return RIP_FAULT_GO_ON;
 	rip_guest_unhook(guest);
-	if (slot < (uintptr_t)rip_stack_floor(&guest->stop.stack) || slot >= (uintptr_t)guest->stop.stack.top)
+	if (!rip_stack_holds(&guest->stop.stack, slot))
 		return RIP_FAULT_GO_ON;
 	int hook = rip_arch_hook_take(*slot_word_at(slot));
 	if (hook < 0)

@@ -30,9 +30,8 @@ static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 {
 	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
 
-	return sp >= (uintptr_t)rip_stack_floor(&guest->stop.stack) && sp < (uintptr_t)guest->stop.stack.top &&
-	       !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) && guest->busy == 0 &&
-	       !guest->face->ledger.busy;
+	return rip_stack_holds(&guest->stop.stack, sp) && !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) &&
+	       guest->busy == 0 && !guest->face->ledger.busy;
 }
 
 static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const struct rip_context *at,

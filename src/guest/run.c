@@ -19,10 +19,9 @@ enum { ENGINE_STACK = 16 * 1024 };
 static bool room_to_run(void)
 {
 	const uint8_t *sp = __builtin_frame_address(0);
+	const struct rip_stack *stack = &rip_current->stop.stack;
 
-	if (sp < rip_stack_floor(&rip_current->stop.stack) || sp >= rip_current->stop.stack.top)
-		return true;
-	return sp - rip_stack_floor(&rip_current->stop.stack) >= ENGINE_STACK;
+	return !rip_stack_holds(stack, (uintptr_t)sp) || sp - rip_stack_floor(stack) >= ENGINE_STACK;
 }
 
 static inline rip_status prepare(void)

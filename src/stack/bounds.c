@@ -10,6 +10,11 @@ uint8_t *rip_stack_floor(const struct rip_stack *stack)
 	return stack->reserve_open ? stack->reserve : stack->low;
 }
 
+bool rip_stack_holds(const struct rip_stack *stack, uint64_t address)
+{
+	return address >= (uintptr_t)rip_stack_floor(stack) && address < (uintptr_t)stack->top;
+}
+
 bool rip_stack_overflowed(const struct rip_stack *stack, uint64_t address, uint64_t sp)
 {
 	uint64_t begin = (uintptr_t)stack->guard, end = (uintptr_t)rip_stack_floor(stack);

@@ -56,6 +56,9 @@ rip_status rip_stack_close_reserve(struct rip_stack *stack);
 /* The lowest address that can be accessed now. */
 uint8_t *rip_stack_floor(const struct rip_stack *stack);
 
+/* True if `address` is one of those, up to the stack's top. Signal-safe. */
+bool rip_stack_holds(const struct rip_stack *stack, uint64_t address);
+
 /* True if an access to `address` that faulted while the stack pointer was `sp` is the stack's overflow: it
  * hit the guard or the closed reserve, from a frame that reaches there. Signal-safe. */
 bool rip_stack_overflowed(const struct rip_stack *stack, uint64_t address, uint64_t sp);

@@ -82,9 +82,7 @@ static bool is_in_flight(struct rip_stop *stop, const struct _Unwind_Exception *
 
 static bool may_be_exception(const struct rip_stop *stop, uint64_t word)
 {
-	bool on_stack = word >= (uintptr_t)rip_stack_floor(&stop->stack) && word < (uintptr_t)stop->stack.top;
-
-	return word > UINT16_MAX && word % 16 == 0 && word >> 47 == 0 && !on_stack;
+	return word > UINT16_MAX && word % 16 == 0 && word >> 47 == 0 && !rip_stack_holds(&stop->stack, word);
 }
 
 /* An exception that is on its way from its throw to its handler is known to landing pads only, which keep it
