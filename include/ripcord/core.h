@@ -17,9 +17,9 @@ extern "C" {
 
 /* An array of registers, in DWARF's order (System V AMD64 psABI, table 3.36). */
 enum rip_core_register {
-	RIP_CORE_RAX, RIP_CORE_RDX, RIP_CORE_RCX, RIP_CORE_RBX, RIP_CORE_RSI, RIP_CORE_RDI, RIP_CORE_RBP, RIP_CORE_RSP,
-	RIP_CORE_R8, RIP_CORE_R9, RIP_CORE_R10, RIP_CORE_R11, RIP_CORE_R12, RIP_CORE_R13, RIP_CORE_R14, RIP_CORE_R15,
-	RIP_CORE_RIP, RIP_CORE_REGISTERS,
+	RIP_CORE_RAX, RIP_CORE_RDX, RIP_CORE_RCX, RIP_CORE_RBX, RIP_CORE_RSI, RIP_CORE_RDI, RIP_CORE_RBP,
+	RIP_CORE_RSP, RIP_CORE_R8, RIP_CORE_R9, RIP_CORE_R10, RIP_CORE_R11, RIP_CORE_R12, RIP_CORE_R13,
+	RIP_CORE_R14, RIP_CORE_R15, RIP_CORE_RIP, RIP_CORE_REGISTERS,
 };
 
 typedef enum rip_core_cause {
@@ -46,7 +46,8 @@ typedef struct rip_core_options {
 	void (*on_stop)(void *context, rip_core_cause cause, const uint64_t reg[RIP_CORE_REGISTERS]);
 	rip_core_observer observer; /* may be NULL */
 	void *context;
-	uint64_t unwind_limit;      /* nanoseconds; after that no further cleanup begins (TIME). 0: no limit */
+	uint64_t unwind_limit;      /* nanoseconds; after that no further cleanup
+	                             * begins (TIME). 0: no limit */
 } rip_core_options;
 
 typedef struct rip_core_report {
@@ -55,7 +56,8 @@ typedef struct rip_core_report {
 	/* Where it was stopped; rsp 0 if it was not. With LEFT: the last byte of the call, and the
 	 * callee-saved registers. */
 	uint64_t reg[RIP_CORE_REGISTERS];
-	uint64_t cleanups_run, cleanups_failed; /* landing pads that came to their end, and that were stopped */
+	uint64_t cleanups_run, cleanups_failed; /* landing pads that came to their
+	                                         * end, and that were stopped */
 	uint64_t frames_lost;        /* frames that were told as GAP or ABANDONED */
 	bool abandoned;              /* some frame, or all from some one on, could not be unwound ... */
 	rip_status reason;           /* ... and why the first of them */
@@ -75,7 +77,8 @@ rip_status rip_core_init(rip_core_task *task, const rip_core_stack *stack, const
 /* Runs function(argument) on the task's stack, and if it is stopped unwinds it. Returns the cause;
  * *report_ret is always written. The caller's stack must have room for the engine: 8 KiB, with what an
  * interrupt needs besides. May be called again when it has returned. */
-rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *argument, rip_core_report *report_ret);
+rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *argument,
+			    rip_core_report *report_ret);
 
 /* For interrupt handlers: the task stands at `reg` and is to be stopped, by FAULT, OVERFLOW (the reserve is
  * mapped by the caller) or KILLED. True: `reg` is where the interrupted processor, or the suspended task, has
@@ -109,11 +112,11 @@ void rip_core_abandon(rip_core_task *task);
 /* Called by the task: ends it, with cleanups, by LEFT. */
 __attribute__((noreturn)) void rip_core_leave(rip_core_task *task, intptr_t value);
 
-/* Writes the addresses of the frames from `reg` on, the instruction first, then at most max - 1 return addresses, up to
- * the function that rip_core_run called.
- * [low, high) is the stack that rsp is on, all readable. Returns how many. Interrupt handlers too; 8 KiB of stack. */
-uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low, uint64_t high, uint64_t *pcs,
-			    uint32_t max);
+/* Writes the addresses of the frames from `reg` on, the instruction first, then at most max - 1 return
+ * addresses, up to the function that rip_core_run called. [low, high) is the stack that rsp is on, all
+ * readable. Returns how many. Interrupt handlers too; 8 KiB of stack. */
+uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low, uint64_t high,
+			    uint64_t *pcs, uint32_t max);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,8 @@ rip_fatal_hook rip_set_fatal_hook(rip_fatal_hook hook);
 /* --- The host's own signal handlers ------------------------------------------------------------ */
 
 typedef enum rip_signal_mode {
-	RIP_SIGNALS_INSTALL = 0, /* the first guest installs handlers, the last one's end puts the earlier ones back */
+	RIP_SIGNALS_INSTALL = 0, /* the first guest installs handlers, the last one's
+	                          * end puts the earlier ones back */
 	RIP_SIGNALS_MANUAL = 1,  /* nothing is installed: the host's handlers call rip_handle_signal */
 } rip_signal_mode;
 

@@ -11,8 +11,8 @@
  *
  * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of
  * libc or the loader, the way to the next poll, a masked part; for up to a second until what the ledger
- * records (a lock, a descriptor) has been recorded, unless the system call for it is still waiting; and always
- * for Ripcord's own functions. A thread that has SIGURG blocked cannot be interrupted on any rung.
+ * records (a lock, a descriptor) has been recorded, unless the system call for it is still waiting; and
+ * always for Ripcord's own functions. A thread that has SIGURG blocked cannot be interrupted on any rung.
  *
  * What a kill meets, and what comes of it:
  *
@@ -43,8 +43,8 @@ extern "C" {
 typedef uint64_t rip_handle;
 
 /* The guest's handle, for rip_kill. The first handle of a process starts a thread of Ripcord's, and installs
- * handlers for SIGURG and SIGSYS, which the last one puts back; a handler that was there before gets what is not
- * Ripcord's. To be called by who uses the guest, also on it. Of a guest that has ended it names the life
+ * handlers for SIGURG and SIGSYS, which the last one puts back; a handler that was there before gets what is
+ * not Ripcord's. To be called by who uses the guest, also on it. Of a guest that has ended it names the life
  * after rip_reset. ARGUMENT (a NULL), NOMEM, FULL (a million handles), SYSTEM. */
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret);
 

@@ -33,8 +33,9 @@
 #define RIP_KILLABLE_NOTE_TYPE 2
 #define RIP_KILLABLE_VERSION 1
 
-/* Another note leads to the stubs, the functions of `ripcord cc` that acquire something and record it, or forget it and
- * release it: struct rip_killable_stubs. Whatever is asked for, a kill waits for the way out of one. */
+/* Another note leads to the stubs, the functions of `ripcord cc` that acquire something and record it, or
+ * forget it and release it: struct rip_killable_stubs. Whatever is asked for, a kill waits for the way out of
+ * one. */
 #define RIP_KILLABLE_STUBS_SECTION "ripcord_stubs"
 #define RIP_KILLABLE_STUBS_TYPE 3
 

@@ -30,7 +30,8 @@ typedef enum rip_kind {
 	RIP_KIND_RWLOCK,     /* a pthread_rwlock_t *, locked to read or write */
 	RIP_KIND_SPINLOCK,   /* a pthread_spinlock_t *, locked */
 	RIP_KIND_DESCRIPTOR, /* a file descriptor */
-	RIP_KIND_REPLACED,   /* a descriptor of the host's that dup2 put something else in the place of: it comes back */
+	RIP_KIND_REPLACED,   /* a descriptor of the host's that dup2 put something
+	                      * else in the place of: it comes back */
 	RIP_KIND_MAPPING,    /* memory of mmap, by its address */
 	RIP_KIND_MEMORY,     /* memory of malloc and its like, by its address */
 } rip_kind;
@@ -79,9 +80,9 @@ rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size);
 /* rip_give_object for a descriptor. */
 rip_status rip_give_fd(int fd);
 
-/* Gives the ledger to all modules built by `ripcord cc` that are loaded now, and has their exit() and its like
- * end the guest that calls them, not the process. The first rip_create and rip_program_open do so, and so does
- * dlopen on a guest; only a host that loads such modules itself, after its first guest, has to. */
+/* Gives the ledger to all modules built by `ripcord cc` that are loaded now, and has their exit() and its
+ * like end the guest that calls them, not the process. The first rip_create and rip_program_open do so, and
+ * so does dlopen on a guest; only a host that loads such modules itself, after its first guest, has to. */
 void rip_ledger_attach(void);
 
 #ifdef __cplusplus

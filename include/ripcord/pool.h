@@ -52,15 +52,16 @@ typedef rip_supply (*rip_pool_supplier)(void *context, uintptr_t address, void *
 typedef struct rip_pool_options {
 	size_t stack_size;    /* as in rip_options */
 	size_t reserve_size;  /* as in rip_options */
-	size_t capacity;      /* most guests at a time; 0: RIP_POOL_CAPACITY_MAX. Memory is used for those that
-	                         there are */
-	size_t keep_resident; /* PLAIN: of an idle stack's memory this much stays with it, bytes from its upper end, rounded up
-	                         to pages; 0: RIP_POOL_RESIDENT_DEFAULT. What guests touched below is given back to
-	                         the system: at once where an overflow or a stop told, else now and then */
-	size_t keep_idle;     /* idle stacks that stay warm; 0: RIP_POOL_IDLE_DEFAULT. Of those beyond, all memory
-	                         is given back, in steps, so that creating and destroying stay quick */
-	bool zero;            /* clear what a guest leaves on its stack before another gets it. Costs a system call
-	                         a guest */
+	size_t capacity;      /* most guests at a time; 0: RIP_POOL_CAPACITY_MAX.
+	                       * Memory is used for those that there are */
+	size_t keep_resident; /* PLAIN: of an idle stack's memory this much stays with it, bytes from
+	                       * its upper end, rounded up to pages; 0: RIP_POOL_RESIDENT_DEFAULT.
+	                       * What guests touched below is given back to the system: at once where
+	                       * an overflow or a stop told, else now and then */
+	size_t keep_idle;     /* idle stacks that stay warm; 0: RIP_POOL_IDLE_DEFAULT. Of those beyond, all
+	                       * memory is given back, in steps, so that creating and destroying stay quick */
+	bool zero;            /* clear what a guest leaves on its stack before another
+	                       * gets it. Costs a system call a guest */
 	rip_pool_kind kind;
 	rip_pool_supplier supply; /* ON_DEMAND; NULL otherwise */
 	void *supply_context;
@@ -86,11 +87,11 @@ typedef struct rip_pool_stats {
 	size_t in_use;       /* stacks that guests have */
 	size_t idle;         /* stacks that are ready */
 	size_t mapped;       /* bytes of address space */
-	bool guard_markers;  /* guards are markers in the page table (MADV_GUARD_INSTALL, Linux 6.13) and count not
-	                        against vm.max_map_count; false: mprotect, two mappings a guest */
-	bool kernel_faults;  /* ON_DEMAND: a system call that meets a page that is not there waits for it; false: it fails
-	                        with EFAULT, as the process may not serve such faults (it needs CAP_SYS_PTRACE, or
-	                        vm.unprivileged_userfaultfd of 1) */
+	bool guard_markers;  /* guards are markers in the page table (MADV_GUARD_INSTALL, Linux 6.13) and
+	                      * count not against vm.max_map_count; false: mprotect, two mappings a guest */
+	bool kernel_faults;  /* ON_DEMAND: a system call that meets a page that is not there waits for it;
+	                      * false: it fails with EFAULT, as the process may not serve such faults (it
+	                      * needs CAP_SYS_PTRACE, or vm.unprivileged_userfaultfd of 1) */
 	size_t supplied, refused; /* ON_DEMAND: pages so far */
 } rip_pool_stats;
 

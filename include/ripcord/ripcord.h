@@ -47,7 +47,8 @@ typedef intptr_t (*rip_function)(void *argument);
 /* What rip_options.on_fault wants done. */
 typedef enum rip_fault_action {
 	RIP_ON_FAULT_STOP = 0,     /* the guest is stopped, as without a hook */
-	RIP_ON_FAULT_CONTINUE = 1, /* it was mended: the guest goes on, where it stood or where the hook has set it */
+	RIP_ON_FAULT_CONTINUE = 1, /* it was mended: the guest goes on, where it
+	                            * stood or where the hook has set it */
 	RIP_ON_FAULT_PASS = 2,     /* it goes to the host's own handler, as if no guest ran */
 } rip_fault_action;
 
@@ -65,7 +66,8 @@ typedef struct rip_options {
 	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at,
 	 * until rip_unwind, rip_reset or rip_destroy. */
 	bool hold;
-	/* As hold, and a fault keeps all registers, so that rip_continue (resume.h) can go on. Costs some KiB a guest. */
+	/* As hold, and a fault keeps all registers, so that rip_continue (resume.h) can go on. Costs some KiB
+	 * a guest. */
 	bool resumable;
 	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls.
 	 * Without it, a guest that calls pthread_sigmask itself leaves the mask as it made it, as any
@@ -79,15 +81,16 @@ typedef struct rip_options {
 	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with
 	 * this, it stops the guest. */
 	bool contain_hostcalls;
-	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0: RIP_HOSTCALL_ROOM. Where less is
-	                          left, the guest is stopped by an overflow before the hostcall begins. */
+	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0:
+	                        * RIP_HOSTCALL_ROOM. Where less is left, the guest is stopped by
+	                        * an overflow before the hostcall begins. */
 	/* What the guest may own (see ledger.h); 0: no limit. Beyond, malloc and its like fail with ENOMEM,
 	 * what opens a descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before
 	 * each block. */
 	size_t heap_limit;         /* bytes */
 	uint32_t descriptor_limit;
-	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes, at least RIP_STACK_MIN.
-	                          Each costs the making of a guest. */
+	size_t hostcall_stack; /* not 0: hostcalls run on a stack of their own, of that many bytes, at least
+	                        * RIP_STACK_MIN. Each costs the making of a guest. */
 
 	/* Times in nanoseconds; see kill.h for what they start. */
 	uint64_t deadline;      /* from rip_run on, also while it has yielded; 0: none */

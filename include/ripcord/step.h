@@ -16,7 +16,8 @@ extern "C" {
 #endif
 
 typedef struct rip_step {
-	bool inside;          /* a guest's code runs on this thread, and not the engine or the host; else the rest is 0 */
+	bool inside;          /* a guest's code runs on this thread, and not the
+	                       * engine or the host; else the rest is 0 */
 	bool killable;        /* the instruction lies in code that the compiler made killable (killable.h) */
 	bool lands;           /* a soft kill would stop the guest here */
 	uintptr_t stack_end;  /* the lowest address of its stack: an access below it overflows */
@@ -32,10 +33,10 @@ rip_step rip_step_glance(void);
  * once. False, and nothing is done, where none would land. */
 bool rip_step_kill(void *ucontext);
 
-/* Has the guest's stack end here: the page of what lies right below its stack pointer and all pages below are closed, and the
- * reserve is what lies there. The guest goes on, and overflows at the first access to them, most often at the instruction
- * that stands next. From then on its stack is that small, so the process is no good for much else. False: no guest is
- * inside, or it has overflowed before, or the system will not. */
+/* Has the guest's stack end here: the page of what lies right below its stack pointer and all pages below are
+ * closed, and the reserve is what lies there. The guest goes on, and overflows at the first access to them,
+ * most often at the instruction that stands next. From then on its stack is that small, so the process is no
+ * good for much else. False: no guest is inside, or it has overflowed before, or the system will not. */
 bool rip_step_overflow(const void *ucontext);
 
 /* Called on the guest's stack, while it or its cleanups run, when it releases what is not there to be

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * Supervision: who is started again when something ends, and when. Only that: the policy, for whoever runs the tasks.
+ * Supervision: who is started again when something ends, and when. Only that: the policy, for whoever runs
+ * the tasks.
  *
- * After Erlang's supervisors. Nodes form a tree: workers are run, supervisors hold workers and other supervisors, in the
- * order in which they start. When a worker ends, its supervisor's strategy says who is stopped and started again; one that
- * has had to restart too often gives up, and has then failed itself: its own supervisor decides. If the root gives up, all
- * are stopped.
+ * After Erlang's supervisors. Nodes form a tree: workers are run, supervisors hold workers and other
+ * supervisors, in the order in which they start. When a worker ends, its supervisor's strategy says who is
+ * stopped and started again; one that has had to restart too often gives up, and has then failed itself: its
+ * own supervisor decides. If the root gives up, all are stopped.
  *
- * No allocation, no lock, no clock, no libc: in libripcord-core.a too. Nodes are the caller's memory, one caller at a time
- * uses a tree, and times are nanoseconds of any clock that only goes forward. The caller says what happened
- * (rip_supervise_ended) and asks what is to be done (rip_supervise_next), until it says to wait. */
+ * No allocation, no lock, no clock, no libc: in libripcord-core.a too. Nodes are the caller's memory, one
+ * caller at a time uses a tree, and times are nanoseconds of any clock that only goes forward. The caller
+ * says what happened (rip_supervise_ended) and asks what is to be done (rip_supervise_next), until it says to
+ * wait. */
 #ifndef RIPCORD_SUPERVISE_H
 #define RIPCORD_SUPERVISE_H
 
@@ -23,7 +25,8 @@
 extern "C" {
 #endif
 
-/* Who is started again with a child that has to be. The others are stopped first, the last one first and one at a time. */
+/* Who is started again with a child that has to be. The others are stopped first, the last one first and one
+ * at a time. */
 typedef enum rip_strategy {
 	RIP_ONE_FOR_ONE = 0,  /* it alone */
 	RIP_ONE_FOR_ALL = 1,  /* all children of its supervisor */
@@ -41,7 +44,8 @@ typedef enum rip_restart {
 typedef enum rip_ending {
 	RIP_END_NORMAL = 0,
 	RIP_END_FAILED = 1,
-	RIP_END_AGAIN = 2, /* it is to be started again, whatever its rip_restart says; limits and back-off hold */
+	RIP_END_AGAIN = 2, /* it is to be started again, whatever its
+	                    * rip_restart says; limits and back-off hold */
 	RIP_END_GROUP = 3, /* its supervisor and all below it are to end, and are not started again */
 } rip_ending;
 
@@ -61,13 +65,13 @@ typedef struct rip_rules {
 	bool supervisor;       /* else a worker */
 	rip_restart restart;
 	rip_strategy strategy; /* of a supervisor */
-	/* Of a supervisor: it gives up with the restart that would be one more than `intensity` within `period` ns. At most
-	 * RIP_INTENSITY_MAX; 0: with the first. */
+	/* Of a supervisor: it gives up with the restart that would be one more than `intensity` within
+	 * `period` ns. At most RIP_INTENSITY_MAX; 0: with the first. */
 	uint32_t intensity;
 	uint64_t period;
-	/* Of a worker: the first restart comes `backoff` ns after the end, each further one in a row after twice as long, at
-	 * most backoff_max (0: no most). A worker that ran for `settled` ns has none behind it. Its supervisor gives up when
-	 * it would be the restart after `limit` in a row; 0: no limit. */
+	/* Of a worker: the first restart comes `backoff` ns after the end, each further one in a row after
+	 * twice as long, at most backoff_max (0: no most). A worker that ran for `settled` ns has none behind
+	 * it. Its supervisor gives up when it would be the restart after `limit` in a row; 0: no limit. */
 	uint64_t backoff, backoff_max, settled;
 	uint32_t limit;
 } rip_rules;
@@ -107,21 +111,23 @@ typedef struct rip_todo {
 	uint64_t at;    /* WAIT */
 } rip_todo;
 
-/* Makes a node that is not wanted yet; it becomes the last child of `parent`, which may run, or a root (NULL), which is a
- * supervisor. `owner` is kept. ARGUMENT: a NULL, no such strategy or restart, an intensity that is too large, a parent that is no
- * supervisor, a root that is none. */
+/* Makes a node that is not wanted yet; it becomes the last child of `parent`, which may run, or a root
+ * (NULL), which is a supervisor. `owner` is kept. ARGUMENT: a NULL, no such strategy or restart, an intensity
+ * that is too large, a parent that is no supervisor, a root that is none. */
 rip_status rip_supervise_init(rip_node *node, const rip_rules *rules, rip_node *parent, void *owner);
 
-/* All workers below the node are to run, or to end. For a whole tree, or a part of it that has ended for good. */
+/* All workers below the node are to run, or to end. For a whole tree, or a part of it that has ended for
+ * good. */
 void rip_supervise_start(rip_node *node, uint64_t now);
 void rip_supervise_stop(rip_node *node);
 
-/* A worker that was started has ended, or could not be started (FAILED). If it was to be stopped, how it ended does not
- * matter, but for GROUP. ARGUMENT: it is no worker, or `end` is no choice. STATE: it does not run. */
+/* A worker that was started has ended, or could not be started (FAILED). If it was to be stopped, how it
+ * ended does not matter, but for GROUP. ARGUMENT: it is no worker, or `end` is no choice. STATE: it does not
+ * run. */
 rip_status rip_supervise_ended(rip_node *worker, rip_ending end, uint64_t now);
 
-/* What is to be done next. To be called until it says WAIT or NOTHING, and again when something has changed. Looks at
- * each node once. ARGUMENT (a NULL, or no root). */
+/* What is to be done next. To be called until it says WAIT or NOTHING, and again when something has changed.
+ * Looks at each node once. ARGUMENT (a NULL, or no root). */
 rip_status rip_supervise_next(rip_node *root, uint64_t now, rip_todo *action_ret);
 
 /* How a worker has ended about which keepers decided so last (UNWIND if none was asked); `well`: it came to an end of its

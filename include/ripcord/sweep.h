@@ -18,7 +18,8 @@ extern "C" {
 #endif
 
 /* The sweep's own; not there otherwise. `kind` is read at once, at most 31 characters of it. */
-__attribute__((weak, visibility("default"))) extern void rip_sweep_note(bool acquired, const char *kind, uint64_t id);
+__attribute__((weak, visibility("default"))) extern void rip_sweep_note(bool acquired, const char *kind,
+									uint64_t id);
 
 static inline void rip_sweep_acquire(const char *kind, uint64_t id)
 {
