@@ -58,7 +58,8 @@ static inline const uint8_t *rip_read_bytes(struct rip_reader *r, uint64_t count
 	return from;
 }
 
-/* Fixed-size little-endian reads at any alignment. TRUNCATED. Inline: a miss of the row cache is made of them. */
+/* Fixed-size little-endian reads at any alignment. TRUNCATED. Inline: a miss of the row cache is made of
+ * them. */
 #define RIP_READ_LITTLE_ENDIAN(name, type, swap) \
 	static inline type name(struct rip_reader *r) \
 	{ \
@@ -97,8 +98,8 @@ const char *rip_read_string(struct rip_reader *r);
 void rip_fill(void *to, uint8_t byte, size_t size);
 void rip_copy(void *to, const void *from, size_t size);
 
-/* True if two NUL-terminated texts are the same; or if `text`, `size` bytes with or without a NUL, begins with
- * another. */
+/* True if two NUL-terminated texts are the same; or if `text`, `size` bytes with or without a NUL, begins
+ * with another. */
 bool rip_same_text(const char *text, const char *other);
 bool rip_begins_with(const char *text, size_t size, const char *beginning);
 

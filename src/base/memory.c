@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * base: memset, memcpy and strcmp for layers without libc. Words first: contexts and rows are copied at each step. */
+ * base: memset, memcpy and strcmp for layers without libc. Words first: contexts and rows are copied at each
+ * step. */
 #include "base/base.h"
 
 /* May alias anything, at any alignment. */
@@ -13,7 +14,8 @@ void rip_fill(void *to, uint8_t byte, size_t size)
 		*at++ = byte;
 }
 
-/* It reads what it is given, wherever that lies: a stopped guest's memory is in no object of the program's. */
+/* It reads what it is given, wherever that lies: a stopped guest's memory is in no object of the
+ * program's. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define NO_ASAN __attribute__((no_sanitize("address")))

@@ -16,7 +16,8 @@ enum rip_sync {
 	RIP_SYNC_ASKED,          /* somebody has asked for an end, and not looked for a thread */
 	RIP_SYNC_NUDGES,         /* he has found one, and not interrupted it */
 	RIP_SYNC_NUDGED,         /* in the nudged thread's handler, before it looks */
-	RIP_SYNC_BACK,           /* in the handler of an armed thread that has come to a poll, before it looks */
+	RIP_SYNC_BACK,           /* in the handler of an armed thread that has
+	                          * come to a poll, before it looks */
 	RIP_SYNC_DECIDED,        /* ... and has decided */
 	RIP_SYNC_HOOKED,         /* a return address has been replaced */
 	RIP_SYNC_TRAPPED,        /* a return has come to its hook */

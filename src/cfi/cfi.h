@@ -78,8 +78,8 @@ rip_status rip_fde_at(const struct rip_cfi_section *section, uint64_t offset, st
 
 /* The same. `known`, if not NULL, is the CIE of another FDE of the section, and saves decoding it again where
  * both share it, as the FDEs of one file do. */
-rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset, const struct rip_cie *known,
-			   struct rip_fde *fde_ret);
+rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset,
+			   const struct rip_cie *known, struct rip_fde *fde_ret);
 
 /* Walks the section: decodes the first FDE at or after *offset (CIEs are passed over) and moves
  * *offset behind it. END at the end; otherwise as rip_fde_at. A damaged record ends the walk:
@@ -154,8 +154,8 @@ struct rip_cfi_row {
 	uint64_t args_size;          /* DW_CFA_GNU_args_size: pushed arguments, bytes */
 };
 
-/* A row as the instructions leave it: small, but expressions are not taken apart and the return address stands in its
- * own column. */
+/* A row as the instructions leave it: small, but expressions are not taken apart and the return address
+ * stands in its own column. */
 enum rip_cfa_form { RIP_CFA_UNSET, RIP_CFA_AT_REGISTER, RIP_CFA_BY_EXPRESSION };
 
 struct rip_cfi_state {
@@ -163,18 +163,21 @@ struct rip_cfi_state {
 	enum rip_cfa_form cfa;                /* never UNSET in a result */
 	uint8_t cfa_reg;
 	uint8_t kinds[RIP_CFI_COLUMNS];       /* enum rip_rule_kind */
-	uint64_t cfa_value;                   /* an offset (int64_t), or the address of an expression's length */
+	uint64_t cfa_value;                   /* an offset (int64_t), or the address
+	                                       * of an expression's length */
 	uint64_t values[RIP_CFI_COLUMNS];     /* the same, or a register */
 };
 
 /* As rip_cfi_row_at, for those who look at few of the rules. */
 rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_cfi_state *state_ret);
-/* Calls `each` for every row of the FDE in ascending order, until it returns false: together they tile the range. O(n),
- * where asking pc by pc is O(n^2). The rows before an error have been handed over. Errors as rip_cfi_row_at. */
-rip_status rip_cfi_rows(const struct rip_fde *fde, bool (*each)(void *context, const struct rip_cfi_state *state),
-			void *context);
+/* Calls `each` for every row of the FDE in ascending order, until it returns false: together they tile the
+ * range. O(n), where asking pc by pc is O(n^2). The rows before an error have been handed over. Errors as
+ * rip_cfi_row_at. */
+rip_status rip_cfi_rows(const struct rip_fde *fde,
+			bool (*each)(void *context, const struct rip_cfi_state *state), void *context);
 /* The row that such a state stands for. */
-void rip_cfi_row_of(const struct rip_fde *fde, const struct rip_cfi_state *state, struct rip_cfi_row *row_ret);
+void rip_cfi_row_of(const struct rip_fde *fde, const struct rip_cfi_state *state,
+		    struct rip_cfi_row *row_ret);
 
 /* Runs the CIE's and the FDE's instructions up to pc. pc must lie in the FDE's range (NOFDE).
  * A return address without a rule is UNDEFINED in column 16 (the outermost frame); a general register

@@ -75,8 +75,8 @@ static rip_status decode(const struct rip_cfi_section *section, struct rip_recor
 	return status;
 }
 
-rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset, const struct rip_cie *known,
-			   struct rip_fde *fde_ret)
+rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset,
+			   const struct rip_cie *known, struct rip_fde *fde_ret)
 {
 	struct rip_record record;
 	rip_status status = rip_record_at(section, offset, &record);

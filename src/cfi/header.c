@@ -47,8 +47,8 @@ rip_status rip_cfi_header_read(const struct rip_bytes *bytes, struct rip_cfi_hea
 	return r.status;
 }
 
-/* One number of the table, less `base`: column 0 is where the function starts, column 1 where its FDE is. The table
- * has `count` rows: read_table has seen to it, so a search needs no further checks. */
+/* One number of the table, less `base`: column 0 is where the function starts, column 1 where its FDE is. The
+ * table has `count` rows: read_table has seen to it, so a search needs no further checks. */
 static inline int32_t cell(const struct rip_cfi_header *header, uint64_t row, unsigned column)
 {
 	uint32_t value;

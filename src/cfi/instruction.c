@@ -47,7 +47,8 @@ static const struct form forms[] = {
 	[0x1d] = { RIP_CFA_ADVANCE, .operand = DELTA8 },                       /* MIPS_advance_loc8 */
 	[0x2d] = { RIP_CFA_NOP },                       /* GNU_window_save: SPARC's register windows */
 	[0x2e] = { RIP_CFA_ARGS_SIZE, .operand = PLAIN },                      /* GNU_args_size */
-	[0x2f] = { RIP_CFA_RULE, RIP_RULE_OFFSET, FACTORED_NEGATIVE, true },   /* GNU_negative_offset_extended */
+	/* GNU_negative_offset_extended */
+	[0x2f] = { RIP_CFA_RULE, RIP_RULE_OFFSET, FACTORED_NEGATIVE, true },
 };
 
 /* --- Operands --- */

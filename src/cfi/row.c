@@ -4,8 +4,9 @@
 
 enum { DEPTH_MAX = 16 };
 
-/* What remember_state keeps is the CFA and all rules, but not args_size, as in libgcc: it counts what is pushed, and
- * a jump around a call pushes nothing. So the machine has its own, and fills it and the range in at the end. */
+/* What remember_state keeps is the CFA and all rules, but not args_size, as in libgcc: it counts what is
+ * pushed, and a jump around a call pushes nothing. So the machine has its own, and fills it and the range in
+ * at the end. */
 
 /* Invariant: begin <= pc < end, and all between has the rules in `now`, once `done` or out of
  * instructions. */
@@ -296,8 +297,8 @@ rip_status rip_cfi_state_at(const struct rip_fde *fde, uint64_t pc, struct rip_c
 	return RIP_OK;
 }
 
-rip_status rip_cfi_rows(const struct rip_fde *fde, bool (*each)(void *context, const struct rip_cfi_state *state),
-			void *context)
+rip_status rip_cfi_rows(const struct rip_fde *fde,
+			bool (*each)(void *context, const struct rip_cfi_state *state), void *context)
 {
 	struct machine m;
 	rip_status status;

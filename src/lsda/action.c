@@ -69,8 +69,8 @@ static rip_status read_record(const struct rip_lsda *lsda, uint64_t offset, stru
 	return r.status;
 }
 
-/* Whether a record takes a forced unwind, and how. Such an unwind has no type: exception specifications do not
- * match it, and typed handlers only if the caller says so. SKIP goes on to the next record. */
+/* Whether a record takes a forced unwind, and how. Such an unwind has no type: exception specifications do
+ * not match it, and typed handlers only if the caller says so. SKIP goes on to the next record. */
 static rip_status judge(const struct rip_lsda *lsda, const struct record *record,
 			const struct rip_matcher *matcher, struct rip_action *action_ret)
 {

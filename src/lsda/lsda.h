@@ -51,8 +51,8 @@ rip_status rip_lsda_site(const struct rip_lsda *lsda, uint64_t pc, struct rip_si
 /* True if an entry, as far as the table can be read, has its landing pad there. */
 bool rip_lsda_is_pad(const struct rip_lsda *lsda, uint64_t address);
 
-/* Walks the table in O(n): `r` starts as rip_reader_init(&lsda->sites), `last_end` as lsda->function and then as the
- * end of the entry before. Entries of no length are passed over. END; otherwise as rip_lsda_site. */
+/* Walks the table in O(n): `r` starts as rip_reader_init(&lsda->sites), `last_end` as lsda->function and then
+ * as the end of the entry before. Entries of no length are passed over. END; otherwise as rip_lsda_site. */
 rip_status rip_lsda_next(struct rip_reader *r, const struct rip_lsda *lsda, uint64_t last_end,
 			 struct rip_site *site_ret);
 
@@ -84,12 +84,12 @@ rip_status rip_lsda_action(const struct rip_lsda *lsda, const struct rip_site *s
 /* True if the chain of a pad has a cleanup anywhere: so its code begins with one. */
 bool rip_lsda_cleans_up(const struct rip_lsda *lsda, const struct rip_site *site);
 
-/* True if it has an empty exception specification: nothing may be thrown out of the function (C++'s throw(), Rust's
- * functions that may not unwind). */
+/* True if it has an empty exception specification: nothing may be thrown out of the function (C++'s throw(),
+ * Rust's functions that may not unwind). */
 bool rip_lsda_is_closed(const struct rip_lsda *lsda, const struct rip_site *site);
 
-/* The same, with handlers of some types besides: `takes` is asked of each that stands before another that takes it
- * (`type` as from rip_lsda_type). */
+/* The same, with handlers of some types besides: `takes` is asked of each that stands before another that
+ * takes it (`type` as from rip_lsda_type). */
 struct rip_matcher {
 	bool (*takes)(void *context, const struct rip_pointer *type);
 	void *context;

@@ -23,8 +23,8 @@ struct rip_context {
 	uint16_t fcw;
 };
 
-/* For functions that a switch begins and the other side's switch ends: their ret would always be predicted wrong, see
- * switch.S. */
+/* For functions that a switch begins and the other side's switch ends: their ret would always be predicted
+ * wrong, see switch.S. */
 #if defined(__has_attribute) && !defined(__CET__)
 #if __has_attribute(function_return)
 #define RIP_RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
@@ -43,7 +43,8 @@ enum rip_event {
 	RIP_EVENT_YIELDED = 4,  /* rip_arch_yield was called with it: rip_arch_land goes on */
 	RIP_EVENT_KILLED = 5,   /* as FAULT, for a kill */
 	RIP_EVENT_THROWN = 8,   /* rip_arch_leave, from rip_switch.thrown: nobody catches an exception */
-	RIP_EVENT_PASSING = 9,  /* another's forced unwind went through all frames; `value` is its exception */
+	RIP_EVENT_PASSING = 9,  /* another's forced unwind went through all
+	                         * frames; `value` is its exception */
 };
 
 /* The way back from a guest's stack to the host's. */
@@ -51,10 +52,11 @@ struct rip_switch {
 	void *host_sp;   /* valid while control is on the guest's stack */
 	void **slot;     /* on the guest's stack: what the backstop's CFI reads */
 	intptr_t value;  /* what the guest's function returned */
-	uint64_t words;  /* not 0: where the guest yields and returns, the control words are these (rip_arch_words), and
-	                    flags and x87 stack as the ABI has them, without a look */
-	/* Called on the guest's stack, where it throws what none of its frames catches; or, with a landing pad's own
-	 * struct rip_exception, where an unwinder searches a handler for that. Nothing is unwound yet. */
+	uint64_t words;  /* not 0: where the guest yields and returns, the control words are these
+	                  * (rip_arch_words), and flags and x87 stack as the ABI has them, without a look */
+	/* Called on the guest's stack, where it throws what none of its frames catches; or, with a landing
+	 * pad's own struct rip_exception, where an unwinder searches a handler for that. Nothing is unwound
+	 * yet. */
 	__attribute__((noreturn)) void (*thrown)(struct rip_switch *way, void *exception);
 };
 
@@ -63,9 +65,10 @@ struct rip_switch {
 enum rip_event rip_arch_enter(struct rip_switch *way, intptr_t (*function)(void *), void *argument,
 			      void *top);
 
-/* What a landing pad of a forced unwind gets. Any library's _Unwind_Resume works on it, by the stop function in
- * private_1. One that knows the class, "RIPCORD" and a NUL, may instead jump to `entry` with the exception in
- * rdi and all else as its caller left it (the return address on the stack): guests and libripcord-unwind do. */
+/* What a landing pad of a forced unwind gets. Any library's _Unwind_Resume works on it, by the stop function
+ * in private_1. One that knows the class, "RIPCORD" and a NUL, may instead jump to `entry` with the exception
+ * in rdi and all else as its caller left it (the return address on the stack): guests and libripcord-unwind
+ * do. */
 struct rip_exception {
 	uint64_t unwind_exception[4] __attribute__((aligned(16))); /* struct _Unwind_Exception */
 	const void *entry;                                         /* rip_arch_resumed */
@@ -85,35 +88,37 @@ enum rip_event rip_arch_land(struct rip_switch *way, const struct rip_context *c
 __attribute__((noreturn)) void rip_arch_leave(struct rip_switch *way, struct rip_context *context_ret,
 					      enum rip_event event);
 
-/* As rip_arch_leave, but rip_arch_land may go on behind the call, with the context that this writes (without the control
- * words, if way->words says what they are). */
+/* As rip_arch_leave, but rip_arch_land may go on behind the call, with the context that this writes (without
+ * the control words, if way->words says what they are). */
 void rip_arch_yield(struct rip_switch *way, struct rip_context *context_ret, enum rip_event event);
 
 /* A part of a guest's stack that can be left on its own. */
 struct rip_segment {
 	void *sp;        /* the host frame of rip_arch_call */
 	intptr_t value;  /* what the function returned */
-	struct rip_switch *way; /* of the guest: whom an exception that nobody in the segment catches is told */
+	struct rip_switch *way; /* of the guest: whom an exception that nobody
+	                         * in the segment catches is told */
 };
 
-/* Calls function(argument) on this stack. 0 (RIP_EVENT_RETURNED), and the segment's value: it returned. Whoever lands
- * at rip_arch_host_return with segment->sp as rsp and an event in rax makes it return that event, with callee-saved
- * registers and control words as before. */
+/* Calls function(argument) on this stack. 0 (RIP_EVENT_RETURNED), and the segment's value: it returned.
+ * Whoever lands at rip_arch_host_return with segment->sp as rsp and an event in rax makes it return that
+ * event, with callee-saved registers and control words as before. */
 enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
-/* Calls function(argument) on this stack, and returns its result: a frame that a walk knows again. segment->sp is
- * RIP_SEGMENT_FRAME above the rsp that the function returns to, as with rip_arch_call. */
+/* Calls function(argument) on this stack, and returns its result: a frame that a walk knows again.
+ * segment->sp is RIP_SEGMENT_FRAME above the rsp that the function returns to, as with rip_arch_call. */
 intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
 /* --- Return hooks --- */
 
-/* A hook that stands for a return address; -1: all are taken. It may be given back when nothing on a stack leads to it
- * and no thread is in its code. Async-signal-safe, as the others. */
+/* A hook that stands for a return address; -1: all are taken. It may be given back when nothing on a stack
+ * leads to it and no thread is in its code. Async-signal-safe, as the others. */
 int rip_arch_hook_take(uint64_t return_address);
 void rip_arch_hook_give(int hook);
 
-/* What to write in the return address's place. Unwinders walk on to the true return address, while the hook is not given
- * back. The return leads to a breakpoint, with all registers as they were, and SIGTRAP unblocked. */
+/* What to write in the return address's place. Unwinders walk on to the true return address, while the hook
+ * is not given back. The return leads to a breakpoint, with all registers as they were, and SIGTRAP
+ * unblocked. */
 uint64_t rip_arch_hook_address(int hook);
 
 /* The pc with which that traps. */
@@ -130,7 +135,8 @@ static inline bool rip_arch_is_hook(uint64_t pc)
 	return pc >= (uintptr_t)rip_arch_hooks && pc < (uintptr_t)rip_arch_hooks_end;
 }
 
-/* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left values. */
+/* Empties the x87 stack; the control words stay. After the last pad: a pad that RESUMED may have left
+ * values. */
 void rip_arch_settle(void);
 
 /* Asks valgrind, if the process runs under it; else 0. */
@@ -142,15 +148,15 @@ uint64_t rip_arch_words(void);
 /* Writes where the caller stands, as rip_arch_leave does, and returns. */
 void rip_arch_capture(struct rip_context *context_ret);
 
-/* Goes on with registers `reg` (RIP_REGS of them; rip, rsp, rax, rdx and the callee-saved ones are taken) on the
- * same stack. `reg` may lie below the new rsp; the control words stay as they are. */
+/* Goes on with registers `reg` (RIP_REGS of them; rip, rsp, rax, rdx and the callee-saved ones are taken) on
+ * the same stack. `reg` may lie below the new rsp; the control words stay as they are. */
 __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
 
 /* Clears those of the given bits of EFLAGS that user code may change. Async-signal-safe. */
 void rip_arch_clear_flags(uint64_t flags);
 
-/* The FS base: where the thread's local variables are found. By RDFSBASE and WRFSBASE (rip_port_can_arm). The compiler
- * knows nothing of it. */
+/* The FS base: where the thread's local variables are found. By RDFSBASE and WRFSBASE (rip_port_can_arm). The
+ * compiler knows nothing of it. */
 static inline uint64_t rip_arch_base(void)
 {
 	uint64_t base;
@@ -169,7 +175,8 @@ static inline void rip_arch_set_base(uint64_t base)
  * outermost one of a guest. */
 extern const char rip_arch_host_return[], rip_arch_backstop[];
 
-/* True if the pc lies in one of the switches: the stack pointer and the rest may belong to different sides there. */
+/* True if the pc lies in one of the switches: the stack pointer and the rest may belong to different sides
+ * there. */
 extern const char rip_arch_switch_begin[], rip_arch_switch_end[];
 static inline bool rip_arch_is_switch(uint64_t pc)
 {
@@ -200,24 +207,25 @@ struct rip_arch_call {
 	uint64_t next;          /* the return address */
 };
 
-/* The next call on the way, along jumps and past branches. False if the way ends: by a return, or in what is not known. */
+/* The next call on the way, along jumps and past branches. False if the way ends: by a return, or in what is
+ * not known. */
 bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret);
 
 /* Goes where a branch that was passed leads. False if none is left. */
 bool rip_arch_next_branch(struct rip_arch_way *way);
 
-/* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the slot says.
- * Begins with loading a word of 64 bits. Two calls and nothing else, but for the alignment of the stack: where the second leads. The address that it loads
- * as the first argument. */
+/* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the
+ * slot says. Begins with loading a word of 64 bits. Two calls and nothing else, but for the alignment of the
+ * stack: where the second leads. The address that it loads as the first argument. */
 enum { RIP_ARCH_STUB = 16 };
 bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *slot_ret);
 bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *second_ret);
 bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word);
 bool rip_arch_takes_address(const uint8_t *code, size_t size, uint64_t pc, uint64_t *address_ret);
 
-/* What the call that returns to `code_end` calls, and where a jump through a pointer leads (a stub of the linkage table);
- * RIP_ARCH_CALL_MAX bytes before, RIP_ARCH_STUB_MAX from there on may be read. DIRECT: the address; POINTER: where the
- * address is kept. What is no such stub leads to itself. */
+/* What the call that returns to `code_end` calls, and where a jump through a pointer leads (a stub of the
+ * linkage table); RIP_ARCH_CALL_MAX bytes before, RIP_ARCH_STUB_MAX from there on may be read. DIRECT: the
+ * address; POINTER: where the address is kept. What is no such stub leads to itself. */
 enum { RIP_ARCH_CALL_MAX = 7, RIP_ARCH_STUB_MAX = 12 };
 struct rip_callee {
 	enum { RIP_CALLEE_UNKNOWN, RIP_CALLEE_DIRECT, RIP_CALLEE_POINTER } kind;
@@ -226,14 +234,16 @@ struct rip_callee {
 struct rip_callee rip_arch_callee(const uint8_t *code_end);
 struct rip_callee rip_arch_stub(const uint8_t *code);
 
-/* True for the code that has the loader find a function first (the psABI's PLT: push imm32). RIP_ARCH_STUB_MAX bytes. */
+/* True for the code that has the loader find a function first (the psABI's PLT: push imm32).
+ * RIP_ARCH_STUB_MAX bytes. */
 bool rip_arch_is_unbound(const uint8_t *code);
 
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);
 
 /* Of `size` bytes of killable code (ripcord/killable.h). Whether a poll stands at `code`: a load of one byte
- * from %fs:0 into any register, MOV (64 [REX] 8A /r) or MOVZX (64 [REX] 0F B6 /r). RIP_ARCH_POLL_MAX bytes suffice. */
+ * from %fs:0 into any register, MOV (64 [REX] 8A /r) or MOVZX (64 [REX] 0F B6 /r). RIP_ARCH_POLL_MAX bytes
+ * suffice. */
 enum { RIP_ARCH_POLL_MAX = 10 };
 bool rip_arch_is_poll(const uint8_t *code, size_t size);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * arch: the personality of a backstop's frame: what any unwinder of the system asks when an exception gets there.
+ * arch: the personality of a backstop's frame: what any unwinder of the system asks when an exception gets
+ * there.
  *
- * An exception is stopped in the search phase, before a frame is unwound: so what threw it can be looked at, and its
- * frames are unwound as after any stop. Another's forced unwind (pthread_cancel, pthread_exit) has no such phase, and has
- * unwound the guest's frames by now: it is passed on to the host, whose frames come next. A segment's end has no pad, as
- * the frames beyond are on the same stack. */
+ * An exception is stopped in the search phase, before a frame is unwound: so what threw it can be looked at,
+ * and its frames are unwound as after any stop. Another's forced unwind (pthread_cancel, pthread_exit) has no
+ * such phase, and has unwound the guest's frames by now: it is passed on to the host, whose frames come next.
+ * A segment's end has no pad, as the frames beyond are on the same stack. */
 #include <unwind.h>
 
 #include "arch.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * arch: holds layout.h against the structs; knows calls and jumps, to tell return addresses from other numbers. */
+ * arch: holds layout.h against the structs; knows calls and jumps, to tell return addresses from other
+ * numbers. */
 #include "arch.h"
 #include "layout.h"
 
@@ -51,7 +52,8 @@ static size_t indirect_call_size(uint8_t modrm, uint8_t sib)
 
 enum rip_call rip_arch_call_before(const uint8_t *code_end, size_t size, int32_t *distance_ret)
 {
-	/* A call of a register may stand behind a 0xe8 by chance. No direct call leads as far as those bytes would say. */
+	/* A call of a register may stand behind a 0xe8 by chance. No direct call leads as far as those bytes
+	 * would say. */
 	bool by_register = size >= 2 && code_end[-2] == 0xff && (code_end[-1] & 0xf8) == 0xd0;
 
 	if (size >= 5 && code_end[-5] == 0xe8 && !by_register) {

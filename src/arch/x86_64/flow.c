@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * arch: follows code from call to call, as far as compilers write it in landing pads. Instruction lengths as in the Intel
- * SDM, volume 2, appendix A; VEX and EVEX prefixes end the way. */
+ * arch: follows code from call to call, as far as compilers write it in landing pads. Instruction lengths as
+ * in the Intel SDM, volume 2, appendix A; VEX and EVEX prefixes end the way. */
 #include "arch.h"
 
 /* Which opcodes have a ModRM byte, one bit each, by 16 opcodes. */
@@ -8,8 +8,8 @@ static const uint16_t modrm_one[16] = {
 	0x0f0f, 0x0f0f, 0x0f0f, 0x0f0f, 0, 0, 0x0a08, 0, 0xffff, 0, 0, 0, 0x00c3, 0xff0f, 0, 0xc0c0,
 };
 static const uint16_t modrm_two[16] = {
-	0x200f, 0xffff, 0xffff, 0x0000, 0xffff, 0xffff, 0xffff, 0xff7f, 0, 0xffff, 0xf838, 0xffff, 0x00ff, 0xffff,
-	0xffff, 0xffff,
+	0x200f, 0xffff, 0xffff, 0x0000, 0xffff, 0xffff, 0xffff, 0xff7f, 0, 0xffff, 0xf838, 0xffff, 0x00ff,
+	0xffff, 0xffff, 0xffff,
 };
 
 struct instruction {
@@ -53,8 +53,9 @@ static int immediate_one(const struct instruction *i)
 		return full;
 	if (op == 0xe8 || op == 0xe9)
 		return 4;
-	return op == 0x6a || op == 0x6b || (op >= 0x70 && op <= 0x80) || op == 0x83 || op == 0xa8 || op == 0xeb ||
-	       (op >= 0xb0 && op <= 0xb7) || (op >= 0xe0 && op <= 0xe7) || op == 0xc0 || op == 0xc1 || op == 0xc6 || (op == 0xf6 && reg < 2);
+	return op == 0x6a || op == 0x6b || (op >= 0x70 && op <= 0x80) || op == 0x83 || op == 0xa8 ||
+	       op == 0xeb || (op >= 0xb0 && op <= 0xb7) || (op >= 0xe0 && op <= 0xe7) || op == 0xc0 ||
+	       op == 0xc1 || op == 0xc6 || (op == 0xf6 && reg < 2);
 }
 
 static int immediate_two(const struct instruction *i)

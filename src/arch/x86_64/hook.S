@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * arch: return hooks: code that stands in for a return address, so that a return traps. C is in hook.c.
  *
- * A return leads behind the no-op. The breakpoint would kill the process while SIGTRAP is blocked, and the function that
- * returns may have just blocked it: so the code unblocks it first, and leaves the mask from before in the hook's cell.
- * All registers are as the return left them, since GCC may count on those that a function does not use (-fipa-ra). If the
- * breakpoint comes to nothing (a debugger took it), the code goes on by itself.
+ * A return leads behind the no-op. The breakpoint would kill the process while SIGTRAP is blocked, and the
+ * function that returns may have just blocked it: so the code unblocks it first, and leaves the mask from
+ * before in the hook's cell. All registers are as the return left them, since GCC may count on those that a
+ * function does not use (-fipa-ra). If the breakpoint comes to nothing (a debugger took it), the code goes on
+ * by itself.
  *
- * For unwinders, a hook is a frame between the callee and the caller: its return address is saved in the cell, whose
- * distance stands in the hook's last bytes. They look up the byte before a return address: the no-op. The frame has no
- * size, but unwinders tell frames by the CFA: libgcc's aborts where two in a row have the same and the outer one catches
- * (its phase 2). So the CFA is said to be one byte on, where no other frame's is, and rsp as it stands. */
+ * For unwinders, a hook is a frame between the callee and the caller: its return address is saved in the
+ * cell, whose distance stands in the hook's last bytes. They look up the byte before a return address: the
+ * no-op. The frame has no size, but unwinders tell frames by the CFA: libgcc's aborts where two in a row have
+ * the same and the outer one catches (its phase 2). So the CFA is said to be one byte on, where no other
+ * frame's is, and rsp as it stands. */
 #include "layout.h"
 
 	.bss
@@ -51,12 +53,14 @@ rip_arch_hook_trap_at:
 	.type	rip_arch_hooks, @function
 rip_arch_hooks:
 	.cfi_startproc
-	/* DW_CFA_def_cfa_expression, 2 bytes: DW_OP_breg7 1; DW_CFA_val_expression 7, 2 bytes: DW_OP_breg7 0 */
+	/* DW_CFA_def_cfa_expression, 2 bytes: DW_OP_breg7 1;
+	 * DW_CFA_val_expression 7, 2 bytes: DW_OP_breg7 0 */
 	.cfi_escape 0x0f, 0x02, 0x77, 0x01
 	.cfi_escape 0x16, 0x07, 0x02, 0x77, 0x00
-	/* The return address is in the cell: at rip rounded down to 256, plus 248, stands the distance from there.
-	 * DW_CFA_expression 16, 12 bytes: DW_OP_breg16 0, DW_OP_const2s -256, DW_OP_and, DW_OP_plus_uconst 248,
-	 * DW_OP_dup, DW_OP_deref, DW_OP_plus */
+	/* The return address is in the cell: at rip rounded down to 256, plus 248, stands the distance from
+	 * there.
+	 * DW_CFA_expression 16, 12 bytes: DW_OP_breg16 0, DW_OP_const2s -256, DW_OP_and, DW_OP_plus_uconst
+	 * 248, DW_OP_dup, DW_OP_deref, DW_OP_plus */
 	.cfi_escape 0x10, 0x10, 0x0c, 0x80, 0x00, 0x0b, 0x00, 0xff, 0x1a, 0x23, 0xf8, 0x01, 0x12, 0x06, 0x22
 	.set	cell, 0
 	.rept	RIP_HOOKS

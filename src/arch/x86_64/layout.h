@@ -9,8 +9,8 @@
 #define RIP_SWITCH_VALUE 16
 #define RIP_SWITCH_WORDS 24
 
-/* struct rip_segment, and what rip_arch_call keeps on the stack below its saved registers. As much lies between
- * segment.sp and the rsp to which the function that was called returns, in rip_arch_hostcall too. */
+/* struct rip_segment, and what rip_arch_call keeps on the stack below its saved registers. As much lies
+ * between segment.sp and the rsp to which the function that was called returns, in rip_arch_hostcall too. */
 #define RIP_SEGMENT_SP 0
 #define RIP_SEGMENT_VALUE 8
 #define RIP_SEGMENT_WAY 16
@@ -58,8 +58,8 @@
 #define RIP_EFLAGS_UNWANTED 0x44500
 #define RIP_MXCSR_CONTROL 0xffc0
 
-/* Return hooks: how many there are, and the bytes of each and of its cell: the return address, the signal mask, and
- * what the hook's code keeps. */
+/* Return hooks: how many there are, and the bytes of each and of its cell: the return address, the signal
+ * mask, and what the hook's code keeps. */
 #define RIP_HOOKS 64
 #define RIP_HOOK_SIZE 256
 #define RIP_HOOK_CELL 128
@@ -69,8 +69,8 @@
 #define RIP_SIG_UNBLOCK 1
 #define RIP_SYS_RT_SIGPROCMASK 14
 
-/* The x87 status word: an exception is pending; after fxam, C3 and C0 alone of the condition codes for an empty
- * register, and the stack's top at 0 (Intel SDM volume 1, 8.1.3 and table 8-1). */
+/* The x87 status word: an exception is pending; after fxam, C3 and C0 alone of the condition codes for an
+ * empty register, and the stack's top at 0 (Intel SDM volume 1, 8.1.3 and table 8-1). */
 #define RIP_FSW_PENDING 0x80
 #define RIP_FSW_KNOWN 0x7d80
 #define RIP_FSW_EMPTY 0x4100

@@ -5,7 +5,8 @@
 
 enum { PREFIX_FS = 0x64, REX = 0x40, REX_R = 0x04, MOV_R8 = 0x8a, TWO_BYTES = 0x0f, MOVZX_R8 = 0xb6 };
 
-/* ModRM with a SIB byte behind it, any register; SIB without base or index; displacement 0 (Intel SDM 2.1.5). */
+/* ModRM with a SIB byte behind it, any register; SIB without base or index; displacement 0 (Intel SDM
+ * 2.1.5). */
 static bool is_absolute_zero(const uint8_t *code, size_t size)
 {
 	if (size < 6 || (code[0] & 0xc7) != 0x04 || code[1] != 0x25)

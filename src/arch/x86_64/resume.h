@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * arch: each _Unwind_Resume of ours, for assembly: a landing pad that was entered for a stop goes straight back to the
- * engine (see struct rip_exception in arch.h). What else calls it goes to \other. */
+ * arch: each _Unwind_Resume of ours, for assembly: a landing pad that was entered for a stop goes straight
+ * back to the engine (see struct rip_exception in arch.h). What else calls it goes to \other. */
 #ifndef RIPCORD_RESUME_H
 #define RIPCORD_RESUME_H
 

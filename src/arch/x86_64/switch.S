@@ -14,8 +14,9 @@
 rip_arch_switch_begin:
 
 /* --- Control words and flags ---
- * Code that is compiled without floating point (-mgeneral-regs-only, which this file is then, too) must not touch that
- * state: in a kernel it is somebody else's. And in ring 0, POPF changes IF and IOPL, which are not ours. */
+ * Code that is compiled without floating point (-mgeneral-regs-only, which this file is then, too) must not
+ * touch that state: in a kernel it is somebody else's. And in ring 0, POPF changes IF and IOPL, which are not
+ * ours. */
 #ifdef __SSE__
 /* Onto the host's frame; into the context at rsi. */
 .macro SAVE_WORDS
@@ -26,7 +27,8 @@ rip_arch_switch_begin:
 	stmxcsr	RIP_CONTEXT_MXCSR(%rsi)
 	fnstcw	RIP_CONTEXT_FCW(%rsi)
 .endm
-/* On the host's frame: jumps if the machine's state is not the ABI's with the host's words. Clobbers rax, rdx. */
+/* On the host's frame: jumps if the machine's state is not the ABI's with the host's words. Clobbers rax,
+ * rdx. */
 .macro JUMP_UNLESS_AS_BEFORE other
 	fnstsw	%ax
 	testb	$RIP_FSW_PENDING, %al
@@ -116,7 +118,8 @@ rip_arch_switch_begin:
 .endm
 #endif
 
-/* Saves callee-saved registers; rsp is host_sp afterwards, and the control words are still to be written there. */
+/* Saves callee-saved registers; rsp is host_sp afterwards, and the control words are still to be written
+ * there. */
 .macro SAVE_REGISTERS
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
@@ -140,8 +143,9 @@ rip_arch_switch_begin:
 	.cfi_adjust_cfa_offset 8
 .endm
 
-/* All of the callee-saved state. Clobbers rax. With a way in rdi whose guest is trusted, the words are the thread's, and
- * the machine's are not read: STMXCSR takes 8 ns on some processors, twice as long as all the rest of a switch. */
+/* All of the callee-saved state. Clobbers rax. With a way in rdi whose guest is trusted, the words are the
+ * thread's, and the machine's are not read: STMXCSR takes 8 ns on some processors, twice as long as all the
+ * rest of a switch. */
 .macro SAVE_HOST
 	SAVE_REGISTERS
 	movq	RIP_SWITCH_WORDS(%rdi), %rax
@@ -152,7 +156,8 @@ rip_arch_switch_begin:
 9:
 .endm
 
-/* Returns by a jump: the processor's return stack holds the other side's calls, so that a ret would be predicted wrong. */
+/* Returns by a jump: the processor's return stack holds the other side's calls, so that a ret would be
+ * predicted wrong. */
 .macro RETURN_BY_JUMP
 	popq	%rcx
 	.cfi_adjust_cfa_offset -8
@@ -210,9 +215,10 @@ rip_arch_switch_begin:
 	.cfi_offset %r15, -56
 .endm
 
-/* A backstop's frame: at its call, 8(%rsp) is the struct rip_switch. Its personality (backstop.c) lets no exception
- * pass; another's forced unwind lands on its pad. The table has one shape, which the personality knows: a call site
- * with the action catch (...), in the format of the Itanium C++ ABI (as in src/lsda/). 0x1b is pcrel sdata4. */
+/* A backstop's frame: at its call, 8(%rsp) is the struct rip_switch. Its personality (backstop.c) lets no
+ * exception pass; another's forced unwind lands on its pad. The table has one shape, which the personality
+ * knows: a call site with the action catch (...), in the format of the Itanium C++ ABI (as in src/lsda/).
+ * 0x1b is pcrel sdata4. */
 .macro BACKSTOP table
 	.cfi_personality 0x1b, rip_arch_personality
 	.cfi_lsda 0x1b, \table
@@ -278,8 +284,8 @@ rip_arch_backstop:
 	ret
 	.cfi_restore_state
 
-	/* Back by a plain return, which leaves the x87 stack empty, the flags and the control words alone, unless the
-	 * code breaks the ABI. Putting them right is slow, so they are looked at first. */
+	/* Back by a plain return, which leaves the x87 stack empty, the flags and the control words alone,
+	 * unless the code breaks the ABI. Putting them right is slow, so they are looked at first. */
 returned:
 	xorl	%ecx, %ecx
 	JUMP_UNLESS_AS_BEFORE 1f
@@ -299,8 +305,8 @@ returned:
 	.globl	rip_arch_host_return
 	.hidden	rip_arch_host_return
 rip_arch_host_return:
-	/* The guest was stopped anywhere, or returns with whatever it did: values may be left on the x87 stack and
-	 * exceptions pending, DF, NT and AC may be set. */
+	/* The guest was stopped anywhere, or returns with whatever it did: values may be left on the x87
+	 * stack and exceptions pending, DF, NT and AC may be set. */
 	RESET_STATE
 	.cfi_remember_state
 	RESTORE_HOST
@@ -348,7 +354,8 @@ rip_arch_segment_end:
 	.size	rip_arch_call, . - rip_arch_call
 	BACKSTOP_TABLE .Lcall_table, rip_arch_call, .Lcall_call, rip_arch_segment_end, rip_arch_call
 
-/* What is called by a jump has its return address on the stack even if the pointer is not one that a call takes. */
+/* What is called by a jump has its return address on the stack even if the pointer is not one that a call
+ * takes. */
 	.type	jump, @function
 jump:
 	.cfi_startproc
@@ -432,8 +439,8 @@ rip_arch_leave:
 	.size	rip_arch_leave, . - rip_arch_leave
 
 /* A landing pad that comes to its end, as it does once a cleanup: rdi is the struct rip_exception. What
- * rip_arch_host_return puts right is looked at first, for it seldom needs to be: flags (TF, DF, NT, AC) and the
- * control words; what is on the x87 stack waits until the last pad has run. */
+ * rip_arch_host_return puts right is looked at first, for it seldom needs to be: flags (TF, DF, NT, AC) and
+ * the control words; what is on the x87 stack waits until the last pad has run. */
 	.globl	rip_arch_resumed
 	.hidden	rip_arch_resumed
 	.type	rip_arch_resumed, @function
@@ -530,8 +537,8 @@ rip_arch_capture:
 	.p2align 4
 rip_arch_resume:
 	.cfi_startproc
-	/* All along, the frame that goes on is the one that the registers in memory describe; as with a signal frame,
-	 * its pc is the next instruction and not behind a call. */
+	/* All along, the frame that goes on is the one that the registers in memory describe; as with a
+	 * signal frame, its pc is the next instruction and not behind a call. */
 	.cfi_signal_frame
 	.cfi_def_cfa %rdi, 0
 	.cfi_offset %rip, RIP_CONTEXT_RIP
