@@ -48,8 +48,8 @@ struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t
 /* The descriptor of the module's first note of that name and type; size 0 if it has none. Signal-safe. */
 struct rip_bytes rip_port_module_note(const struct rip_module *module, const char *name, uint32_t type);
 
-/* The module's .eh_frame sections as they lie in memory, for modules whose headers do not say where those are.
- * Returns how many; 0 if it cannot be known. Asks the module's file: slow. Signal-safe. */
+/* The module's .eh_frame sections as they lie in memory, for modules whose headers do not say where those
+ * are. Returns how many; 0 if it cannot be known. Asks the module's file: slow. Signal-safe. */
 enum { RIP_MODULE_TABLES = 4 };
 uint32_t rip_port_module_tables(const struct rip_module *module,
 				struct rip_bytes tables_ret[RIP_MODULE_TABLES]);
@@ -59,15 +59,16 @@ uint32_t rip_port_module_tables(const struct rip_module *module,
 /* True if all of [address, address + size) can be read now. Signal-safe. */
 bool rip_port_readable(uint64_t address, size_t size);
 
-/* Copies memory that may not be there, up to the first byte that cannot be accessed; returns how much. Signal-safe. */
+/* Copies memory that may not be there, up to the first byte that cannot be accessed; returns how much.
+ * Signal-safe. */
 size_t rip_port_peek(uint64_t address, void *to, size_t size);
 /* The same the other way. MEMORY: not all could be written; SYSTEM: the system forbids it. Signal-safe. */
 rip_status rip_port_poke(uint64_t address, const void *from, size_t size, size_t *done_ret);
 
 size_t rip_port_page_size(void);
 
-/* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible, for small pages only. NOMEM,
- * MAPS. */
+/* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible, for small pages only.
+ * NOMEM, MAPS. */
 rip_status rip_port_reserve(size_t size, uint8_t **map_ret);
 void rip_port_unmap(uint8_t *map, size_t size);
 /* Makes pages readable and writable, or inaccessible again; then their content is given back. NOMEM, MAPS.
@@ -76,7 +77,8 @@ rip_status rip_port_open(uint8_t *map, size_t size);
 rip_status rip_port_close(uint8_t *map, size_t size);
 /* Makes pages inaccessible; their content stays. NOMEM, MAPS. Signal-safe. */
 rip_status rip_port_seal(uint8_t *map, size_t size);
-/* Gives the pages' content back: they read as zero. False if the system will not (locked memory). Signal-safe. */
+/* Gives the pages' content back: they read as zero. False if the system will not (locked memory).
+ * Signal-safe. */
 bool rip_port_drop(uint8_t *map, size_t size);
 
 /* Guard markers: inaccessible pages inside a mapping, which do not divide it. Marking gives the content back.
@@ -111,7 +113,8 @@ rip_status rip_port_demand_register(const struct rip_port_demand *demand, uint8_
 bool rip_port_demand_wait(const struct rip_port_demand *demand, uint64_t *address_ret);
 void rip_port_demand_stop(const struct rip_port_demand *demand);
 
-/* Puts a copy of `page` there (NULL: zeros) and lets go on who waits for it. False: it could not, or there is one. */
+/* Puts a copy of `page` there (NULL: zeros) and lets go on who waits for it. False: it could not, or there is
+ * one. */
 bool rip_port_demand_supply(const struct rip_port_demand *demand, uint64_t address, const void *page);
 /* Lets go on who waits: whatever is there now. */
 void rip_port_demand_wake(const struct rip_port_demand *demand, uint64_t address);
@@ -124,35 +127,39 @@ extern bool rip_port_demand_user_only;
 /* The registers in what the system hands to a signal handler (a ucontext_t). Signal-safe. */
 void rip_port_context(const void *ucontext, struct rip_context *context_ret);
 
-/* The kernel calls `handler` itself for a signal that sigaction has installed one for, with the same flags and mask.
- * For builds with ThreadSanitizer: its own handler keeps asynchronous signals back until it is too late. */
+/* The kernel calls `handler` itself for a signal that sigaction has installed one for, with the same flags
+ * and mask. For builds with ThreadSanitizer: its own handler keeps asynchronous signals back until it is too
+ * late. */
 void rip_port_handle_directly(int signal, void (*handler)(int signal, void *info, void *ucontext));
 
-/* Not a function: code that goes on as a ucontext_t says whose address is in rsp. Until it has, no signal may come. */
+/* Not a function: code that goes on as a ucontext_t says whose address is in rsp. Until it has, no signal may
+ * come. */
 extern const char rip_port_return_code[];
 
-/* The signals that were blocked before the handler whose trampoline is a frame with this rsp was called. False: that
- * memory cannot be read. Signal-safe. */
+/* The signals that were blocked before the handler whose trampoline is a frame with this rsp was called.
+ * False: that memory cannot be read. Signal-safe. */
 bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);
 
-/* Unblocks on the calling thread what that mask did not block: what it did block still is, after the handler. Signal-safe. */
+/* Unblocks on the calling thread what that mask did not block: what it did block still is, after the handler.
+ * Signal-safe. */
 void rip_port_unblock_to(uint64_t mask);
 
 /* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask). Signal-safe. */
 void rip_port_set_mask(const void *mask);
 
-/* True if the thread's base register can be read and written by instructions (rip_arch_base), and system calls be
- * trapped. Any thread. */
+/* True if the thread's base register can be read and written by instructions (rip_arch_base), and system
+ * calls be trapped. Any thread. */
 bool rip_port_can_arm(void);
 
-/* While *selector says TRAP, each system call of the calling thread becomes a SIGSYS before it is made, but for those
- * from [begin, begin + size). Signal-safe, and touch nothing that is thread-local. */
+/* While *selector says TRAP, each system call of the calling thread becomes a SIGSYS before it is made, but
+ * for those from [begin, begin + size). Signal-safe, and touch nothing that is thread-local. */
 enum { RIP_CALLS_PASS = 0, RIP_CALLS_TRAP = 1 };
 bool rip_port_trap_calls(const uint8_t *selector, uint64_t begin, size_t size);
 void rip_port_free_calls(void);
 
-/* Whether a thread that executes the system call of this number step by step gets its next trap behind it: the call
- * neither sets the signal mask nor makes a process or thread, which would get the trap too. Signal-safe. */
+/* Whether a thread that executes the system call of this number step by step gets its next trap behind it:
+ * the call neither sets the signal mask nor makes a process or thread, which would get the trap too.
+ * Signal-safe. */
 bool rip_port_call_keeps_trap(uint64_t number);
 
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
@@ -172,31 +179,31 @@ bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret);
 /* True if the module that `address` lies in exports it under this name. Takes no lock, unlike the above. */
 bool rip_port_exports(uint64_t address, const char *name);
 
-/* The name of what the loader puts, or has yet to put, into a slot of a module's own; NULL if that has none. Takes no
- * lock. */
+/* The name of what the loader puts, or has yet to put, into a slot of a module's own; NULL if that has none.
+ * Takes no lock. */
 const char *rip_port_slot_name(uint64_t slot);
 
 /* True if the address lies in the C library. */
 bool rip_port_in_libc(uint64_t address);
 
-/* True if the address lies in a module that holds locks of its own for moments: the C library, the loader, this library
- * (if it is a module of its own). Signal-safe. */
+/* True if the address lies in a module that holds locks of its own for moments: the C library, the loader,
+ * this library (if it is a module of its own). Signal-safe. */
 bool rip_port_in_library(uint64_t address);
 
-/* True if the address is that of a function that reads its own return address, or keeps it for later: setjmp, dlopen,
- * and the like. Signal-safe. */
+/* True if the address is that of a function that reads its own return address, or keeps it for later: setjmp,
+ * dlopen, and the like. Signal-safe. */
 bool rip_port_reads_caller(uint64_t function);
 
 /* --- Libraries that may be there ---
  * These take the loader's lock: for the host's stack, and not in the middle of a stop. */
 
-/* Held by these functions, and to be held by whoever else asks the loader, and around a fork: glibc leaves the loader's
- * own lock held in the child if another thread holds it. */
+/* Held by these functions, and to be held by whoever else asks the loader, and around a fork: glibc leaves
+ * the loader's own lock held in the child if another thread holds it. */
 void rip_port_loader_lock(void);
 void rip_port_loader_unlock(void);
 
-/* What a library that is loaded exports under this name, `library` by its soname or path, or of NULL all that are in
- * the global scope; NULL if there is none. It may be gone when the library is unloaded. */
+/* What a library that is loaded exports under this name, `library` by its soname or path, or of NULL all that
+ * are in the global scope; NULL if there is none. It may be gone when the library is unloaded. */
 void *rip_port_loaded(const char *library, const char *name);
 /* The same of the module that `address` lies in. */
 void *rip_port_loaded_beside(const void *address, const char *name);
@@ -206,8 +213,8 @@ uint64_t rip_port_load_count(void);
 
 /* --- Time and threads --- */
 
-/* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that put them
- * there were ended (pthread_cond_wait, say), and the next longjmp or pthread_exit would run them. */
+/* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that
+ * put them there were ended (pthread_cond_wait, say), and the next longjmp or pthread_exit would run them. */
 void rip_port_drop_handlers(uint64_t low, uint64_t high);
 
 /* Nanoseconds of a clock that only goes forward. Signal-safe. */
@@ -219,11 +226,12 @@ int rip_port_tid(void);
 /* In a forked child, whose one thread has a new number. */
 void rip_port_forget_tid(void);
 
-/* Nanoseconds of processor time that a thread of this process has used. False: there is no such thread. Signal-safe. */
+/* Nanoseconds of processor time that a thread of this process has used. False: there is no such thread.
+ * Signal-safe. */
 bool rip_port_cpu_time(int tid, uint64_t *time_ret);
 
-/* Sleeps until somebody wakes the word, or rip_port_now() is `until` (0: for ever); not at all if it is not `seen` any
- * more. May return early. */
+/* Sleeps until somebody wakes the word, or rip_port_now() is `until` (0: for ever); not at all if it is not
+ * `seen` any more. May return early. */
 void rip_port_wait(const uint32_t *word, uint32_t seen, uint64_t until);
 
 /* Wakes one sleeper. Signal-safe. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * port/bare: the contract where there is no system: what the embedder said (ripcord/port.h), and nothing else.
+ * port/bare: the contract where there is no system: what the embedder said (ripcord/port.h), and nothing
+ * else.
  *
- * Invariants: the embedder's struct is read through one pointer, loaded once for each question; what it says was checked
- * when it was given. What the contract has beyond modules, reading and time (mappings, threads, names) is not here:
- * layers that need it are not part of the core. */
+ * Invariants: the embedder's struct is read through one pointer, loaded once for each question; what it says
+ * was checked when it was given. What the contract has beyond modules, reading and time (mappings, threads,
+ * names) is not here: layers that need it are not part of the core. */
 #ifndef RIPCORD_PORT_BARE_H
 #define RIPCORD_PORT_BARE_H
 

@@ -91,7 +91,8 @@ struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t
 	return bytes;
 }
 
-uint32_t rip_port_module_tables(const struct rip_module *module, struct rip_bytes tables_ret[RIP_MODULE_TABLES])
+uint32_t rip_port_module_tables(const struct rip_module *module,
+				struct rip_bytes tables_ret[RIP_MODULE_TABLES])
 {
 	const rip_port_image *image = find_image(module->begin);
 
@@ -108,7 +109,8 @@ static uint64_t align4(uint32_t size)
 	return ((uint64_t)size + 3) & ~(uint64_t)3;
 }
 
-static bool read_note(struct rip_reader *r, const char *wanted, uint32_t wanted_type, struct rip_bytes *descriptor_ret)
+static bool read_note(struct rip_reader *r, const char *wanted, uint32_t wanted_type,
+		      struct rip_bytes *descriptor_ret)
 {
 	uint32_t name_size = rip_read_u32(r), size = rip_read_u32(r), type = rip_read_u32(r);
 	struct rip_bytes name = rip_read_block(r, align4(name_size));

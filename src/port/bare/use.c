@@ -38,8 +38,8 @@ static bool is_image(const rip_port_image *image)
 	for (uint32_t i = 0; image->readable && i < image->readable_count; i++)
 		if (i == RIP_MODULE_SEGMENTS || !lies_in(&image->readable[i], code))
 			return false;
-	return code->begin < code->end && lies_in(&image->eh_frame_hdr, code) && lies_in(&image->eh_frame, code) &&
-	       lies_in(&image->notes, code);
+	return code->begin < code->end && lies_in(&image->eh_frame_hdr, code) &&
+	       lies_in(&image->eh_frame, code) && lies_in(&image->notes, code);
 }
 
 rip_status rip_port_use(const rip_port *port)

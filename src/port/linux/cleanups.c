@@ -2,8 +2,8 @@
  * port/linux: glibc's list of a thread's cancellation handlers. */
 #include "port/port.h"
 
-/* As glibc has had it since 2.2.5 (nptl/descr.h, sysdeps/nptl/pthread.h); its functions are exported, its declarations hidden
- * where exceptions are on. */
+/* As glibc has had it since 2.2.5 (nptl/descr.h, sysdeps/nptl/pthread.h); its functions are exported, its
+ * declarations hidden where exceptions are on. */
 struct buffer {
 	void (*routine)(void *);
 	void *argument;

@@ -53,8 +53,8 @@ void rip_port_unblock_to(uint64_t mask)
 	rip_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&others, 0, sizeof others);
 }
 
-/* Every x86-64 libc's __restore_rt: mov $SYS_rt_sigreturn, %rax; syscall. At its start rsp points at the ucontext_t
- * (arch/x86/kernel/signal_64.c). */
+/* Every x86-64 libc's __restore_rt: mov $SYS_rt_sigreturn, %rax; syscall. At its start rsp points at the
+ * ucontext_t (arch/x86/kernel/signal_64.c). */
 static const uint8_t trampoline[RIP_TRAMPOLINE_SIZE] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
 
 /* Where the kernel saved a register, from rsp on, in two bytes of LEB128. */

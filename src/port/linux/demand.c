@@ -50,7 +50,8 @@ rip_status rip_port_demand_open(struct rip_port_demand *demand_ret)
 		close_fd(fd);
 		return RIP_E_SYSTEM;
 	}
-	*demand_ret = (struct rip_port_demand){ .fd = (int)fd, .stop_fd = (int)stop, .kernel_faults = kernel };
+	*demand_ret = (struct rip_port_demand){ .fd = (int)fd, .stop_fd = (int)stop,
+						.kernel_faults = kernel };
 	return RIP_OK;
 }
 
@@ -120,7 +121,8 @@ bool rip_port_demand_supply(const struct rip_port_demand *demand, uint64_t addre
 	long result;
 
 	do
-		result = page ? control(demand->fd, UFFDIO_COPY, &copy) : control(demand->fd, UFFDIO_ZEROPAGE, &zero);
+		result = page ? control(demand->fd, UFFDIO_COPY, &copy) :
+			 control(demand->fd, UFFDIO_ZEROPAGE, &zero);
 	while (result == -EAGAIN);
 	if (result != 0)
 		rip_port_demand_wake(demand, address);

@@ -46,8 +46,8 @@ size_t rip_port_page_size(void)
 /* --- Mappings --- */
 
 /* Both limits are ENOMEM. Dividing a mapping without asking for memory meets only that of mappings (mm/vma.c,
- * split_vma, against vm.max_map_count); if not even three closed pages can be mapped, it is that one too, unless
- * there is a limit on address space. */
+ * split_vma, against vm.max_map_count); if not even three closed pages can be mapped, it is that one too,
+ * unless there is a limit on address space. */
 static bool maps_used_up(void)
 {
 	struct { uint64_t now, max; } space = { 0, 0 };

@@ -31,7 +31,8 @@ static bool headers_of_mapping(const struct dl_find_object *object, struct heade
 	if (header->e_phentsize != sizeof(ElfW(Phdr)) || header->e_phoff > size ||
 	    (size - header->e_phoff) / sizeof(ElfW(Phdr)) < header->e_phnum)
 		return false;
-	*headers_ret = (struct headers){ (const void *)((const char *)header + header->e_phoff), header->e_phnum,
+	*headers_ret = (struct headers){ (const void *)((const char *)header + header->e_phoff),
+					 header->e_phnum,
 					 (uintptr_t)object->dlfo_map_start, (uintptr_t)object->dlfo_map_end };
 	return true;
 }
@@ -41,7 +42,8 @@ static bool is_program(const struct dl_find_object *object)
 	return !object->dlfo_link_map || !object->dlfo_link_map->l_prev;
 }
 
-/* Of a static program, glibc's table has the executable segment alone. The kernel says where its headers are. */
+/* Of a static program, glibc's table has the executable segment alone. The kernel says where its headers
+ * are. */
 static bool headers_of_program(const struct dl_find_object *object, struct headers *headers_ret)
 {
 	const void *first = bytes_at(getauxval(AT_PHDR));
@@ -52,7 +54,8 @@ static bool headers_of_program(const struct dl_find_object *object, struct heade
 	return true;
 }
 
-static void add_segment(struct rip_module *module, const struct headers *headers, uint64_t begin, uint64_t end)
+static void add_segment(struct rip_module *module, const struct headers *headers, uint64_t begin,
+			uint64_t end)
 {
 	if (begin < headers->begin)
 		begin = headers->begin;

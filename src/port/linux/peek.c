@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * port/linux: memory that may not be there, copied by the kernel: what cannot be accessed is an error, also if another
- * thread has just unmapped it. Protection holds. */
+ * port/linux: memory that may not be there, copied by the kernel: what cannot be accessed is an error, also
+ * if another thread has just unmapped it. Protection holds. */
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * port: where a saved state goes on. extern const char rip_port_return_code[]: with a ucontext_t's address in rsp, the
- * kernel loads all that is in it, as when a signal handler returns (rt_sigreturn(2)). To be jumped to; nothing of the
- * stack below rsp is used, so no signal may come before it has. */
+ * port: where a saved state goes on. extern const char rip_port_return_code[]: with a ucontext_t's address in
+ * rsp, the kernel loads all that is in it, as when a signal handler returns (rt_sigreturn(2)). To be jumped
+ * to; nothing of the stack below rsp is used, so no signal may come before it has. */
 #include <sys/syscall.h>
 
 	.text

@@ -56,8 +56,8 @@ bool rip_port_can_arm(void)
 bool rip_port_call_keeps_trap(uint64_t number)
 {
 	enum { NUMBERS_END = 512 };
-	static const uint16_t others[] = { SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clone, SYS_fork, SYS_vfork, SYS_clone3,
-					   SYS_execve, SYS_execveat };
+	static const uint16_t others[] = { SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clone, SYS_fork,
+					   SYS_vfork, SYS_clone3, SYS_execve, SYS_execveat };
 
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		if (number == others[i])

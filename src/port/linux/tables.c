@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * port/linux: .eh_frame of modules whose program headers do not say where it is: their files' section headers do
- * (gABI chapter 4; sections are of type PROGBITS, or X86_64_UNWIND by psABI 4.2). The file is input, and may even
- * be another one by now. */
+ * port/linux: .eh_frame of modules whose program headers do not say where it is: their files' section headers
+ * do (gABI chapter 4; sections are of type PROGBITS, or X86_64_UNWIND by psABI 4.2). The file is input, and
+ * may even be another one by now. */
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -35,7 +35,8 @@ static bool is_same(const struct file *file, const struct rip_module *module)
 {
 	enum { COMPARED = 1024 };
 	uint8_t bytes[COMPARED];
-	struct rip_bytes loaded = rip_port_module_bytes(module, module->segment_count ? module->segments[0].begin : 0);
+	struct rip_bytes loaded =
+		rip_port_module_bytes(module, module->segment_count ? module->segments[0].begin : 0);
 	size_t size = loaded.size < COMPARED ? loaded.size : COMPARED;
 
 	return size >= sizeof file->header && read_at(file, 0, bytes, size) &&
@@ -50,7 +51,8 @@ static bool is_usable(const ElfW(Ehdr) *header)
 
 static bool open_file(const struct rip_module *module, struct file *file)
 {
-	file->fd = (int)rip_syscall4(SYS_open, (long)path_of(module), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0);
+	file->fd = (int)rip_syscall4(SYS_open, (long)path_of(module),
+				     O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0);
 	if (file->fd < 0)
 		return false;
 	if (is_same(file, module) && read_at(file, 0, &file->header, sizeof file->header) &&
