@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * core: the personality that GCC's tables of C code name. The engine reads those tables itself and never calls it: its
- * address says what language a frame is of. */
+ * core: the personality that GCC's tables of C code name. The engine reads those tables itself and never
+ * calls it: its address says what language a frame is of. */
 #include <unwind.h>
 
 #include "stop/foreign.h"

@@ -28,7 +28,8 @@ static struct task *of(const rip_core_task *task)
 
 static bool is_stack(const rip_core_stack *stack)
 {
-	uint64_t guard = (uintptr_t)stack->guard, reserve = (uintptr_t)stack->reserve, low = (uintptr_t)stack->low,
+	uint64_t guard = (uintptr_t)stack->guard, reserve = (uintptr_t)stack->reserve,
+		 low = (uintptr_t)stack->low,
 		 top = (uintptr_t)stack->top;
 
 	return guard <= reserve && reserve <= low && low <= top && top - low >= STACK_MIN && top % ALIGN == 0;
@@ -40,7 +41,8 @@ rip_status rip_core_init(rip_core_task *task, const rip_core_stack *stack, const
 
 	if (!is_stack(stack))
 		return RIP_E_ARGUMENT;
-	struct rip_stack all = { .guard = stack->guard, .reserve = stack->reserve, .low = stack->low, .top = stack->top };
+	struct rip_stack all = { .guard = stack->guard, .reserve = stack->reserve, .low = stack->low,
+				 .top = stack->top };
 	rip_fill(t, 0, sizeof *t);
 	if (options)
 		t->options = *options;
@@ -101,7 +103,8 @@ static rip_core_cause cause_of(const struct task *t, enum rip_event event)
 	}
 }
 
-rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *argument, rip_core_report *report_ret)
+rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *argument,
+			    rip_core_report *report_ret)
 {
 	struct task *t = of(task);
 
@@ -133,8 +136,8 @@ static bool on_stack(const struct task *t, uint64_t sp)
 	return sp >= (uintptr_t)t->stop.stack.guard && sp <= (uintptr_t)t->stop.stack.top;
 }
 
-/* A fault is the task's own with any stack pointer: it may have lost it. A kill comes from elsewhere, and the engine
- * counts as inside for some instructions before and behind the switch, on its own stack. */
+/* A fault is the task's own with any stack pointer: it may have lost it. A kill comes from elsewhere, and the
+ * engine counts as inside for some instructions before and behind the switch, on its own stack. */
 static bool may_stop(const struct task *t, rip_core_cause cause, const uint64_t *reg)
 {
 	if (!t->stop.inside || rip_arch_is_switch(reg[RIP_CORE_RIP]))
@@ -197,8 +200,8 @@ void rip_core_abandon(rip_core_task *task)
 
 /* --- Looking --- */
 
-uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low, uint64_t high, uint64_t *pcs,
-			    uint32_t max)
+uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low, uint64_t high,
+			    uint64_t *pcs, uint32_t max)
 {
 	struct rip_memory memory = { .low = low, .high = high };
 	struct rip_context context;

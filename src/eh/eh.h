@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * eh: the Itanium C++ ABI's level I (_Unwind_*), as libgcc_s exports it, over our unwinder.
  *
- * Sources: Itanium C++ ABI, exception handling, section 1; System V AMD64 psABI 6.2; for what those leave open
- * (the layout of private_1 and private_2, what a callback sees at the stack's end), what callers of libgcc_s
- * rely on. Invariants: no allocation, no lock on the way of an exception; a landing pad is entered on the same
- * stack, with nothing kept below it. */
+ * Sources: Itanium C++ ABI, exception handling, section 1; System V AMD64 psABI 6.2; for what those leave
+ * open (the layout of private_1 and private_2, what a callback sees at the stack's end), what callers of
+ * libgcc_s rely on. Invariants: no allocation, no lock on the way of an exception; a landing pad is entered
+ * on the same stack, with nothing kept below it. */
 #ifndef RIPCORD_EH_H
 #define RIPCORD_EH_H
 
@@ -36,13 +36,13 @@ struct rip_eh_bases { uint64_t text, data; };
 struct rip_eh_bases rip_eh_bases(const struct rip_known_module *module);
 
 /* --- Beside another unwinder ---
- * Where this library is preloaded or linked, glibc still opens the machine's own libgcc_s.so.1 for threads that are
- * cancelled. Then the one calls personalities, and those ask the other. */
+ * Where this library is preloaded or linked, glibc still opens the machine's own libgcc_s.so.1 for threads
+ * that are cancelled. Then the one calls personalities, and those ask the other. */
 
 extern const char rip_eh_maker[];
 
-/* A function of the machine's own libgcc_s.so.1, if that is loaded beside this library; else NULL. Not signal-safe:
- * call it only when a context or an exception has come from there. */
+/* A function of the machine's own libgcc_s.so.1, if that is loaded beside this library; else NULL. Not
+ * signal-safe: call it only when a context or an exception has come from there. */
 void *rip_eh_others(const char *name);
 
 /* What the entries in assembly call, with their caller's registers in `from`. */
@@ -52,8 +52,8 @@ _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const str
 _Unwind_Reason_Code rip_eh_backtrace(_Unwind_Trace_Fn trace, const struct rip_context *from,
 				     void *argument);
 
-/* As above; if the forced unwind is another unwinder's, they return what that one goes on with, for the entry to
- * jump to. */
+/* As above; if the forced unwind is another unwinder's, they return what that one goes on with, for the entry
+ * to jump to. */
 void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from);
 struct rip_eh_answer { _Unwind_Reason_Code code; void *others; };
 struct rip_eh_answer rip_eh_rethrow(struct _Unwind_Exception *exception, const struct rip_context *from);

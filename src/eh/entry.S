@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * eh: the entries of level I that need their caller's registers: each puts them into a struct rip_context on the
- * stack and hands them to its C twin. The twin returns a reason code, or enters a landing pad and does not
- * return. Prototypes in <unwind.h> and eh.h. */
+ * eh: the entries of level I that need their caller's registers: each puts them into a struct rip_context on
+ * the stack and hands them to its C twin. The twin returns a reason code, or enters a landing pad and does
+ * not return. Prototypes in <unwind.h> and eh.h. */
 #include "resume.h"
 
 /* The context, rounded so that the C twin is called with an aligned stack. */
@@ -55,8 +55,8 @@
 	END \name, \twin
 .endm
 
-/* name(exception) -> twin(exception, context), which returns in \others where another unwinder's function of that name
- * is, or there 0 and in rax what this one returns. */
+/* name(exception) -> twin(exception, context), which returns in \others where another unwinder's function of
+ * that name is, or there 0 and in rax what this one returns. */
 .macro ENTRY_OR_JUMP name, twin, others
 	BEGIN \name
 	movq	%rdi, FRAME - 8(%rsp)

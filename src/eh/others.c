@@ -37,9 +37,9 @@ static _Unwind_Reason_Code stop_at_once(struct _Unwind_Context *context, void *a
 
 typedef _Unwind_Reason_Code (*backtrace_function)(_Unwind_Trace_Fn trace, void *argument);
 
-/* Behind this library in the order of search, or where glibc has opened it by name. It stays loaded, as glibc never
- * closes it. libgcc's accessors want a table that its walks set up first, and abort without; the context may be that
- * of a third copy. */
+/* Behind this library in the order of search, or where glibc has opened it by name. It stays loaded, as glibc
+ * never closes it. libgcc's accessors want a table that its walks set up first, and abort without; the
+ * context may be that of a third copy. */
 void *rip_eh_others(const char *name)
 {
 	static bool is_set_up;

@@ -44,12 +44,12 @@ EXPORT _Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action acti
 
 enum { REMEMBERED = 16 };
 
-/* Bit 0 of a remembered address says whether it is known: functions are aligned. Racing writers at worst forget
- * what the other has found out. */
+/* Bit 0 of a remembered address says whether it is known: functions are aligned. Racing writers at worst
+ * forget what the other has found out. */
 static uintptr_t remembered[REMEMBERED];
 
-/* libc's own personality only goes on to __gcc_personality_v0, for which it opens libgcc_s.so.1: not in the middle of
- * a throw, if it can be helped. */
+/* libc's own personality only goes on to __gcc_personality_v0, for which it opens libgcc_s.so.1: not in the
+ * middle of a throw, if it can be helped. */
 static bool find_out(uint64_t personality)
 {
 	return rip_port_exports(personality, "__gxx_personality_v0") ||

@@ -4,8 +4,8 @@
 
 #include "eh/eh.h"
 
-/* Where a frame is, for phase 2 to find the frame that phase 1 chose: its stack pointer; one less for a frame that
- * a signal interrupted, whose rsp its handler's trampoline may share. libgcc uses private_2 so too. */
+/* Where a frame is, for phase 2 to find the frame that phase 1 chose: its stack pointer; one less for a frame
+ * that a signal interrupted, whose rsp its handler's trampoline may share. libgcc uses private_2 so too. */
 static _Unwind_Word identity(const struct _Unwind_Context *context)
 {
 	return context->cursor.reg[RIP_REG_RSP] - context->cursor.exact;
@@ -75,8 +75,10 @@ static _Unwind_Reason_Code search(struct _Unwind_Context *context, struct _Unwin
 static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
 {
 	while (rip_eh_load(context)) {
-		/* A return hook's frame has no size, nor a personality: the handler's frame has the same rsp. */
-		bool handler = identity(context) == exception->private_2 && context->cursor.frame.personality != 0;
+		/* A return hook's frame has no size, nor a personality: the handler's frame has the same
+		 * rsp. */
+		bool handler = identity(context) == exception->private_2 &&
+			       context->cursor.frame.personality != 0;
 		_Unwind_Action actions = _UA_CLEANUP_PHASE | (handler ? _UA_HANDLER_FRAME : 0);
 		_Unwind_Reason_Code code = handler ? call_personality(context, actions, exception) :
 						     ask(context, actions, exception);
@@ -146,8 +148,8 @@ _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const str
 	return force(&context, exception);
 }
 
-/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process aborts,
- * as with libgcc. */
+/* Its caller is a landing pad that has nowhere to return to: where unwinding cannot go on, the process
+ * aborts, as with libgcc. */
 void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;

@@ -19,8 +19,8 @@ static enum rip_call call_before(struct rip_cursor *cursor, uint64_t address, ui
 	return call;
 }
 
-/* Whether the frames from here on lead to the backstop, or to the thread's first frame. A cursor that stands at an
- * old return address makes no frame BARE: its pc is not exact. */
+/* Whether the frames from here on lead to the backstop, or to the thread's first frame. A cursor that stands
+ * at an old return address makes no frame BARE: its pc is not exact. */
 static bool leads_home(struct rip_cursor *cursor)
 {
 	rip_status status = RIP_OK;
@@ -46,8 +46,8 @@ static bool callee_may_jump(uint64_t target)
 	return rip_arch_may_jump(code.data, size < LOOKED_AT ? size : LOOKED_AT);
 }
 
-/* A smashed return address leads to a bad pc, too, and may find an old return address on top of the stack. But
- * then the pc that it popped still stands below. */
+/* A smashed return address leads to a bad pc, too, and may find an old return address on top of the stack.
+ * But then the pc that it popped still stands below. */
 static bool may_have_returned(struct rip_cursor *cursor)
 {
 	uint64_t popped;

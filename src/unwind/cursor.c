@@ -29,14 +29,15 @@ void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context
 }
 
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
- * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed place below
- * the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that kind. */
+ * stacks. A walk in circles ends after as many rounds. And frames whose return address is not at a fixed
+ * place below the CFA: such a walk may climb for ever without reading any stack. Signal frames are of that
+ * kind. */
 enum { STACK_CHANGES = 256, ODD_RETURNS = 1 << 12 };
 
-/* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row with a rule
- * of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by an expression where
- * its caller's stack is, or a signal's, may lead to another stack; and an instruction that jumps out of a frame that is
- * gone (longjmp's last) may be its own caller's. */
+/* The psABI defines the CFA as the caller's rsp before the call, so it lies above this frame's rsp. A row
+ * with a rule of its own for rsp (longjmp's has one) is held to what that yields. Only a frame that says by
+ * an expression where its caller's stack is, or a signal's, may lead to another stack; and an instruction
+ * that jumps out of a frame that is gone (longjmp's last) may be its own caller's. */
 static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 {
 	const struct rip_cfi_row *row = &cursor->row;
@@ -45,7 +46,8 @@ static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 		return true;
 	bool jumps_out = cursor->kind == RIP_CURSOR_FULL && cursor->exact && sp == cursor->reg[RIP_REG_RSP] &&
 			 row->rules[RIP_CFI_RA].kind == RIP_RULE_REGISTER;
-	bool may_change = cursor->signal_frame || (cursor->kind == RIP_CURSOR_FULL && row->cfa_is_expr) || jumps_out;
+	bool may_change = cursor->signal_frame || (cursor->kind == RIP_CURSOR_FULL && row->cfa_is_expr) ||
+			  jumps_out;
 	return may_change && cursor->stack_changes++ < STACK_CHANGES;
 }
 
@@ -67,7 +69,8 @@ static unsigned depth_of(const struct rip_row *frame)
 	return depth;
 }
 
-static inline void restore_one(struct rip_cursor *cursor, const rip_stack_word *cfa, unsigned reg, uint8_t save)
+static inline void restore_one(struct rip_cursor *cursor, const rip_stack_word *cfa, unsigned reg,
+			       uint8_t save)
 {
 	if (save)
 		cursor->reg[reg] = cfa[-(int)save];

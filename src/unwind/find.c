@@ -35,8 +35,8 @@ static rip_status find_in_module(uint64_t pc, const struct rip_memo *memo, struc
 	return status;
 }
 
-/* Modules first: registered tables are few programs' business, and lie outside of modules or in modules that have
- * no table of their own. */
+/* Modules first: registered tables are few programs' business, and lie outside of modules or in modules that
+ * have no table of their own. */
 rip_status rip_unwind_find_with(uint64_t pc, struct rip_memo *memo, struct rip_fde *fde_ret)
 {
 	rip_status status = RIP_OK;

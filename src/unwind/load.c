@@ -77,7 +77,8 @@ static bool pack_rule(const struct rip_cfi_state *state, unsigned column, uint8_
 	*save = 0;
 	if (state->kinds[column] == RIP_RULE_SAME)
 		return true;
-	if (state->kinds[column] != RIP_RULE_OFFSET || offset >= 0 || offset % 8 != 0 || offset < -8 * UINT8_MAX)
+	if (state->kinds[column] != RIP_RULE_OFFSET || offset >= 0 || offset % 8 != 0 ||
+	    offset < -8 * UINT8_MAX)
 		return false;
 	*save = (uint8_t)(-offset / 8);
 	return true;
@@ -239,7 +240,8 @@ static rip_status load_trampoline(struct rip_cursor *cursor)
 	struct rip_fde fde = {
 		.pc_begin = pc,
 		.pc_end = pc + 1,
-		.cie = { .code_align = 1, .data_align = 1, .return_register = RIP_CFI_RA, .signal_frame = true },
+		.cie = { .code_align = 1, .data_align = 1, .return_register = RIP_CFI_RA,
+			 .signal_frame = true },
 	};
 
 	if (!rip_memory_read(&cursor->memory, pc, code, sizeof code))

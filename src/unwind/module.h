@@ -31,10 +31,10 @@ rip_status rip_module_find(uint64_t pc, struct rip_known_module *module_ret);
  * (registered ones), as much from there on as can be read, up to 64 KiB. */
 struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_t address);
 
-/* True if the module that `owner` names is still loaded where it was. Reads the module's build id in place, so it is
- * for owners of rows that a pc on the walked stack has led to: such a module cannot be unloaded meanwhile by another
- * thread, unless the pc is garbage; then its tables would be read in vain, too. Of other modules only the loader's
- * table is asked (see is_gone). */
+/* True if the module that `owner` names is still loaded where it was. Reads the module's build id in place,
+ * so it is for owners of rows that a pc on the walked stack has led to: such a module cannot be unloaded
+ * meanwhile by another thread, unless the pc is garbage; then its tables would be read in vain, too. Of other
+ * modules only the loader's table is asked (see is_gone). */
 bool rip_owner_valid(uint32_t owner);
 
 /* The owner of rows from registered tables. It changes when any of them is taken back. */

@@ -28,7 +28,8 @@ static inline bool read_plain(const struct rip_row *row, uint64_t key, struct pl
 	       __atomic_load_n(&row->sequence, __ATOMIC_RELAXED) == sequence;
 }
 
-static inline void restore(struct rip_cursor *cursor, uint64_t cfa, unsigned reg, uint64_t tail, unsigned place)
+static inline void restore(struct rip_cursor *cursor, uint64_t cfa, unsigned reg, uint64_t tail,
+			   unsigned place)
 {
 	uint64_t save = (uint8_t)(tail >> (8 * place));
 

@@ -182,8 +182,8 @@ static struct registration **bucket_of(const void *name)
 	return &buckets[((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 52];
 }
 
-/* The section's size up to and with the record of length 0. Its memory is the program's, but a missing end must
- * not take the process down. */
+/* The section's size up to and with the record of length 0. Its memory is the program's, but a missing end
+ * must not take the process down. */
 static rip_status measure(const void *begin, size_t *size_ret)
 {
 	const uint64_t limit = (uint64_t)1 << 31, extended = 0xffffffff;
@@ -326,8 +326,8 @@ rip_status rip_registry_remove(const void *name, void **object_ret)
 
 /* --- Finding --- */
 
-/* The node that starts last at or below pc. Bounded: nodes that are used again under the reader could lead it in
- * circles. */
+/* The node that starts last at or below pc. Bounded: nodes that are used again under the reader could lead it
+ * in circles. */
 static struct node *descend(uint64_t pc)
 {
 	enum { STEPS = 1 << 20 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * unwind: unwind tables that the program registered itself, as JIT compilers do (__register_frame and its kin).
+ * unwind: unwind tables that the program registered itself, as JIT compilers do (__register_frame and its
+ * kin).
  *
- * Every FDE is a node of one skip list by its first pc. Writers hold a lock; readers take none, write nothing, and
- * may run in a signal handler that has interrupted a writer: a node becomes visible by one store, and its memory
- * is used for nodes only, ever. A reader that was misled by a node that has been used again notices by the
- * version, and tries again a bounded number of times. */
+ * Every FDE is a node of one skip list by its first pc. Writers hold a lock; readers take none, write
+ * nothing, and may run in a signal handler that has interrupted a writer: a node becomes visible by one
+ * store, and its memory is used for nodes only, ever. A reader that was misled by a node that has been used
+ * again notices by the version, and tries again a bounded number of times. */
 #ifndef RIPCORD_UNWIND_REGISTRY_H
 #define RIPCORD_UNWIND_REGISTRY_H
 
@@ -19,8 +20,8 @@ struct rip_registry_section {
 	bool more;            /* it belongs to what was registered under this name before */
 };
 
-/* O(k log n) for k FDEs. NOMEM; MEMORY (unreadable); the errors of rip_fde_next: nothing is registered then. Not
- * async-signal-safe. */
+/* O(k log n) for k FDEs. NOMEM; MEMORY (unreadable); the errors of rip_fde_next: nothing is registered then.
+ * Not async-signal-safe. */
 rip_status rip_registry_add(const struct rip_registry_section *section);
 
 /* Takes back what was registered under this name last. NOFDE: there is nothing. Not async-signal-safe. */

@@ -50,8 +50,8 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 	return true;
 }
 
-/* The line that has the key already, an empty one, or one of the set, each in turn. Racing writers may leave a key
- * in two lines: then the one that is found first counts. */
+/* The line that has the key already, an empty one, or one of the set, each in turn. Racing writers may leave
+ * a key in two lines: then the one that is found first counts. */
 static struct rip_row *choose(uint64_t key)
 {
 	static uint32_t turn;
@@ -62,7 +62,8 @@ static struct rip_row *choose(uint64_t key)
 	if (!row)
 		row = find_in_set(rip_row_place(key) ^ RIP_ROW_PAGE, 0);
 	if (!row)
-		row = &rip_rows[rip_row_place(key) + __atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % RIP_ROW_WAYS];
+		row = &rip_rows[rip_row_place(key) +
+				__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % RIP_ROW_WAYS];
 	return row;
 }
 

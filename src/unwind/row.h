@@ -7,9 +7,10 @@
  * saved between rsp and the CFA. Nearly all rows of compiled code are, at calls.
  *
  * Two readers: who needs the whole line copies it under `sequence` (odd while it is written). Who only walks
- * reads `hot` and then `key`: the writer clears the key first and sets it last (x86-64 keeps loads and stores in
- * order). That the key is the right one does not yet prove that `hot` is its own: the line may have held another
- * row in between. So a line's `hot` is mixed with its key: a stranger's names no owner that the walk knows. */
+ * reads `hot` and then `key`: the writer clears the key first and sets it last (x86-64 keeps loads and stores
+ * in order). That the key is the right one does not yet prove that `hot` is its own: the line may have held
+ * another row in between. So a line's `hot` is mixed with its key: a stranger's names no owner that the walk
+ * knows. */
 #ifndef RIPCORD_UNWIND_ROW_H
 #define RIPCORD_UNWIND_ROW_H
 
@@ -50,8 +51,8 @@ struct rip_row {
 	uint64_t personality;   /* 0 without */
 };
 
-/* `hot`, from the lowest bit: 16 bits words (from rsp to the CFA; with CFA_RBP, from the lowest save to the CFA),
- * 8 bits save of rbp, 8 bits flags, 32 bits owner. */
+/* `hot`, from the lowest bit: 16 bits words (from rsp to the CFA; with CFA_RBP, from the lowest save to the
+ * CFA), 8 bits save of rbp, 8 bits flags, 32 bits owner. */
 enum { RIP_HOT_SAVE_FP = 16, RIP_HOT_FLAGS = 24, RIP_HOT_OWNER = 32, RIP_HOT_WORDS_MAX = 0xffff };
 
 static inline uint64_t rip_hot(uint32_t owner, uint8_t flags, uint8_t save_fp, uint16_t words)
@@ -90,9 +91,9 @@ enum { RIP_ROWS_BITS = 13, RIP_ROWS = 1 << RIP_ROWS_BITS };
 
 extern struct rip_row rip_rows[RIP_ROWS];
 
-/* A key has a set of RIP_ROW_WAYS lines, and when that is full another one in the neighbouring page. A page of the
- * cache, 64 lines, serves 1 KiB of code, and its neighbour the next 1 KiB: so a first walk touches little memory that
- * the kernel has yet to provide, which would cost it more than the rows themselves. */
+/* A key has a set of RIP_ROW_WAYS lines, and when that is full another one in the neighbouring page. A page
+ * of the cache, 64 lines, serves 1 KiB of code, and its neighbour the next 1 KiB: so a first walk touches
+ * little memory that the kernel has yet to provide, which would cost it more than the rows themselves. */
 enum { RIP_ROW_WAYS = 8, RIP_ROW_PAGE = 64 };
 
 /* The first line of the set, an index; the others follow. The other set is at this ^ RIP_ROW_PAGE. */

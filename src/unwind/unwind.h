@@ -26,8 +26,8 @@ struct rip_memory {
 	void *context;
 };
 
-/* The memory around `sp` on this thread's own stack: the window of what earlier walks found readable, if sp is
- * still near it. rip_memory_keep remembers how far a walk has widened it. Signal-safe. */
+/* The memory around `sp` on this thread's own stack: the window of what earlier walks found readable, if sp
+ * is still near it. rip_memory_keep remembers how far a walk has widened it. Signal-safe. */
 struct rip_memory rip_memory_here(uint64_t sp);
 void rip_memory_keep(const struct rip_memory *memory);
 
@@ -111,8 +111,8 @@ struct rip_cursor {
 void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *context, bool exact,
 		     const struct rip_memory *memory);
 
-/* Moves a cursor to a return address on the same stack: callee-saved registers, rsp and rip only. The cache line of the
- * frame loaded last will remember the new one as its next. */
+/* Moves a cursor to a return address on the same stack: callee-saved registers, rsp and rip only. The cache
+ * line of the frame loaded last will remember the new one as its next. */
 void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context);
 
 /* The same on this thread's own stack, from a context that rip_arch_capture or an entry of eh/ has filled. */
@@ -132,19 +132,20 @@ rip_status rip_cursor_load(struct rip_cursor *cursor);
 /* Bytes of arguments that were pushed for the call under way: a landing pad finds rsp above them. */
 static inline uint64_t rip_cursor_args_size(const struct rip_cursor *cursor)
 {
-	return cursor->kind == RIP_CURSOR_FULL ? cursor->row.args_size : 8 * (uint64_t)cursor->frame.args_words;
+	return cursor->kind == RIP_CURSOR_FULL ? cursor->row.args_size :
+	       8 * (uint64_t)cursor->frame.args_words;
 }
 
 /* Moves on to the caller. END: there is none. CFA: it would not move up. MEMORY, and the errors of
  * rip_expr_eval. On failure the cursor stays where it is. */
 rip_status rip_cursor_step(struct rip_cursor *cursor);
 
-/* Moves over frames that a forced unwind has nothing to do in, as long as their rows are simple and in the cache. A
- * load must follow. */
+/* Moves over frames that a forced unwind has nothing to do in, as long as their rows are simple and in the
+ * cache. A load must follow. */
 void rip_cursor_skip_plain(struct rip_cursor *cursor);
 
-/* Decodes what the frame's LSDA says of the pc: frame.site is not UNKNOWN afterwards, and frame.pad is set with
- * CLEANUP and HANDLER. */
+/* Decodes what the frame's LSDA says of the pc: frame.site is not UNKNOWN afterwards, and frame.pad is set
+ * with CLEANUP and HANDLER. */
 void rip_cursor_site(struct rip_cursor *cursor);
 
 /* The decoded LSDA of the frame; the errors of rip_lsda_read. */

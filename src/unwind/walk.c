@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * unwind: backtraces for the price of a table look-up.
  *
- * Each line of the row cache remembers where the row of the frame's caller was found the last time, so the next
- * line's address does not have to wait for the return address to be loaded: it is guessed, and compared with
- * the return address when that is there. A walk over a known stack then runs at the speed of one dependent
- * load a frame, as a walk along frame pointers does. */
+ * Each line of the row cache remembers where the row of the frame's caller was found the last time, so the
+ * next line's address does not have to wait for the return address to be loaded: it is guessed, and compared
+ * with the return address when that is there. A walk over a known stack then runs at the speed of one
+ * dependent load a frame, as a walk along frame pointers does. */
 #include "unwind/unwind.h"
 
 /* What a walk over simple rows needs to know: the other registers never matter. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * foreign: where no other language's runtime is. Stands in for src/stop/foreign.h in libripcord-core.a: the same names, of
- * which none has anything to keep. */
+ * foreign: where no other language's runtime is. Stands in for src/stop/foreign.h in libripcord-core.a: the
+ * same names, of which none has anything to keep. */
 #ifndef RIPCORD_FOREIGN_H
 #define RIPCORD_FOREIGN_H
 
@@ -41,12 +41,14 @@ static inline void rip_foreign_stay(struct rip_foreign *foreign)
 	(void)foreign;
 }
 
-static inline void rip_foreign_note(const struct rip_foreign *foreign, struct rip_cxx_globals noted[RIP_CXX_RUNTIMES])
+static inline void rip_foreign_note(const struct rip_foreign *foreign,
+				    struct rip_cxx_globals noted[RIP_CXX_RUNTIMES])
 {
 	(void)foreign, (void)noted;
 }
 
-/* Of C there is the core's own. No C++: a frame of another personality has its cleanups entered and no handler. */
+/* Of C there is the core's own. No C++: a frame of another personality has its cleanups entered and no
+ * handler. */
 bool rip_foreign_is_c(uint64_t personality);
 static inline bool rip_foreign_is_cxx(uint64_t personality)
 {
