@@ -12,7 +12,8 @@
  * called from it and may want more, so a stack of our making is larger. */
 enum { OUR_HANDLER = 4 * 1024, ANY_HANDLER = 32 * 1024 };
 
-__thread struct rip_fault_thread rip_fault_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+__thread struct rip_fault_thread rip_fault_thread
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 struct altstack {
 	uint8_t *map;  /* NULL: none was made. Its lowest page stays closed */

@@ -8,8 +8,9 @@
 #include "base/bits.h"
 #include "port/port.h"
 
-/* Each armed thread has a cell, and its base tells which: 16, 32, ... All that a program reads at its base, up to the
- * end of the thread's control block (2,304 bytes), then lies in page 0, and all before it at the end of the address space. */
+/* Each armed thread has a cell, and its base tells which: 16, 32, ... All that a program reads at its base,
+ * up to the end of the thread's control block (2,304 bytes), then lies in page 0, and all before it at the
+ * end of the address space. */
 enum { CELLS = 64, BASE_STEP = 16, BASE_END = (CELLS + 1) * BASE_STEP };
 
 /* Sanitizers have code of their own in handlers. */
@@ -27,7 +28,8 @@ struct cell {
 
 static struct cell cells[CELLS];
 static uint64_t taken;                   /* atomic: a bit for each */
-static bool possible;                    /* the FS base can be written, page 0 is not mapped; atomic; stays true */
+static bool possible;                    /* the FS base can be written, page 0 is not
+                                          * mapped; atomic; stays true */
 static struct sigaction earlier;         /* SIGSYS; written before the handler can run */
 static bool spent;
 bool rip_arm_never;                      /* for tests */
@@ -61,7 +63,8 @@ static uint64_t can_wait(void)
 	return mask;
 }
 
-/* Where the handler returns to (struct rt_sigframe, arch/x86/include/asm/sigframe.h); NULL if not in the known way. */
+/* Where the handler returns to (struct rt_sigframe, arch/x86/include/asm/sigframe.h); NULL if not in the
+ * known way. */
 static const uint8_t *trampoline_of(const ucontext_t *context)
 {
 	const uint8_t *code;
@@ -82,7 +85,8 @@ bool rip_arm(ucontext_t *context)
 	int cell = rip_bit_take(&taken);
 	if (cell < 0)
 		return false;
-	cells[cell] = (struct cell){ .base = rip_arch_base(), .mask = mask, .context = context, .selector = RIP_CALLS_PASS };
+	cells[cell] = (struct cell){ .base = rip_arch_base(), .mask = mask, .context = context,
+				     .selector = RIP_CALLS_PASS };
 	rip_port_set_mask(&meanwhile);
 	/* Where a call stands is the address behind it. */
 	if (!rip_port_trap_calls(&cells[cell].selector, (uintptr_t)trampoline, RIP_TRAMPOLINE_SIZE + 1)) {
@@ -145,12 +149,14 @@ static bool is_handled(void)
 {
 	struct sigaction now;
 
-	return rip_fault_is_installed(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 && now.sa_sigaction == on_call;
+	return rip_fault_is_installed(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 &&
+	       now.sa_sigaction == on_call;
 }
 
 bool rip_fault_can_run(void)
 {
-	return __atomic_load_n(&possible, __ATOMIC_RELAXED) && !rip_arm_never && !rip_fault_is_manual() && is_handled();
+	return __atomic_load_n(&possible, __ATOMIC_RELAXED) && !rip_arm_never && !rip_fault_is_manual() &&
+	       is_handled();
 }
 
 rip_status rip_arm_install(void)

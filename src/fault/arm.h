@@ -2,17 +2,18 @@
  * fault: armed threads: they run at full speed, and are back in a handler at their next access to anything
  * thread-local, which a poll is (ripcord/killable.h), or before their next system call.
  *
- * A thread finds what is local to it by the FS base. While it is armed, that leads into page 0, where nothing is: so the
- * access faults. Meanwhile no other handler may run on the thread, since it would need the base: all signals that can
- * wait are blocked. And no system call may be made: it might block the fault's signal, or hand out the signal mask. The
- * kernel refuses them (Syscall User Dispatch, Linux 5.11) by a SIGSYS, but for the return from a handler. */
+ * A thread finds what is local to it by the FS base. While it is armed, that leads into page 0, where nothing
+ * is: so the access faults. Meanwhile no other handler may run on the thread, since it would need the base:
+ * all signals that can wait are blocked. And no system call may be made: it might block the fault's signal,
+ * or hand out the signal mask. The kernel refuses them (Syscall User Dispatch, Linux 5.11) by a SIGSYS, but
+ * for the return from a handler. */
 #ifndef RIPCORD_FAULT_ARM_H
 #define RIPCORD_FAULT_ARM_H
 
 #include "fault/context.h"
 
-/* Arms the thread when the handler with this context returns. Nothing thread-local may be touched after it. False: it
- * cannot be, now. */
+/* Arms the thread when the handler with this context returns. Nothing thread-local may be touched after it.
+ * False: it cannot be, now. */
 bool rip_arm(ucontext_t *context);
 
 /* The first thing in each handler: the thread has its base and signal mask again. True if it was armed. */
@@ -26,7 +27,8 @@ void rip_arm_uninstall(void);
 void rip_nudge_take(void *context, enum rip_nudge why);
 
 /* handlers.c: who had the signal before; true if faults still come to Ripcord. */
-void rip_fault_pass_on(const struct sigaction *action, bool *spent, int signal, siginfo_t *info, void *context);
+void rip_fault_pass_on(const struct sigaction *action, bool *spent, int signal, siginfo_t *info,
+		       void *context);
 bool rip_fault_is_installed(int signal);
 
 #endif

@@ -101,7 +101,8 @@ static bool has_protection_keys(const ucontext_t *context)
 
 static bool must_return(const ucontext_t *context)
 {
-	return MUST_RETURN || ((unsigned)context->uc_stack.ss_flags & SS_AUTODISARM) || has_protection_keys(context);
+	return MUST_RETURN || ((unsigned)context->uc_stack.ss_flags & SS_AUTODISARM) ||
+	       has_protection_keys(context);
 }
 
 static void open_faults(sigset_t *mask)

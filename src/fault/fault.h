@@ -34,14 +34,16 @@ enum rip_fault_answer {
 	RIP_FAULT_PASS,  /* nobody's here: to the handler that was there before */
 	RIP_FAULT_LEAVE, /* go on at the exit */
 	RIP_FAULT_GO_ON, /* go on where the code stood, or with all its registers at exit.pc */
-	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a SIGTRAP. As GO_ON where that is blocked. */
-	RIP_FAULT_RUN,   /* the same, armed: the taker of nudges is called when it comes to a poll. As GO_ON where that cannot
-	                    be done just now. Only if rip_fault_can_run */
+	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a
+	                  * SIGTRAP. As GO_ON where that is blocked. */
+	RIP_FAULT_RUN,   /* the same, armed: the taker of nudges is called when it comes to a poll. As GO_ON
+	                  * where that cannot be done just now. Only if rip_fault_can_run */
 };
 
 /* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two,
  * its pc may be (it is 0 before). */
-typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+typedef enum rip_fault_answer (*rip_fault_taker)(const struct rip_fault *fault,
+						 struct rip_fault_exit *exit_ret);
 
 /* Installs the handlers with the first call and puts the earlier ones back with the last. All callers
  * pass the same taker. Without a system call or a lock while others hold them. In a child of fork they are
@@ -101,7 +103,8 @@ enum { RIP_NUDGE_SIGNAL = SIGURG };
 /* Why the taker is called. */
 enum rip_nudge {
 	RIP_NUDGE_SENT,   /* somebody did */
-	RIP_NUDGE_ACCESS, /* an armed thread stands before an access to something thread-local, or before a fault */
+	RIP_NUDGE_ACCESS, /* an armed thread stands before an access to
+	                   * something thread-local, or before a fault */
 	RIP_NUDGE_CALL,   /* ... before a system call */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fault: the state that a fault interrupted (Linux x86-64): a copy of the kernel's signal frame, which the kernel takes
- * back by rt_sigreturn. */
+ * fault: the state that a fault interrupted (Linux x86-64): a copy of the kernel's signal frame, which the
+ * kernel takes back by rt_sigreturn. */
 #include "fault/frozen.h"
 
 #include <string.h>
@@ -13,9 +13,9 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-/* What the kernel keeps in the reserved bytes of the FXSAVE area, and behind the state (asm/sigcontext.h, struct
- * _fpx_sw_bytes); the header of an XSAVE area begins with which parts are not in their initial state (Intel SDM 1,
- * 13.4.2): without its bit, SSE is. */
+/* What the kernel keeps in the reserved bytes of the FXSAVE area, and behind the state (asm/sigcontext.h,
+ * struct _fpx_sw_bytes); the header of an XSAVE area begins with which parts are not in their initial state
+ * (Intel SDM 1, 13.4.2): without its bit, SSE is. */
 enum { LEGACY = 512, SOFTWARE = 464, MAGIC1 = 0x46505853, XSTATE_SSE = 1 << 1 };
 /* The kernel's struct ucontext ends with a signal mask of 8 bytes; glibc's is longer. */
 enum { KERNEL_UCONTEXT = offsetof(ucontext_t, uc_sigmask) + 8, ALIGN = 64 };
@@ -70,8 +70,8 @@ bool rip_frozen_keep(struct rip_frozen *frozen, size_t size, const void *ucontex
 
 /* DWARF's order of registers in the kernel's names. */
 static const uint8_t places[RIP_X86_64_REGISTERS] = {
-	REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10, REG_R11,
-	REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
+	REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10,
+	REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
 };
 
 static struct _libc_fpstate *legacy(const struct rip_frozen *frozen)

@@ -69,14 +69,16 @@ static bool is_spent(const struct sigaction *action, bool *spent_flag)
 	return __atomic_exchange_n(spent_flag, true, __ATOMIC_RELAXED);
 }
 
-void rip_fault_pass_on(const struct sigaction *action, bool *spent_flag, int signal, siginfo_t *info, void *context)
+void rip_fault_pass_on(const struct sigaction *action, bool *spent_flag, int signal, siginfo_t *info,
+		       void *context)
 {
 	bool plain = !(action->sa_flags & SA_SIGINFO);
 
 	if (plain && action->sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
 	/* The kernel does not let a true fault be ignored either. */
-	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) || is_spent(action, spent_flag))
+	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) ||
+	    is_spent(action, spent_flag))
 		default_action(signal, info, context);
 	else
 		call_handler(action, signal, info, context);
@@ -90,7 +92,8 @@ static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *co
 	       (info->si_code > 0 || rip_fault_raised_here(signal, info, context));
 }
 
-static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context, struct rip_fault_exit *exit_ret)
+static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context,
+				   struct rip_fault_exit *exit_ret)
 {
 	struct rip_fault fault;
 	rip_fault_taker taker = __atomic_load_n(&the_taker, __ATOMIC_ACQUIRE);

@@ -82,7 +82,8 @@ static rip_status install(rip_nudge_taker taker)
 	the_taker = taker;
 	if (rip_fault_is_manual())
 		return RIP_OK;
-	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 || sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
+	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 ||
+	    sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
 	if (rip_arm_install() != RIP_OK) {
 		sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);

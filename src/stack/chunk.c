@@ -78,7 +78,8 @@ rip_status rip_chunk_make(const struct rip_layout *layout, struct rip_chunk *chu
 {
 	size_t closed = RIP_STACK_GUARD + layout->reserve;
 	uint8_t *guard = rip_chunk_guard(layout, chunk, chunk->made);
-	rip_status status = chunk->soft ? rip_port_mark(guard, closed) : rip_port_open(guard + closed, layout->size);
+	rip_status status = chunk->soft ? rip_port_mark(guard, closed) :
+			    rip_port_open(guard + closed, layout->size);
 
 	if (status != RIP_OK)
 		return status;

@@ -40,7 +40,8 @@ static inline size_t rip_chunk_blocks_size(uint32_t slots)
 
 static inline size_t rip_chunk_size(const struct rip_layout *layout, uint32_t slots)
 {
-	return rip_chunk_blocks(layout, slots) + rip_chunk_blocks_size(slots) + (size_t)slots * RIP_STACK_COLD;
+	return rip_chunk_blocks(layout, slots) + rip_chunk_blocks_size(slots) +
+	       (size_t)slots * RIP_STACK_COLD;
 }
 
 /* A stack was made; those of the chunk will be unmapped. */
@@ -57,7 +58,8 @@ rip_status rip_chunk_make(const struct rip_layout *layout, struct rip_chunk *chu
 
 /* Where stack number `i` begins, with its guard. From the upper end down, as the system lays mappings out:
  * debuggers expect a caller's stack above. */
-static inline uint8_t *rip_chunk_guard(const struct rip_layout *layout, const struct rip_chunk *chunk, uint32_t i)
+static inline uint8_t *rip_chunk_guard(const struct rip_layout *layout, const struct rip_chunk *chunk,
+				       uint32_t i)
 {
 	return chunk->map + (chunk->slots - 1 - i) * layout->stride;
 }

@@ -36,7 +36,8 @@ static void serve(struct rip_demand *demand, uint64_t address)
 
 	if (answer != RIP_SUPPLY_ZERO && answer != RIP_SUPPLY_PAGE)
 		refuse(demand, address);
-	else if (rip_port_demand_supply(&demand->port, address, answer == RIP_SUPPLY_PAGE ? demand->page : NULL))
+	else if (rip_port_demand_supply(&demand->port, address,
+					answer == RIP_SUPPLY_PAGE ? demand->page : NULL))
 		__atomic_fetch_add(&demand->supplied, 1, __ATOMIC_RELAXED);
 }
 

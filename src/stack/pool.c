@@ -31,7 +31,8 @@ static rip_status init(const struct rip_stack_pool_config *config, struct rip_st
 
 	if (config->stack_size == 0 || capacity > RIP_POOL_CAPACITY_MAX)
 		return RIP_E_ARGUMENT;
-	rip_status status = rip_layout_init(config->stack_size, config->reserve_size, capacity, &pool->layout);
+	rip_status status = rip_layout_init(config->stack_size, config->reserve_size, capacity,
+					    &pool->layout);
 	if (status != RIP_OK)
 		return status;
 	size_t keep = config->keep_resident ? config->keep_resident : RIP_POOL_RESIDENT_DEFAULT;
@@ -51,7 +52,8 @@ static rip_status init(const struct rip_stack_pool_config *config, struct rip_st
 
 static size_t slots_size(const struct rip_stack_pool *pool)
 {
-	return (((size_t)pool->capacity + 1) * sizeof *pool->slots + RIP_STACK_PAGE - 1) & ~(size_t)(RIP_STACK_PAGE - 1);
+	return (((size_t)pool->capacity + 1) * sizeof *pool->slots + RIP_STACK_PAGE - 1) &
+	       ~(size_t)(RIP_STACK_PAGE - 1);
 }
 
 /* What is not used yet takes no memory, only address space; a trim gives back what is not used any more. */

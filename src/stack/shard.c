@@ -25,7 +25,8 @@ uint32_t rip_shard_pop(struct rip_stack_pool *pool, uint32_t shard)
 	uint64_t *at = &pool->shard[shard].head, head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 
 	while ((uint32_t)head != 0) {
-		uint32_t slot = (uint32_t)head, next = __atomic_load_n(&pool->slots[slot].next, __ATOMIC_RELAXED);
+		uint32_t slot = (uint32_t)head,
+			 next = __atomic_load_n(&pool->slots[slot].next, __ATOMIC_RELAXED);
 		if (__atomic_compare_exchange_n(at, &head, changed(head, next), true, __ATOMIC_ACQUIRE,
 						__ATOMIC_ACQUIRE))
 			return slot;
@@ -54,7 +55,8 @@ uint32_t rip_shard_drain(struct rip_stack_pool *pool, uint32_t shard)
 {
 	uint64_t *at = &pool->shard[shard].head, head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 
-	while (!__atomic_compare_exchange_n(at, &head, changed(head, 0), true, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+	while (!__atomic_compare_exchange_n(at, &head, changed(head, 0), true, __ATOMIC_ACQUIRE,
+					    __ATOMIC_ACQUIRE))
 		;
 	return (uint32_t)head;
 }

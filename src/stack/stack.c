@@ -46,7 +46,8 @@ rip_status rip_stack_open_reserve(struct rip_stack *stack)
 
 	if (stack->reserve_open || size == 0)
 		return RIP_OK;
-	rip_status status = stack->soft ? rip_port_unmark(stack->reserve, size) : rip_port_open(stack->reserve, size);
+	rip_status status = stack->soft ? rip_port_unmark(stack->reserve, size) :
+			    rip_port_open(stack->reserve, size);
 	stack->reserve_open = status == RIP_OK;
 	return status;
 }
@@ -57,7 +58,8 @@ rip_status rip_stack_close_reserve(struct rip_stack *stack)
 
 	if (!stack->reserve_open)
 		return RIP_OK;
-	rip_status status = stack->soft ? rip_port_mark(stack->reserve, size) : rip_port_close(stack->reserve, size);
+	rip_status status = stack->soft ? rip_port_mark(stack->reserve, size) :
+			    rip_port_close(stack->reserve, size);
 	stack->reserve_open = status != RIP_OK;
 	stack->deep = true;
 	return status;

@@ -81,7 +81,8 @@ struct rip_stack_pool_config {
 
 /* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no
  * memory on demand. */
-rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, struct rip_stack_pool **pool_ret);
+rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config,
+				 struct rip_stack_pool **pool_ret);
 
 /* STATE while stacks are out: nothing is done. */
 rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool);

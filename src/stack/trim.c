@@ -16,7 +16,8 @@ static uint32_t drain(struct rip_stack_pool *pool)
 	for (uint32_t i = 0; i < RIP_POOL_SHARDS; i++)
 		for (uint32_t slot = rip_shard_drain(pool, i), next; slot != 0; slot = next) {
 			next = pool->slots[slot].next;
-			__atomic_store_n(&pool->slots[slot].next, all, __ATOMIC_RELAXED); /* pops may be late */
+			/* pops may be late */
+			__atomic_store_n(&pool->slots[slot].next, all, __ATOMIC_RELAXED);
 			all = slot;
 			chunk_of(pool, slot)->idle++;
 		}
@@ -61,7 +62,8 @@ static void shorten(struct rip_stack_pool *pool)
 
 	while (pool->chunk_end > 0 && !pool->chunks[pool->chunk_end - 1].map)
 		pool->chunk_end--;
-	uintptr_t page = RIP_STACK_PAGE, from = (uintptr_t)&pool->slots[((size_t)pool->chunk_end << pool->chunk_log2) + 1],
+	uintptr_t page = RIP_STACK_PAGE,
+		  from = (uintptr_t)&pool->slots[((size_t)pool->chunk_end << pool->chunk_log2) + 1],
 		to = (uintptr_t)&pool->slots[((size_t)before << pool->chunk_log2) + 1];
 	from = (from + page - 1) & ~(page - 1);
 	to &= ~(page - 1);

@@ -17,7 +17,8 @@ struct rip_timer {
 	uint64_t (*fire)(struct rip_timer *timer, uint64_t now);
 	uint64_t due;              /* these three are the thread's own, under its lock */
 	uint32_t place;            /* in the heap, from 1; 0: not set */
-	uint32_t posted;           /* atomic: in the list of rip_timer_post of the process with this number of forks + 1 */
+	uint32_t posted;           /* atomic: in the list of rip_timer_post of the
+	                            * process with this number of forks + 1 */
 	struct rip_timer *next;
 };
 
