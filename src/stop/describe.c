@@ -29,7 +29,8 @@ static void read_text(struct rip_stop *stop, uint64_t address, size_t size, char
 
 /* --- C++: type information (Itanium C++ ABI 2.9.5) --- */
 
-enum { TYPE_NAME = 8, SINGLE_BASE = 16, BASE_COUNT = 20, BASES = 24, BASE_SIZE = 16, BASES_MAX = 64, DEPTH_MAX = 16 };
+enum { TYPE_NAME = 8, SINGLE_BASE = 16, BASE_COUNT = 20, BASES = 24, BASE_SIZE = 16, BASES_MAX = 64,
+       DEPTH_MAX = 16 };
 enum { BASE_IS_VIRTUAL = 1, BASE_OFFSET_SHIFT = 8 };
 
 struct search {
@@ -112,7 +113,8 @@ struct asking {
 static intptr_t ask_what(void *argument)
 {
 	const struct asking *asking = argument;
-	const char *(*const *table)(const void *) = *(const char *(*const *const *)(const void *))asking->exception;
+	const char *(*const *table)(const void *) =
+		*(const char *(*const *const *)(const void *))asking->exception;
 	const char *text = table[2](asking->exception);
 
 	if (text)

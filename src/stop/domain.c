@@ -75,7 +75,8 @@ static bool frame_fits(const struct rip_stop *stop, const struct rip_domain *dom
 	uint64_t sp = (uintptr_t)domain->segment.sp;
 	uint64_t frame = domain->kind == RIP_DOMAIN_GUEST ? RIP_HOST_FRAME_SIZE : 0;
 
-	return sp % 16 == 0 && sp >= (uintptr_t)rip_stack_floor(&stop->stack) && sp <= (uintptr_t)domain - frame;
+	return sp % 16 == 0 && sp >= (uintptr_t)rip_stack_floor(&stop->stack) &&
+	       sp <= (uintptr_t)domain - frame;
 }
 
 static bool is_alive(struct walk *walk, const struct rip_stop *stop, const struct rip_domain *domain)
@@ -85,14 +86,16 @@ static bool is_alive(struct walk *walk, const struct rip_stop *stop, const struc
 	if (!frame_fits(stop, domain))
 		return false;
 	while (!walk->lost && reg[RIP_REG_RSP] < end)
-		walk->lost = rip_cursor_load(&walk->cursor) != RIP_OK || rip_cursor_step(&walk->cursor) != RIP_OK;
+		walk->lost = rip_cursor_load(&walk->cursor) != RIP_OK ||
+			     rip_cursor_step(&walk->cursor) != RIP_OK;
 	return walk->lost || (reg[RIP_REG_RSP] == end &&
 			      (reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end ||
 			       reg[RIP_REG_RIP] == (uintptr_t)rip_arch_hostcall_end));
 }
 
 /* `domain`, or the first outside it that is alive. */
-static struct rip_domain *alive_from(struct walk *walk, const struct rip_stop *stop, struct rip_domain *domain)
+static struct rip_domain *alive_from(struct walk *walk, const struct rip_stop *stop,
+				     struct rip_domain *domain)
 {
 	while (domain && !is_alive(walk, stop, domain))
 		domain = outer_of(stop, domain);
@@ -105,7 +108,8 @@ static struct rip_domain *first_of(const struct walk *walk, const struct rip_sto
 	return rip_stop_domain(stop, walk->lost ? 0 : walk->cursor.reg[RIP_REG_RSP]);
 }
 
-struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact)
+struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at,
+					 bool exact)
 {
 	struct walk walk;
 
@@ -134,7 +138,8 @@ bool rip_stop_in_hostcall(const struct rip_stop *stop, const struct rip_context 
 static bool is_sound(const struct rip_stop *stop, const struct rip_domain *domain)
 {
 	uint64_t sp = (uintptr_t)domain->segment.sp;
-	struct rip_context context = { .reg[RIP_REG_RSP] = sp, .reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return };
+	struct rip_context context = { .reg[RIP_REG_RSP] = sp,
+				       .reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return };
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct rip_cursor cursor;
 

@@ -9,7 +9,8 @@
  * otherwise zero, libc++abi in the second. A dependent exception has the address of the primary one's object
  * instead. */
 enum {
-	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88, AT_OBJECT = 32,
+	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88,
+	AT_OBJECT = 32,
 };
 
 static struct _Unwind_Exception *header_of(const struct rip_cxx_runtime *runtime, const void *caught)
@@ -57,7 +58,8 @@ static bool is_referred_to(struct rip_stop *stop, const struct _Unwind_Exception
 {
 	uint64_t words[2];
 
-	return !rip_fiber_is_freed(exception) && read_at(stop, exception, AT_REFERENCES, words, sizeof words) &&
+	return !rip_fiber_is_freed(exception) &&
+	       read_at(stop, exception, AT_REFERENCES, words, sizeof words) &&
 	       words[gnu] == 0 && words[!gnu] > 0 && words[!gnu] < 1 << 20;
 }
 
@@ -119,7 +121,8 @@ void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < stop->foreign.exchanged; i++)
-		count += rip_foreign_globals(&stop->foreign, i)->uncaught - (until ? until->cxx[i].uncaught : 0);
+		count += rip_foreign_globals(&stop->foreign, i)->uncaught -
+			(until ? until->cxx[i].uncaught : 0);
 	if (count > 0 && stop->thrown && is_cxx(class_of(stop, stop->thrown)))
 		count--;
 	if (count > 0)

@@ -59,7 +59,8 @@ static bool look_at(const struct place *place, struct rip_cxx_runtime *runtime)
 	/* Only LLVM's has this one. Both may be in the global scope. */
 	const void *llvms = find(place, "__cxa_increment_exception_refcount",
 				 (void *)__cxa_increment_exception_refcount);
-	runtime->header_size = same_module(llvms, *(void **)&runtime->globals) ? RIP_CXX_LLVM_HEADER : RIP_CXX_GNU_HEADER;
+	runtime->header_size = same_module(llvms, *(void **)&runtime->globals) ? RIP_CXX_LLVM_HEADER :
+			       RIP_CXX_GNU_HEADER;
 	return runtime->globals && runtime->end_catch;
 }
 
@@ -114,7 +115,8 @@ void rip_foreign_swap(struct rip_foreign *foreign)
 {
 	foreign->kept = false;
 	for (uint32_t i = 0; i < foreign->exchanged; i++) {
-		struct rip_cxx_globals *here = rip_foreign_here.cxx[i], *away = &foreign->cxx[i], keep = *here;
+		struct rip_cxx_globals *here = rip_foreign_here.cxx[i], *away = &foreign->cxx[i],
+				       keep = *here;
 		*here = *away;
 		*away = keep;
 		foreign->kept |= keep.caught || keep.uncaught;
@@ -145,7 +147,8 @@ enum rip_maker rip_foreign_maker(uint64_t exception_class)
 const struct rip_cxx_runtime *rip_foreign_runtime(uint64_t exception_class)
 {
 	enum rip_maker maker = rip_foreign_maker(exception_class);
-	uint32_t size = maker == RIP_MAKER_GNU ? RIP_CXX_GNU_HEADER : maker == RIP_MAKER_LLVM ? RIP_CXX_LLVM_HEADER : 0;
+	uint32_t size = maker == RIP_MAKER_GNU ? RIP_CXX_GNU_HEADER :
+			maker == RIP_MAKER_LLVM ? RIP_CXX_LLVM_HEADER : 0;
 	uint32_t count = __atomic_load_n(&rip_cxx_count, __ATOMIC_ACQUIRE);
 
 	for (uint32_t i = 0; i < count; i++)

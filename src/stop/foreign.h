@@ -29,7 +29,8 @@ struct rip_cxx_runtime {
 	struct rip_cxx_globals *(*globals)(void);
 	void (*end_catch)(void);
 	char *(*demangle)(const char *name, char *buffer, size_t *size, int *status);
-	uint64_t single_base, many_bases; /* where type_info of classes with one base, and with more, point to */
+	uint64_t single_base, many_bases; /* where type_info of classes with one
+	                                   * base, and with more, point to */
 	uint32_t header_size;             /* from what `caught` points to to the _Unwind_Exception */
 };
 
@@ -113,7 +114,8 @@ static inline struct rip_cxx_globals *rip_foreign_globals(struct rip_foreign *fo
 }
 
 /* What a guest that is running has caught and thrown by now. */
-static inline void rip_foreign_note(const struct rip_foreign *foreign, struct rip_cxx_globals noted[RIP_CXX_RUNTIMES])
+static inline void rip_foreign_note(const struct rip_foreign *foreign,
+				    struct rip_cxx_globals noted[RIP_CXX_RUNTIMES])
 {
 	for (uint32_t i = 0; i < RIP_CXX_RUNTIMES; i++)
 		noted[i] = i < foreign->exchanged ? *rip_foreign_here.cxx[i] :

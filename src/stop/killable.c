@@ -15,12 +15,14 @@ static struct rip_bytes find_table(const struct rip_module *module)
 {
 	struct rip_bytes none = { NULL, 0, 0 };
 	struct rip_killable_note note;
-	struct rip_bytes descriptor = rip_port_module_note(module, RIP_KILLABLE_NOTE_NAME, RIP_KILLABLE_NOTE_TYPE);
+	struct rip_bytes descriptor = rip_port_module_note(module, RIP_KILLABLE_NOTE_NAME,
+							   RIP_KILLABLE_NOTE_TYPE);
 
 	if (descriptor.size < sizeof note)
 		return none;
 	__builtin_memcpy(&note, descriptor.data, sizeof note);
-	uint64_t begin = descriptor.address + (uint64_t)note.begin, end = descriptor.address + (uint64_t)note.end;
+	uint64_t begin = descriptor.address + (uint64_t)note.begin,
+		 end = descriptor.address + (uint64_t)note.end;
 	struct rip_bytes table = rip_port_module_bytes(module, begin);
 	if (note.version != RIP_KILLABLE_VERSION || end < begin || end - begin > table.size)
 		return none;
@@ -88,7 +90,8 @@ static bool is_killable(struct memo *memo, uint64_t pc)
 		*memo = (struct memo){ 0 };
 		if (rip_port_module_at(pc, &module) != RIP_OK)
 			return false;
-		*memo = (struct memo){ .begin = module.begin, .end = module.end, .table = find_table(&module) };
+		*memo = (struct memo){ .begin = module.begin, .end = module.end,
+				       .table = find_table(&module) };
 	}
 	return in_table(memo, pc);
 }
@@ -184,7 +187,8 @@ static bool callee_reads_caller(uint64_t address)
 	if (target == 0)
 		return false;
 	return rip_port_reads_caller(target) ||
-	       (rip_port_readable(target, RIP_ARCH_STUB_MAX) && rip_arch_is_unbound((const uint8_t *)(uintptr_t)target));
+	       (rip_port_readable(target, RIP_ARCH_STUB_MAX) &&
+		rip_arch_is_unbound((const uint8_t *)(uintptr_t)target));
 }
 
 /* Where the frame's return address lies; 0 if not in its usual place. */
@@ -204,7 +208,8 @@ static uint64_t hookable(struct rip_memory *memory, uint64_t slot)
 {
 	uint64_t address;
 
-	if (slot == 0 || !rip_memory_read(memory, slot, &address, sizeof address) || rip_arch_is_hook(address))
+	if (slot == 0 || !rip_memory_read(memory, slot, &address, sizeof address) ||
+	    rip_arch_is_hook(address))
 		return slot;
 	return callee_reads_caller(address) ? 0 : slot;
 }
@@ -268,7 +273,8 @@ static rip_status pass_hook(struct judging *j)
 static rip_status judge_all(struct judging *j)
 {
 	rip_status status = judge_and_step(j);
-	struct rip_judged inner = { j->cursor.reg[RIP_REG_RSP], j->cursor.reg[RIP_REG_RIP], j->judged.segment };
+	struct rip_judged inner = { j->cursor.reg[RIP_REG_RSP], j->cursor.reg[RIP_REG_RIP],
+				    j->judged.segment };
 	enum rip_landing innermost = j->landing;
 
 	j->landing = RIP_LANDING_HERE;
@@ -299,7 +305,8 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 	if (judge_all(&j) != RIP_OK)
 		return;
 	*judged = j.judged;
-	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot), j.outermost != RIP_LANDING_FOREIGN };
+	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot),
+				       j.outermost != RIP_LANDING_FOREIGN };
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }
@@ -312,7 +319,8 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 
 	*slot_ret = 0;
 	rip_cursor_init(&cursor, at, true, &memory);
-	for (; cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK;) {
+	for (; cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop &&
+	     rip_cursor_load(&cursor) == RIP_OK;) {
 		bool hook = rip_arch_is_hook(cursor.reg[RIP_REG_RIP]);
 		if (!hook && !rip_port_in_library(rip_cursor_lookup_pc(&cursor)))
 			break;
@@ -335,11 +343,13 @@ bool rip_stop_is_stub(uint64_t pc)
 
 	if (rip_port_module_at(pc, &module) != RIP_OK)
 		return false;
-	struct rip_bytes descriptor = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME, RIP_KILLABLE_STUBS_TYPE);
+	struct rip_bytes descriptor = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME,
+							   RIP_KILLABLE_STUBS_TYPE);
 	if (descriptor.size < sizeof stubs)
 		return false;
 	__builtin_memcpy(&stubs, descriptor.data, sizeof stubs);
-	return pc - (descriptor.address + (uint64_t)stubs.begin) < (uint64_t)stubs.end - (uint64_t)stubs.begin;
+	return pc - (descriptor.address + (uint64_t)stubs.begin) <
+	       (uint64_t)stubs.end - (uint64_t)stubs.begin;
 }
 
 /* What a stub calls has few frames, and none of the guest's. */
@@ -353,8 +363,8 @@ bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at,
 	rip_cursor_init(&cursor, at, true, &memory);
 	for (int frames = 0; frames < STUB_FRAMES; frames++) {
 		uint64_t pc = rip_cursor_lookup_pc(&cursor);
-		if (cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop || rip_cursor_load(&cursor) != RIP_OK ||
-		    is_killable(&memo, pc))
+		if (cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop ||
+		    rip_cursor_load(&cursor) != RIP_OK || is_killable(&memo, pc))
 			return false;
 		if (rip_stop_is_stub(pc)) {
 			*slot_ret = hookable(&memory, return_slot(&cursor));

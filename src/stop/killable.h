@@ -16,14 +16,16 @@ enum rip_landing {
 
 struct rip_look {
 	enum rip_landing landing;
-	uint64_t slot;   /* FOREIGN, MASKED: where the return address lies whose return ends the outermost obstacle; 0: not
-	                    known, or not one to replace */
-	bool reachable;  /* not all is lost: the outermost frame is killable, so what stands in the way can end */
+	uint64_t slot;   /* FOREIGN, MASKED: where the return address lies whose return ends the
+	                  * outermost obstacle; 0: not known, or not one to replace */
+	bool reachable;  /* not all is lost: the outermost frame is killable,
+	                  * so what stands in the way can end */
 };
 
 /* What one look need not look at again, if each instruction since was looked at too: zeroed for the first. */
 struct rip_judged {
-	uint64_t sp, pc;  /* the caller of the innermost frame: from there on outwards nothing is in the way */
+	uint64_t sp, pc;  /* the caller of the innermost frame: from there on
+	                   * outwards nothing is in the way */
 	bool segment;
 };
 

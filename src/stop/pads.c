@@ -29,10 +29,11 @@ static bool is_one_of(const char *name, const char *const *names)
 static enum target judge_name(const char *name)
 {
 	static const char *const terminate[] = { "_ZSt9terminatev", "__cxa_call_terminate", NULL };
-	static const char *const handle[] = { "_Unwind_Resume", "__cxa_begin_catch", "__cxa_end_catch", "__cxa_rethrow",
-					      NULL };
+	static const char *const handle[] = { "_Unwind_Resume", "__cxa_begin_catch", "__cxa_end_catch",
+					      "__cxa_rethrow", NULL };
 
-	return is_one_of(name, terminate) ? TARGET_TERMINATES : is_one_of(name, handle) ? TARGET_HANDLES : TARGET_PLAIN;
+	return is_one_of(name, terminate) ? TARGET_TERMINATES :
+	       is_one_of(name, handle) ? TARGET_HANDLES : TARGET_PLAIN;
 }
 
 /* Rust's core gives the text of its last words as the first argument. */
@@ -54,14 +55,15 @@ static bool is_rust_abort(struct rip_memory *memory, const uint8_t *code, uint64
 
 /* Of a program that holds them itself. */
 extern __attribute__((weak, visibility("default"))) const char terminate_code[] __asm__("_ZSt9terminatev");
-extern __attribute__((weak, visibility("default"))) const char begin_catch_code[] __asm__("__cxa_begin_catch");
+extern __attribute__((weak, visibility("default"))) const char begin_catch_code[]
+	__asm__("__cxa_begin_catch");
 
 static enum target judge_own(uint64_t function)
 {
 	if (function == (uintptr_t)terminate_code)
 		return TARGET_TERMINATES;
-	return function == (uintptr_t)_Unwind_Resume || function == (uintptr_t)begin_catch_code ? TARGET_HANDLES :
-												  TARGET_PLAIN;
+	return function == (uintptr_t)_Unwind_Resume || function == (uintptr_t)begin_catch_code ?
+	       TARGET_HANDLES : TARGET_PLAIN;
 }
 
 static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth);
@@ -88,13 +90,15 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 	if (own != TARGET_PLAIN || depth > DEPTH_MAX ||
 	    !rip_memory_read(memory, function, code, sizeof code))
 		return own;
-	if (rip_arch_loads_word(code, RIP_EXCEPTION_CLASS_WORD)) /* a guest's own _Unwind_Resume, or the drop-in's */
+	/* a guest's own _Unwind_Resume, or the drop-in's */
+	if (rip_arch_loads_word(code, RIP_EXCEPTION_CLASS_WORD))
 		return TARGET_HANDLES;
 	if (rip_arch_jump_slot(code, function, &next))
 		return judge_slot(memory, next, depth);
 	/* clang's __clang_call_terminate: __cxa_begin_catch, then std::terminate. */
 	if (rip_arch_two_calls(code, function, &next))
-		return judge_function(memory, next, depth + 1) == TARGET_TERMINATES ? TARGET_TERMINATES : TARGET_PLAIN;
+		return judge_function(memory, next, depth + 1) == TARGET_TERMINATES ? TARGET_TERMINATES :
+		       TARGET_PLAIN;
 	return is_rust_abort(memory, code, function) ? TARGET_TERMINATES : TARGET_PLAIN;
 }
 
@@ -174,8 +178,8 @@ static bool takes(void *context, const struct rip_pointer *type)
 /* The cleanup, or C++'s handler: catch (...) is one for a stop too, and so is that of the type above. Rust's
  * catch_unwind is one that gives ours back: where cleanups lead into it, they are to run. All others are for
  * exceptions: of their pads, only the cleanup behind them is for us. */
-static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site, const struct rip_action *action,
-		      bool cxx)
+static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site,
+		      const struct rip_action *action, bool cxx)
 {
 	if (action->kind == RIP_ACTION_CLEANUP || action->kind == RIP_ACTION_SKIP)
 		return action->kind == RIP_ACTION_CLEANUP;
@@ -199,7 +203,8 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	if (status != RIP_OK)
 		return status;
 	bool enter = may_enter(&lsda, &site, &action, types.cxx);
-	if (enter ? rip_pads_terminates(&cursor->memory, &lsda, site.pad, types.seen) : rip_lsda_is_closed(&lsda, &site))
+	if (enter ? rip_pads_terminates(&cursor->memory, &lsda, site.pad, types.seen) :
+	    rip_lsda_is_closed(&lsda, &site))
 		landing->kind = RIP_ENTRY_NOEXCEPT;
 	else if (enter)
 		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector };

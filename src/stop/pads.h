@@ -14,7 +14,8 @@ enum rip_entry_kind {
 	RIP_ENTRY_NONE,     /* nothing to do in this frame */
 	RIP_ENTRY_PAD,      /* enter its pad, with the selector: 0 for its cleanups, else a handler */
 	RIP_ENTRY_GAP,      /* its tables have other pads, and none for this pc */
-	RIP_ENTRY_NOEXCEPT, /* nothing may leave it: its pad would end the process. A kill waits, a fault passes it */
+	RIP_ENTRY_NOEXCEPT, /* nothing may leave it: its pad would end the
+	                     * process. A kill waits, a fault passes it */
 };
 
 struct rip_entry {
@@ -29,6 +30,7 @@ rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_r
 /* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types
  * come before what a stop takes. A module that is loaded at the place of another may get that one's
  * answer. */
-bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types);
+bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad,
+			 bool has_types);
 
 #endif

@@ -28,7 +28,8 @@ struct rip_stop_result {
 	uint64_t cleanups_run, cleanups_failed;
 	bool abandoned;
 	rip_status reason;    /* why, if abandoned */
-	bool has_mask;        /* frames of signal handlers were passed: the outermost one's caller had this mask */
+	bool has_mask;        /* frames of signal handlers were passed: the
+	                       * outermost one's caller had this mask */
 	uint64_t mask;
 	uint64_t rest;        /* if all frames from some one on were abandoned: that one's rsp; else 0 */
 };
@@ -49,7 +50,8 @@ struct rip_domain {
 	enum rip_domain_kind kind;
 	uint32_t masks;              /* kept for the guest layer: the masks that were held outside */
 	struct rip_cxx_globals cxx[RIP_CXX_RUNTIMES]; /* what was caught and thrown when it began */
-	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned to who asked for the segment */
+	uint64_t caller_sp;          /* GUEST: rsp where the runtime has returned
+	                              * to who asked for the segment */
 };
 
 /* A segment to which a stop leads: what its record said. From here on the record does not count: the cleanups
@@ -84,7 +86,8 @@ struct rip_stop {
 	struct _Unwind_Exception *thrown;  /* what nobody caught: held until it is thrown on or discarded */
 	const void *thrown_here;           /* &rip_foreign_here of the thread on which it was thrown */
 	struct _Unwind_Exception *passing; /* another's forced unwind, that goes on in the host's frames */
-	struct _Unwind_Exception *owned[RIP_STOP_OWNED]; /* thrown, and to be deleted when the frames are gone */
+	struct _Unwind_Exception *owned[RIP_STOP_OWNED]; /* thrown, and to be deleted when
+	                                                  * the frames are gone */
 	uint32_t owned_count;
 	struct rip_handlers *handlers;     /* those that this unwind has entered; see handlers.h */
 	bool searched;                     /* a handler has thrown our exception on, in the search phase */
@@ -116,7 +119,8 @@ enum rip_event rip_stop_call(struct rip_stop *stop, struct rip_domain *domain, e
 struct rip_domain *rip_stop_domain(const struct rip_stop *stop, uint64_t sp);
 
 /* The same of the code that stands at `at`, found by a walk: also after a longjmp. Signal-safe. */
-struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at, bool exact);
+struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at,
+					 bool exact);
 
 /* True if the code that stands at `at` is host code, or called by host code: with `segment`, in its innermost
  * segment. Signal-safe. */

@@ -19,8 +19,8 @@ RIP_TURN_INLINE bool rip_stop_is_stop(enum rip_event event)
 	return event != RIP_EVENT_RETURNED && event != RIP_EVENT_RESUMED && event != RIP_EVENT_YIELDED;
 }
 
-RIP_TURN_INLINE enum rip_event rip_stop_enter_stack(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
-						    void *top)
+RIP_TURN_INLINE enum rip_event rip_stop_enter_stack(struct rip_stop *stop, intptr_t (*function)(void *),
+						    void *argument, void *top)
 {
 	struct rip_fiber_visit visit;
 
@@ -30,7 +30,8 @@ RIP_TURN_INLINE enum rip_event rip_stop_enter_stack(struct rip_stop *stop, intpt
 	return event;
 }
 
-RIP_TURN_INLINE enum rip_event rip_stop_land_on_stack(struct rip_stop *stop, const struct rip_context *context)
+RIP_TURN_INLINE enum rip_event rip_stop_land_on_stack(struct rip_stop *stop,
+						      const struct rip_context *context)
 {
 	struct rip_fiber_visit visit;
 
@@ -47,8 +48,8 @@ RIP_TURN_INLINE enum rip_event rip_stop_end_turn(struct rip_stop *stop, enum rip
 }
 
 /* As rip_stop_enter. */
-RIP_TURN_INLINE enum rip_event rip_stop_begin_turn(struct rip_stop *stop, intptr_t (*function)(void *), void *argument,
-						   void *top)
+RIP_TURN_INLINE enum rip_event rip_stop_begin_turn(struct rip_stop *stop, intptr_t (*function)(void *),
+						   void *argument, void *top)
 {
 	bool entered = rip_foreign_enter(&stop->foreign);
 
