@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: how a thread that is to be stopped goes on to where it may be: at full speed, by single steps, to its hook. */
+ * guest: how a thread that is to be stopped goes on to where it may be: at full speed, by single steps, to
+ * its hook. */
 #include "guest/kill_parts.h"
 
 #include "port/port.h"
@@ -36,8 +37,9 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
 	return RIP_FAULT_STEP;
 }
 
-/* At full speed where that can be done. What has just brought the thread back is stepped over: it would do so again, and
- * an access may also be a fault. After an overflow nobody would bring it back from a long loop in foreign code. */
+/* At full speed where that can be done. What has just brought the thread back is stepped over: it would do so
+ * again, and an access may also be a fault. After an overflow nobody would bring it back from a long loop in
+ * foreign code. */
 enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at)
 {
 	if (guest->brought_back || guest->overflowing || !rip_fault_can_run())
@@ -46,7 +48,8 @@ enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_contex
 }
 
 /* In a masked part that a step led into, or whose end nothing tells, it goes on so. */
-enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look)
+enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
+					const struct rip_look *look)
 {
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
 	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);

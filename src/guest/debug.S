@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * guest: where rip_current lies from the thread pointer: the linker knows (initial-exec model, ELF Handling For
- * Thread-Local Storage, 4.4.6), and a debugger wants it as a number. In C: extern const int64_t rip_debug_current;
- * it is set when the library is loaded. */
+ * guest: where rip_current lies from the thread pointer: the linker knows (initial-exec model, ELF Handling
+ * For Thread-Local Storage, 4.4.6), and a debugger wants it as a number. In C: extern const int64_t
+ * rip_debug_current; it is set when the library is loaded. */
 	.text
 	.type	set_current, @function
 set_current:

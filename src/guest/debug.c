@@ -44,17 +44,20 @@ __attribute__((visibility("default"), used)) const struct rip_debug {
 	uint32_t block_size, page_size;
 	uint32_t state, outer, face, cause, reg, exact, signal, low, top, block;
 } rip_debug = {
-	VERSION, sizeof(struct rip_debug), &rip_stack_registry, &rip_debug_current, rip_arch_backstop, states, causes,
+	VERSION, sizeof(struct rip_debug), &rip_stack_registry, &rip_debug_current, rip_arch_backstop, states,
+	causes,
 	.state_count = STATES, .cause_count = CAUSES,
 	.pools = OF(rip_stack_registry, pools), .lone = OF(rip_stack_registry, lone),
 	.lone_next = OF(rip_lone, next), .lone_block = OF(rip_lone, block),
 	.pool_next = OF(rip_stack_pool, next), .pool_chunks = OF(rip_stack_pool, chunks),
 	.pool_chunk_end = OF(rip_stack_pool, chunk_end), .pool_stride = OF(rip_stack_pool, layout.stride),
-	.chunk_size = sizeof(struct rip_chunk), .chunk_map = OF(rip_chunk, map), .chunk_slots = OF(rip_chunk, slots),
+	.chunk_size = sizeof(struct rip_chunk), .chunk_map = OF(rip_chunk, map),
+	.chunk_slots = OF(rip_chunk, slots),
 	.chunk_made = OF(rip_chunk, made),
 	.block_size = RIP_STACK_BLOCK, .page_size = RIP_STACK_PAGE,
 	.state = OF(rip_guest, state), .outer = OF(rip_guest, outer), .face = OF(rip_guest, face),
-	.cause = OF(rip_guest, outcome.cause), .reg = OF(rip_guest, stop.at.reg), .exact = OF(rip_guest, stop.exact),
+	.cause = OF(rip_guest, outcome.cause), .reg = OF(rip_guest, stop.at.reg),
+	.exact = OF(rip_guest, stop.exact),
 	.signal = OF(rip_guest, fault.signal), .low = OF(rip_guest, stop.stack.low),
 	.top = OF(rip_guest, stop.stack.top), .block = OF(rip_guest, stop.stack.block),
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: exit() and its like in functions of modules built by `ripcord cc` (see tools/guest). A program's are those of
- * program/, which come first where it is one. */
+ * guest: exit() and its like in functions of modules built by `ripcord cc` (see tools/guest). A program's are
+ * those of program/, which come first where it is one. */
 #include <pthread.h>
 #include <unistd.h>
 
@@ -14,8 +14,8 @@ static void ask(void)
 	__atomic_store_n(&process, getpid(), __ATOMIC_RELAXED);
 }
 
-/* libc ends what runs no guest; the child that a guest forked, whose exit must not run the host's code a second time;
- * and what calls abort(), by a signal. */
+/* libc ends what runs no guest; the child that a guest forked, whose exit must not run the host's code a
+ * second time; and what calls abort(), by a signal. */
 static void end(enum rip_end how, int status)
 {
 	const rip_guest *guest = rip_current;

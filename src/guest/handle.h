@@ -17,8 +17,8 @@
 /* What can be asked, in the word's lowest byte. FIRM and ABANDON are what a ladder has come to, DROP that
  * rip_kill asked to abandon: no new ladder takes that back. */
 enum {
-	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16, ASKED_DROP = 32,
-	ASKED_ANY = 63,
+	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16,
+	ASKED_DROP = 32, ASKED_ANY = 63,
 };
 enum { LADDER_SHIFT = 8, LADDER_BITS = 24, GENERATION_SHIFT = 32 };
 

@@ -26,7 +26,8 @@ void rip_guest_next_cleanup(rip_guest *guest);
 
 /* Whether a soft kill of this guest would land here, and such a kill without anybody's asking. */
 bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at);
-enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret);
+enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at,
+					  struct rip_fault_exit *exit_ret);
 
 /* The rip_nudge_taker of guests. */
 enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * guest: what the files of kills share: who asks (kill.c), what was asked (asked.c), the timer thread (ladder.c), a
- * guest's life (life.c), and on its own thread what a look decides (land.c) and how it goes on (advance.c, hook.c).
+ * guest: what the files of kills share: who asks (kill.c), what was asked (asked.c), the timer thread
+ * (ladder.c), a guest's life (life.c), and on its own thread what a look decides (land.c) and how it goes on
+ * (advance.c, hook.c).
  *
  * Invariant: asked.c, land.c, advance.c and hook.c run in signal handlers, and so may all of kill.c. */
 #ifndef RIPCORD_GUEST_KILL_PARTS_H
@@ -67,7 +68,8 @@ enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
 enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at);
 
 /* Out of where it may not be stopped, as a look has found it. */
-enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at, const struct rip_look *look);
+enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
+					const struct rip_look *look);
 
 static inline bool is_system_call(uint64_t pc)
 {

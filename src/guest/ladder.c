@@ -21,7 +21,8 @@ static uint32_t rung_after(const struct rip_slot *slot, uint64_t waited)
 
 	if (waited < grace)
 		return 0;
-	return waited < later(grace, slot_load(&slot->abandon_grace)) ? ASKED_FIRM : ASKED_FIRM | ASKED_ABANDON;
+	return waited < later(grace, slot_load(&slot->abandon_grace)) ? ASKED_FIRM :
+	       ASKED_FIRM | ASKED_ABANDON;
 }
 
 static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
@@ -68,7 +69,8 @@ static uint64_t look_at_clocks(struct rip_slot *slot, uint64_t word, uint64_t no
 
 	if (turn != turn_of(slot))
 		return now + AGAIN_FIRST;
-	uint32_t asked = (deadline && deadline <= now ? ASKED_DEADLINE : 0) | (cpu && cpu <= now ? ASKED_CPU : 0);
+	uint32_t asked = (deadline && deadline <= now ? ASKED_DEADLINE : 0) |
+			 (cpu && cpu <= now ? ASKED_CPU : 0);
 	RIP_SYNC(JUDGED);
 	if (asked)
 		return rip_guest_ask(slot, word, asked, false) == RIP_OK && tid ? now + AGAIN_FIRST : 0;

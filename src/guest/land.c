@@ -6,14 +6,15 @@
 
 #include "base/sync.h"
 
-/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come to one within
- * a hundred microseconds; recursion without loops may have none. */
+/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come
+ * to one within a hundred microseconds; recursion without loops may have none. */
 enum { RUNS_MAX = 20 };
 
 /* How often a firm kill waits for a masked part or a function of libc to be over: 3 to 64 milliseconds. */
 enum { REFUSALS_MAX = 64, REFUSALS_IN_STUB = 1024 };
 
-static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_context *at,
+				       struct rip_fault_exit *exit_ret)
 {
 	guest->stop.inside = false;
 	guest->stop.at = *at;
@@ -101,7 +102,8 @@ static enum rip_fault_answer consider_softly(rip_guest *guest, uint32_t asked, c
 	if (guest->masks || guest->state != RIP_STATE_RUNNING)
 		return RIP_FAULT_GO_ON;
 	rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
-	return look.landing == RIP_LANDING_HERE ? stop_now(guest, asked, at, exit_ret) : rip_guest_get_out(guest, at, &look);
+	return look.landing == RIP_LANDING_HERE ? stop_now(guest, asked, at, exit_ret) :
+						  rip_guest_get_out(guest, at, &look);
 }
 
 /* There is nobody who nudges again: where it cannot go on under control, it is stopped. */
@@ -130,7 +132,8 @@ bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at)
 	return look.landing == RIP_LANDING_HERE;
 }
 
-enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_context *at,
+					  struct rip_fault_exit *exit_ret)
 {
 	rip_guest_note(guest, RIP_CAUSE_KILLED, ASKED_KILL);
 	return stop_here(guest, at, exit_ret);

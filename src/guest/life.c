@@ -119,8 +119,10 @@ void rip_guest_end_turn(rip_guest *guest)
 	__atomic_store_n(&slot->tid, 0, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
 	if (slot_load(&slot->cpu_limit))
-		__atomic_add_fetch(&slot->cpu_used, thread_clock() - slot_load(&slot->cpu_start), __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&slot->nudging, __ATOMIC_SEQ_CST) || __atomic_load_n(&slot->nudged, __ATOMIC_SEQ_CST))
+		__atomic_add_fetch(&slot->cpu_used, thread_clock() - slot_load(&slot->cpu_start),
+				   __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&slot->nudging, __ATOMIC_SEQ_CST) ||
+	    __atomic_load_n(&slot->nudged, __ATOMIC_SEQ_CST))
 		take_late_nudges(slot);
 	RIP_SYNC(TURN_ENDED);
 }

@@ -404,7 +404,8 @@ INLINE rip_status resume(rip_guest *guest, intptr_t value, rip_outcome *outcome_
 }
 
 RIP_RETURNS_BY_JUMP
-static __attribute__((noinline)) rip_status resume_watched(rip_guest *guest, intptr_t value, rip_outcome *outcome_ret)
+static __attribute__((noinline)) rip_status resume_watched(rip_guest *guest, intptr_t value,
+							   rip_outcome *outcome_ret)
 {
 	return resume(guest, value, outcome_ret, false);
 }
@@ -425,8 +426,8 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 
 /* --- Going on after a fault --- */
 
-/* On the way there, the stack is not one that a signal's handler could run on; the guest's own mask comes back with all
- * the rest. */
+/* On the way there, the stack is not one that a signal's handler could run on; the guest's own mask comes
+ * back with all the rest. */
 RIP_RETURNS_BY_JUMP
 static enum rip_event go_on(rip_guest *guest)
 {

@@ -14,8 +14,9 @@ rip_status rip_set_signal_mode(rip_signal_mode mode)
 bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext)
 {
 	int saved_errno = errno;
-	bool taken = siginfo && ucontext && (signal == RIP_NUDGE_SIGNAL ? rip_nudge_handle(siginfo, ucontext) :
-									  rip_fault_handle(signal, siginfo, ucontext));
+	bool taken = siginfo && ucontext &&
+		     (signal == RIP_NUDGE_SIGNAL ? rip_nudge_handle(siginfo, ucontext) :
+						   rip_fault_handle(signal, siginfo, ucontext));
 
 	errno = saved_errno;
 	return taken;

@@ -23,7 +23,8 @@ struct rip_guest {
 	/* What is seldom so; a turn looks at all of it at once. */
 	union {
 		struct {
-			bool overflowing;  /* the reserve is open, and it runs on to a place where it can be stopped */
+			bool overflowing;  /* the reserve is open, and it runs on to a
+			                    * place where it can be stopped */
 			bool signals_open; /* the fault signals are, since the last fault */
 			bool end_outer;    /* when this one has ended, the outer one goes on ending */
 			bool saves_mask;   /* rip_options.save_mask */
@@ -38,7 +39,8 @@ struct rip_guest {
 	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
 	bool shown;             /* STOPPED, and still current: its on_stop runs */
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
-	bool ends;              /* a cleanup asked for it: when the segment is unwound, rip_call goes on with it ... */
+	bool ends;              /* a cleanup asked for it: when the segment is
+	                         * unwound, rip_call goes on with it ... */
 	rip_outcome end;        /* ... as this */
 	uint32_t masks;         /* rip_mask depth */
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
@@ -46,7 +48,8 @@ struct rip_guest {
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
 	uint32_t steps;
-	bool brought_back;      /* an armed thread, before an access to what is thread-local, a fault or a system call */
+	bool brought_back;      /* an armed thread, before an access to what is
+	                         * thread-local, a fault or a system call */
 	uint32_t refused;       /* how often a firm kill waited for what is over soon ... */
 	uint32_t runs;          /* ... and nudges that found it on its way to a poll */
 	int process;            /* that made it: not a child's */
@@ -54,7 +57,8 @@ struct rip_guest {
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
 	intptr_t sent;          /* what rip_resume passed */
 	struct rip_fault fault; /* the last one; written in the signal handler */
-	struct rip_frozen *frozen; /* the state that the last fault interrupted; NULL unless options.resumable */
+	struct rip_frozen *frozen; /* the state that the last fault interrupted;
+	                            * NULL unless options.resumable */
 	size_t frozen_size;
 	bool froze;             /* it was kept */
 	bool resumable;         /* STOPPED, by that fault */
@@ -69,7 +73,8 @@ struct rip_guest {
 	rip_outcome outcome;    /* of the last end */
 	struct rip_ledger ledger;
 	bool reported;          /* `report` speaks of the last stop */
-	bool report_begun;      /* ... and has the frames of a hostcall's own stack, which the guest's are to follow */
+	bool report_begun;      /* ... and has the frames of a hostcall's own stack,
+	                         * which the guest's are to follow */
 	rip_report *report;     /* in the stack's cold block */
 };
 
@@ -77,7 +82,8 @@ _Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block f
 /* In the cold block: what only a guest that was asked for its end needs, behind the report. */
 struct rip_looks {
 	struct rip_judged judged;             /* what a look at its frames need not look at again */
-	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing are not tried again at once */
+	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing
+	                                       * are not tried again at once */
 };
 
 static inline struct rip_looks *looks_of(const rip_guest *guest)
@@ -191,7 +197,8 @@ void rip_guest_destroy_data(rip_guest *guest);
 
 /* --- exits.c --- */
 
-/* This process's number, as quickly as a variable is read. The first call gives modules their hooks (ledger/link.h). */
+/* This process's number, as quickly as a variable is read. The first call gives modules their hooks
+ * (ledger/link.h). */
 int rip_guest_process(void);
 
 #endif

@@ -43,8 +43,9 @@ bool rip_step_kill(void *ucontext)
 	return true;
 }
 
-/* Pages hold what lies above the stack pointer, too: that is whole again when the reserve is opened. So the reserve moves
- * with the stack's end; what marked it before is taken away, since markers would drop the pages' content. */
+/* Pages hold what lies above the stack pointer, too: that is whole again when the reserve is opened. So the
+ * reserve moves with the stack's end; what marked it before is taken away, since markers would drop the
+ * pages' content. */
 static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 {
 	size_t size = (size_t)(stack->low - stack->reserve);
@@ -63,7 +64,8 @@ static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 
 bool rip_step_overflow(const void *ucontext)
 {
-	uint64_t sp = (uint64_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP], page = rip_port_page_size();
+	uint64_t sp = (uint64_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP],
+		 page = rip_port_page_size();
 
 	return is_inside(rip_current) &&
 	       end_stack_at(&rip_current->stop.stack, (uint8_t *)(uintptr_t)((sp + page - 1) & ~(page - 1)));

@@ -132,7 +132,8 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 		rip_stop_describe(&guest->stop, &report->exception);
 	report->cause = guest->outcome.cause;
 	report->value = guest->outcome.value;
-	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ? guest->rung : RIP_RUNG_NONE;
+	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ?
+		       guest->rung : RIP_RUNG_NONE;
 	if (!begun) {
 		report->pc = guest->stop.at.reg[RIP_REG_RIP];
 		rip_report_code(report, &memory);
@@ -192,7 +193,8 @@ static bool make_room(rip_guest *guest)
 }
 
 /* A hostcall's own stack comes first. */
-static void report_unwound(rip_report *report, const struct rip_stop *stop, const struct rip_stop_result *result)
+static void report_unwound(rip_report *report, const struct rip_stop *stop,
+			   const struct rip_stop_result *result)
 {
 	report->cleanups_run += result->cleanups_run;
 	report->cleanups_failed += result->cleanups_failed;
@@ -253,7 +255,8 @@ static void show_report(rip_guest *guest)
 }
 
 /* In a cleanup of a guest that is being unwound, the report is the unwinding's. */
-static void unwind_segment(rip_guest *guest, const struct rip_segment_found *segment, const rip_outcome *outcome)
+static void unwind_segment(rip_guest *guest, const struct rip_segment_found *segment,
+			   const rip_outcome *outcome)
 {
 	rip_state state = guest->state;
 

@@ -4,8 +4,8 @@
 
 #include "program/program.h"
 
-/* Returns, and leaves the ending to libc, where this process is a child that the program forked: its exit() must not run
- * the host's code a second time. */
+/* Returns, and leaves the ending to libc, where this process is a child that the program forked: its exit()
+ * must not run the host's code a second time. */
 static void end(enum rip_end how, int status)
 {
 	rip_guest *guest = rip_self();

@@ -38,7 +38,8 @@ static rip_status load_failed(const char *path, rip_error *error)
 	return rip_error_set(error, RIP_E_LOAD, path, "%s", why);
 }
 
-/* Does the module say which function its main is? gold has the module's base stand for a main that is not there. */
+/* Does the module say which function its main is? gold has the module's base stand for a main that is not
+ * there. */
 static bool names_main(const rip_program *program)
 {
 	return program->link && program->link->main && (uintptr_t)program->link->main != program->map->l_addr;

@@ -35,7 +35,8 @@ static void straighten_ring(rip_report *report)
 {
 	if (has_ring(report))
 		turn_ring(report, report->frames_total - RIP_REPORT_INNER, 0);
-	report->frame_count = has_ring(report) ? RIP_REPORT_INNER + RIP_REPORT_OUTER : (uint32_t)report->frames_total;
+	report->frame_count = has_ring(report) ? RIP_REPORT_INNER + RIP_REPORT_OUTER :
+			      (uint32_t)report->frames_total;
 }
 
 /* Undoes that: more frames come. */
@@ -133,7 +134,8 @@ void rip_report_abandoned(rip_report *report, uint64_t sp, uint64_t top)
 {
 	for (uint32_t i = 0; i < report->frame_count; i++) {
 		rip_frame *frame = &report->frames[i];
-		if (((frame->cfa > sp && frame->cfa <= top) || frame->cfa == 0) && frame->fate == RIP_FRAME_PLAIN)
+		if (((frame->cfa > sp && frame->cfa <= top) || frame->cfa == 0) &&
+		    frame->fate == RIP_FRAME_PLAIN)
 			frame->fate = RIP_FRAME_ABANDONED;
 	}
 }

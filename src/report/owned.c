@@ -28,8 +28,8 @@ static bool is_descriptor(rip_kind kind)
 
 static void write_item(struct rip_writer *w, const rip_item *item)
 {
-	rip_write(w, is_descriptor(item->kind) ? "    %s %" PRIdPTR : "    %s 0x%" PRIxPTR, rip_kind_name(item->kind),
-		  item->value);
+	rip_write(w, is_descriptor(item->kind) ? "    %s %" PRIdPTR : "    %s 0x%" PRIxPTR,
+		  rip_kind_name(item->kind), item->value);
 	if (item->size)
 		rip_write(w, ", %zu bytes", item->size);
 	rip_write(w, item->failed ? "  [failed]\n" : "\n");
@@ -47,7 +47,8 @@ void rip_write_reclaimed(struct rip_writer *w, const rip_reclaimed *reclaimed)
 				 kind == RIP_KIND_MAPPING ? reclaimed->mapped : 0;
 		if (count == 0)
 			continue;
-		rip_write(w, "%s%" PRIu64 " %s", separator, count, count == 1 ? singular(kind) : plural(kind));
+		rip_write(w, "%s%" PRIu64 " %s", separator, count,
+			  count == 1 ? singular(kind) : plural(kind));
 		if (bytes)
 			rip_write(w, " (%" PRIu64 " bytes)", bytes);
 		separator = ", ";
@@ -64,8 +65,8 @@ void rip_write_reclaimed(struct rip_writer *w, const rip_reclaimed *reclaimed)
 void rip_write_reclaimed_json(struct rip_writer *w, const rip_reclaimed *reclaimed)
 {
 	rip_write(w, ",\"reclaimed\":{\"total\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
-		  ",\"mapped\":%" PRIu64 ",\"count\":{", reclaimed->total, reclaimed->failed, reclaimed->bytes,
-		  reclaimed->mapped);
+		  ",\"mapped\":%" PRIu64 ",\"count\":{", reclaimed->total, reclaimed->failed,
+		  reclaimed->bytes, reclaimed->mapped);
 	for (rip_kind kind = RIP_KIND_STREAM; kind < (rip_kind)RIP_KINDS; kind++)
 		rip_write(w, "%s\"%s\":%" PRIu64, kind == RIP_KIND_STREAM ? "" : ",", rip_kind_name(kind),
 			  reclaimed->count[kind]);
@@ -73,7 +74,8 @@ void rip_write_reclaimed_json(struct rip_writer *w, const rip_reclaimed *reclaim
 	for (uint32_t i = 0; i < reclaimed->item_count; i++) {
 		const rip_item *item = &reclaimed->items[i];
 		rip_write(w, "%s{\"kind\":\"%s\",", i ? "," : "", rip_kind_name(item->kind));
-		rip_write(w, is_descriptor(item->kind) ? "\"value\":%" PRIdPTR : "\"value\":\"0x%" PRIxPTR "\"",
+		rip_write(w,
+			  is_descriptor(item->kind) ? "\"value\":%" PRIdPTR : "\"value\":\"0x%" PRIxPTR "\"",
 			  item->value);
 		rip_write(w, ",\"size\":%zu,\"failed\":%s}", item->size, item->failed ? "true" : "false");
 	}

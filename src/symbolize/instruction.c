@@ -10,7 +10,8 @@ bool rip_symbolize_instruction(void *context, const uint8_t *code, size_t code_s
 	ZydisDisassembledInstruction instruction;
 	(void)context;
 	if (!text_size ||
-	    !ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, pc, code, code_size, &instruction)))
+	    !ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, pc, code, code_size,
+						&instruction)))
 		return false;
 	size_t size = 0;
 	for (; instruction.text[size] && size + 1 < text_size; size++)
