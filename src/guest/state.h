@@ -132,9 +132,6 @@ void rip_guest_touch_stack(size_t size);
 /* As rip_run, but a guest that must end its outer one too is left to the caller. */
 rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Ends the turn of the current guest, which is `guest`; of what, its `leaving` says. */
-__attribute__((noreturn)) void rip_guest_leave(rip_guest *guest);
-
 /* Goes on ending the outer guest, if that is what `guest` was ended for. */
 void rip_guest_end_outer(rip_guest *guest);
 
@@ -144,6 +141,11 @@ rip_status rip_guest_finish(rip_guest *guest);
 
 /* Deletes the exception that it holds: by its own code, on its own stack. */
 void rip_guest_discard(rip_guest *guest);
+
+/* --- leave.c --- */
+
+/* Ends the turn of the current guest, which is `guest`; of what, its `leaving` says. */
+__attribute__((noreturn)) void rip_guest_leave(rip_guest *guest);
 
 /* --- stopped.c --- */
 
