@@ -3,6 +3,7 @@
 #ifndef TEST_DUKTAPE_LIB_H
 #define TEST_DUKTAPE_LIB_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -28,6 +29,23 @@ static rip_program *open_duktape(const char *kind)
 		exit(1);
 	}
 	return program;
+}
+
+/* Runs tests/real/js/SCRIPT in a guest of its own. */
+__attribute__((unused)) static bool run_duktape(rip_program *program, const char *script, rip_outcome *outcome_ret,
+						rip_report *report_ret)
+{
+	char path[100];
+	char *argv[] = { "poke", path, NULL };
+	rip_guest *guest;
+
+	snprintf(path, sizeof path, "tests/real/js/%s", script);
+	if (rip_create(NULL, &guest) != RIP_OK)
+		return false;
+	bool good = rip_program_run(program, guest, 2, argv, outcome_ret) == RIP_OK;
+	*report_ret = *rip_get_report(guest);
+	rip_destroy(guest);
+	return good;
 }
 
 #endif

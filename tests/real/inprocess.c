@@ -24,21 +24,13 @@ enum { RUNS = sizeof runs / sizeof runs[0], ROUNDS = 10 };
 
 static int run_script(rip_program *program, const struct run *run)
 {
-	char path[100];
-	char *argv[] = { "poke", path, NULL };
+	static rip_report report;
 	rip_outcome outcome = { 0 };
-	rip_guest *guest;
+	int good = run_duktape(program, run->script, &outcome, &report) && outcome.cause == run->cause &&
+		   outcome.value == run->value && report.signal == run->signal && !report.abandoned;
 
-	snprintf(path, sizeof path, "tests/real/js/%s", run->script);
-	if (rip_create(NULL, &guest) != RIP_OK)
-		return 0;
-	int good = rip_program_run(program, guest, 2, argv, &outcome) == RIP_OK &&
-		   outcome.cause == run->cause && outcome.value == run->value &&
-		   rip_get_report(guest)->signal == run->signal && !rip_get_report(guest)->abandoned;
 	if (!good)
-		printf("# %s: %s, value %ld\n", run->script, rip_cause_name(outcome.cause),
-		       (long)outcome.value);
-	rip_destroy(guest);
+		printf("# %s: %s, value %ld\n", run->script, rip_cause_name(outcome.cause), (long)outcome.value);
 	return good;
 }
 

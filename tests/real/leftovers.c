@@ -38,18 +38,12 @@ static rip_reclaimed last;
 
 static int run(rip_program *program, const struct script *script)
 {
-	char path[100];
-	char *argv[] = { "poke", path, NULL };
+	static rip_report report;
 	rip_outcome outcome = { 0 };
-	rip_guest *guest;
+	int good = run_duktape(program, script->name, &outcome, &report) && outcome.cause == script->cause;
 
-	snprintf(path, sizeof path, "tests/real/js/%s", script->name);
-	if (rip_create(NULL, &guest) != RIP_OK)
-		return 0;
-	int good = rip_program_run(program, guest, 2, argv, &outcome) == RIP_OK && outcome.cause == script->cause;
 	if (good)
-		last = rip_get_report(guest)->reclaimed;
-	rip_destroy(guest);
+		last = report.reclaimed;
 	/* A fault or an exit leaves the engine's whole heap; a return, by its own doing, nothing. */
 	return good && last.failed == 0 &&
 	       (script->cause == RIP_CAUSE_RETURNED ? last.total == 0 : last.count[RIP_KIND_MEMORY] > 500);
