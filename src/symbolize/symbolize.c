@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "symbolize/line.h"
+
 static void find_function(Dwfl_Module *module, uintptr_t pc, rip_symbol *symbol)
 {
 	GElf_Sym entry;
@@ -12,27 +14,6 @@ static void find_function(Dwfl_Module *module, uintptr_t pc, rip_symbol *symbol)
 	symbol->function = dwfl_module_addrinfo(module, pc, &offset, &entry, NULL, NULL, NULL);
 	if (symbol->function)
 		symbol->offset = offset;
-}
-
-/* libdwfl finds a pc's unit by .debug_aranges, which clang does not write: then each unit is asked. */
-static Dwarf_Line *line_by_units(Dwfl_Module *module, uintptr_t pc)
-{
-	Dwarf_Die *unit = NULL;
-	Dwarf_Addr bias;
-	while ((unit = dwfl_module_nextcu(module, unit, &bias)))
-		if (dwarf_haspc(unit, pc - bias) > 0)
-			return dwarf_getsrc_die(unit, pc - bias);
-	return NULL;
-}
-
-static void find_line(Dwfl_Module *module, uintptr_t pc, rip_symbol *symbol)
-{
-	Dwfl_Line *line = dwfl_module_getsrc(module, pc);
-	Dwarf_Line *other = line ? NULL : line_by_units(module, pc);
-	if (line)
-		symbol->file = dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL);
-	else if (other && dwarf_lineno(other, &symbol->line) == 0)
-		symbol->file = dwarf_linesrc(other, NULL, NULL);
 }
 
 static bool find_symbol(void *context, uintptr_t pc, rip_symbol *symbol_ret)
@@ -50,7 +31,7 @@ static bool find_symbol(void *context, uintptr_t pc, rip_symbol *symbol_ret)
 		return false;
 	symbol.module_base = base;
 	find_function(module, pc, &symbol);
-	find_line(module, pc, &symbol);
+	symbol.file = rip_symbolize_line(module, pc, &symbol.line);
 	*symbol_ret = symbol;
 	return true;
 }

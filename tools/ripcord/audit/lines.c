@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * lines: source lines from DWARF. */
-#include <elfutils/libdwfl.h>
 #include <string.h>
 
 #include "audit.h"
+#include "symbolize/line.h"
 
 /* Only this machine's files are looked at; libdwfl's own callback would ask a server. */
 static const Dwfl_Callbacks callbacks = {
@@ -25,28 +25,10 @@ static Dwarf_Addr address_of(Dwfl_Module *module, const struct audit_finding *fi
 	return header.sh_addr + finding->offset + bias;
 }
 
-/* libdwfl finds a pc's unit by .debug_aranges, which clang does not write: then each unit is asked. */
-static Dwarf_Line *line_by_units(Dwfl_Module *module, Dwarf_Addr pc)
-{
-	Dwarf_Die *unit = NULL;
-	Dwarf_Addr bias;
-	while ((unit = dwfl_module_nextcu(module, unit, &bias)))
-		if (dwarf_haspc(unit, pc - bias) > 0)
-			return dwarf_getsrc_die(unit, pc - bias);
-	return NULL;
-}
-
 static void find_line(Dwfl_Module *module, struct audit_finding *finding)
 {
-	Dwarf_Addr pc = address_of(module, finding);
-	Dwfl_Line *line = dwfl_module_getsrc(module, pc);
-	Dwarf_Line *other = line ? NULL : line_by_units(module, pc);
-	const char *file = NULL;
 	int number = 0;
-	if (line)
-		file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
-	else if (other && dwarf_lineno(other, &number) == 0)
-		file = dwarf_linesrc(other, NULL, NULL);
+	const char *file = rip_symbolize_line(module, address_of(module, finding), &number);
 	finding->file = file ? strdup(file) : NULL;
 	finding->line = number;
 }
