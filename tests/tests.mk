@@ -38,13 +38,14 @@ endif
 #   than the 8,128 threads that it knows;
 # - kill/hooks, kill/ladder, kill/races, kill/stress, stack/flat: a poll is a read of address 0 to it, and a fault there in
 #   another guest a race; and it keeps signals back; stack/demand: it touches pages itself;
-# - guest/alternation, guest/exact: they take minutes; guest/forks: it allows no threads in the child of such a fork.
+# - guest/alternation, guest/exact: they take minutes; guest/forks, kill/table: it allows no threads in the child of such a
+#   fork.
 ifneq ($(findstring thread,$(SAN)),)
 TEST_SH   :=
 TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,unwind/signals unwind/wild stop/edges stop/hostile \
              foreign/forced guest/backtrace guest/frames% guest/nested_errors% guest/states guest/alternation \
              guest/exact% guest/forks stack/many stack/suspended stack/flat stack/demand ledger/heap kill/deadlines \
-             kill/hooks kill/ladder kill/races kill/stress program/open ledger/owned% ledger/depth),\
+             kill/hooks kill/ladder kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
              $(filter $(foreach a,guest stop foreign kill stack ledger unwind report program timer,$(BUILD)/tests/$(a)/%),\
              $(TEST_PROG)))
 endif
@@ -125,7 +126,7 @@ $(BUILD)/sync/%.c.o: src/%.c
 $(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=$(BUILD)/obj/%),$(LIB_OBJ))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
-$(BUILD)/tests/kill/races $(BUILD)/tests/keeper/races: $(BUILD)/tests/%: tests/%.c $(BUILD)/sync/libripcord.a $(PLUGIN)
+$(BUILD)/tests/kill/races $(BUILD)/tests/kill/table $(BUILD)/tests/keeper/races: $(BUILD)/tests/%: tests/%.c $(BUILD)/sync/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
 -include $(SYNC_OBJ:.o=.d)

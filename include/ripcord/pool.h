@@ -79,7 +79,8 @@ rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret)
 rip_status rip_pool_destroy(rip_pool *pool);
 
 /* Gives back the memory of all idle stacks, whatever the options say. NULL: of the process-wide pools, which
- * otherwise keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group. Any thread. */
+ * otherwise keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group, and the memory of handles (kill.h), of which
+ * otherwise room for up to 4,096 guests is kept. Any thread. */
 void rip_pool_trim(rip_pool *pool);
 
 typedef struct rip_pool_stats {

@@ -26,6 +26,8 @@ enum rip_sync {
 	RIP_SYNC_UNWINDS,        /* a stopped guest is about to be unwound */
 	RIP_SYNC_FIRES,          /* the timer thread, before it looks at a guest's clocks */
 	RIP_SYNC_JUDGED,         /* it has found that a time is up, and not asked for the end */
+	RIP_SYNC_ENTERED,        /* somebody with a handle has come to a slot, and not looked whose it is */
+	RIP_SYNC_CLOSES,         /* a part of the handles' table can be entered no more, and is still there */
 	RIP_SYNC_POSTS,          /* a timer is marked as posted, and not in the list */
 	RIP_SYNC_OFFERS,         /* a stop is about to be offered to a keeper */
 	RIP_SYNC_PINNED,         /* a keeper is about to access the guest in its hands */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * guest: handles: what others may know of a guest that may be gone: a slot in a table that never moves or
- * shrinks.
+ * guest: handles: what others may know of a guest that may be gone: a slot in a table.
  *
  * Invariants: `word` has the generation of the guest's present life, the ladder's number, and what was asked
  * of it; whoever changes it compares the generation in the same step, and the timer thread the ladder too, so
  * that nothing is asked of a later life, and nothing that an earlier ladder came to of a later one. A thread
  * that enters a guest says so (`tid`) before it looks at the word; who asks writes the word before it looks
  * for a thread: so one of them sees the other. A thread that leaves waits for those who are about to nudge it
- * (`nudging`): nudges that come later would interrupt the host. */
+ * (`nudging`): nudges that come later would interrupt the host.
+ * A handle may come at any time, and nobody waits for who looks at its slot: a chunk of the table in which no guest
+ * has a slot is given back when nobody looks, and comes back with later generations. */
 #ifndef RIPCORD_GUEST_HANDLE_H
 #define RIPCORD_GUEST_HANDLE_H
 
@@ -38,16 +39,24 @@ struct rip_slot {
 	/* The timer thread's own: */
 	uint64_t watched;   /* the word without what was asked */
 	uint64_t since;     /* when that was first seen */
-	struct rip_slot *next_free;
+	uint32_t index;     /* in the table */
+	uint32_t next_free; /* under its lock */
 };
 
-/* A free slot, with a generation of its own; its timer calls `fire`. NOMEM, FULL. */
+/* A free slot, with a generation of its own; its timer calls `fire`. NOMEM, MAPS, FULL. */
 rip_status rip_slot_take(uint64_t (*fire)(struct rip_timer *timer, uint64_t now), struct rip_slot **slot_ret);
 void rip_slot_give(struct rip_slot *slot);
 
-/* The slot that a handle names, whether or not that life goes on; NULL: no such handle was ever given out.
- * Signal-safe. */
-struct rip_slot *rip_slot_of(rip_handle handle);
+/* Gives back what no guest uses. */
+void rip_slot_trim(void);
+
+/* How many chunks have memory. */
+size_t rip_slot_chunks(void);
+
+/* The slot that a handle names, whether or not that life goes on, for as long as the caller has not left; NULL: that
+ * life is over, or there never was one, and nothing is to be left. Signal-safe. */
+struct rip_slot *rip_slot_enter(rip_handle handle);
+void rip_slot_leave(rip_handle handle);
 rip_handle rip_slot_handle(const struct rip_slot *slot);
 
 /* Adds to what is asked of the life that `word` is of; with `same_ladder`, GONE also if the ladder is

@@ -42,14 +42,16 @@ rip_status rip_kill(rip_handle handle, rip_rung rung)
 		[RIP_SOFT] = ASKED_KILL, [RIP_FIRM] = ASKED_KILL | ASKED_FIRM,
 		[RIP_ABANDON] = ASKED_KILL | ASKED_FIRM | ASKED_ABANDON | ASKED_DROP,
 	};
-	struct rip_slot *slot = rip_slot_of(handle);
+	rip_status status = RIP_E_GONE;
 
 	if (rung < RIP_SOFT || rung > RIP_ABANDON)
 		return RIP_E_ARGUMENT;
-	if (!slot)
-		return RIP_E_GONE;
 	rip_guest *caller = begin_busy();
-	rip_status status = kill_slot(slot, handle, asked[rung]);
+	struct rip_slot *slot = rip_slot_enter(handle);
+	if (slot) {
+		status = kill_slot(slot, handle, asked[rung]);
+		rip_slot_leave(handle);
+	}
 	end_busy(caller);
 	return status;
 }

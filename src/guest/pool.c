@@ -2,6 +2,7 @@
  * guest: the public pools: stacks, and the fault handlers for as long as the pool is there. */
 #include <stdlib.h>
 
+#include "guest/handle.h"
 #include "guest/state.h"
 
 struct rip_pool {
@@ -78,6 +79,8 @@ rip_status rip_pool_destroy(rip_pool *pool)
 void rip_pool_trim(rip_pool *pool)
 {
 	rip_stack_pool_trim(pool ? pool->stacks : NULL, 0);
+	if (!pool)
+		rip_slot_trim();
 }
 
 rip_status rip_pool_get_stats(rip_pool *pool, rip_pool_stats *stats_ret)

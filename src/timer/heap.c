@@ -49,6 +49,17 @@ rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count)
 	return RIP_OK;
 }
 
+void rip_heap_shrink(struct rip_heap *heap, uint32_t count)
+{
+	if (heap->room <= 64 || count > heap->room / 4)
+		return;
+	struct rip_timer **timers = reallocarray(heap->timers, heap->room / 2, sizeof *timers);
+	if (!timers)
+		return;
+	heap->timers = timers;
+	heap->room /= 2;
+}
+
 void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
 {
 	if (timer->place == 0)

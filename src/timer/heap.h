@@ -13,6 +13,9 @@ struct rip_heap {
 /* Makes room for `count` timers in all. NOMEM. */
 rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count);
 
+/* Gives room back that is far more than `count` timers need: at least as many as are set. */
+void rip_heap_shrink(struct rip_heap *heap, uint32_t count);
+
 /* Sets the timer to `due`, whether or not it is in the heap. There is room. */
 void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due);
 

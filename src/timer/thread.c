@@ -141,6 +141,20 @@ rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_t
 	return status;
 }
 
+void rip_timer_deinit(struct rip_timer *timer)
+{
+	pthread_mutex_lock(&lock);
+	rip_heap_remove(&heap, timer);
+	timers--;
+	rip_heap_shrink(&heap, timers);
+	pthread_mutex_unlock(&lock);
+}
+
+bool rip_timer_is_posted(const struct rip_timer *timer)
+{
+	return __atomic_load_n(&timer->posted, __ATOMIC_SEQ_CST) == __atomic_load_n(&age, __ATOMIC_RELAXED);
+}
+
 void rip_timer_set(struct rip_timer *timer, uint64_t due)
 {
 	pthread_mutex_lock(&lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * timer: calls functions at their time, on one thread for the whole process.
  *
- * A timer's memory must stay for as long as the process runs: nobody has to wait for a timer that is just
- * going off. Invariants: at most one thread, which blocks all signals and is not there before it is needed;
+ * A timer's memory must stay until rip_timer_deinit: nobody has to wait for a timer that is just going off.
+ * Invariants: at most one thread, which blocks all signals and is not there before it is needed;
  * functions are called one at a time; there is room for every timer, so setting one cannot fail; a forked
  * child starts with no thread and no timer set. */
 #ifndef RIPCORD_TIMER_H
@@ -30,6 +30,13 @@ rip_status rip_timer_start(void);
 
 /* Makes room for a timer. NOMEM. Any thread. */
 rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now));
+
+/* Takes a timer out, whether or not it is set; it is not posted, and nobody sets or posts it any more. When this returns
+ * it is not being called either. Any thread. */
+void rip_timer_deinit(struct rip_timer *timer);
+
+/* Whether rip_timer_post is still to call it. If so, and nobody posts it any more, then soon not. Any thread. */
+bool rip_timer_is_posted(const struct rip_timer *timer);
 
 /* Calls timer->fire at `due`, or when it was already to be called, if that is earlier. The thread must have
  * been started. Any thread. */

@@ -320,7 +320,8 @@ static void kill_truly(ucontext_t *context)
 
 	sigaction(SIGTRAP, &engine, NULL);
 	context->uc_mcontext.gregs[REG_EFL] &= ~FLAG_TRAP;
-	rip_slot_of(handle)->tid = (int)syscall(SYS_gettid);
+	rip_slot_enter(handle)->tid = (int)syscall(SYS_gettid);
+	rip_slot_leave(handle);
 	if (rip_kill(handle, RIP_SOFT) != RIP_OK || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
 	    timer_settime(timer, 0, &every, NULL) != 0)
 		_exit(97);
