@@ -62,6 +62,9 @@ LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest supervise keeper program
 UNWINDER := base cfi lsda arch/x86_64 port/linux unwind eh
 sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
+# These call libc: see port/libc.h.
+CALLERS  := $(foreach l,port/linux unwind eh stack timer fault stop ledger report guest keeper program,$(BUILD)/obj/$(l)/%)
+by_name   = $(if $(filter $(CALLERS),$(1)),-include port/libc.h)
 LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
 UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))
 SYM_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(wildcard src/symbolize/*.c))
@@ -99,7 +102,7 @@ endif
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $(if $(filter $(UNWATCHED),$@),-fno-sanitize=thread) $(LTO) -c $< -o $@
+	$(Q)$(COMPILE) $(call by_name,$@) $(if $(filter $(UNWATCHED),$@),-fno-sanitize=thread) $(LTO) -c $< -o $@
 # LLVM 14's assembler goes on with the wrong CFA offset behind .cfi_restore_state, as `ripcord audit` says of the switches.
 $(BUILD)/obj/%.S.o: src/%.S
 	@mkdir -p $(@D)

@@ -10,6 +10,10 @@ LEVELED    := $(addprefix guest/,exact frames cleanups causes yield segments nes
 LEVEL_PROG := $(foreach t,$(LEVELED),$(LEVELS:%=$(BUILD)/tests/$(t)-%))
 CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(wildcard tests/*/*.cc))
 TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)
+# Guests and their host in one file, with the library shared, in it, and in it with link-time optimization.
+OWNING     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
+OWNING_ONE := $(OWNING:%=%-static) $(BUILD)/tests/ledger/owned-lto
+TEST_PROG  += $(OWNING_ONE)
 TEST_SH   := $(wildcard tests/*/*.sh)
 # Under AddressSanitizer without:
 # - demo, real/leftovers, real/kills, kill/deadlines, stack/suspended, stack/many, guest/limits, ledger/depth: limits on
@@ -71,12 +75,18 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -fno-lto -Itests \
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
-# Host and guest in one, built as a user would.
-OWNING := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
+# Built as a user would.
 $(OWNING): $(BUILD)/tests/%: tests/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.so
 	@mkdir -p $(@D)
 	$(Q)$(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ -L$(BUILD)/lib -lripcord \
 	    -Wl,-rpath,'$$ORIGIN/../../lib'
+OWN_IN_ONE = $(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ $(BUILD)/lib/libripcord.a
+$(BUILD)/tests/ledger/%-static: tests/ledger/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)$(OWN_IN_ONE) -fno-lto
+$(BUILD)/tests/ledger/%-lto: tests/ledger/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)$(OWN_IN_ONE) -flto
 
 # Linked with the drop-in instead.
 $(BUILD)/tests/eh/%: tests/eh/%.cc $(BUILD)/lib/libripcord-unwind.so
@@ -121,7 +131,7 @@ $(BUILD)/tests/keeper/tree: tests/keeper/tree.c $(BUILD)/lib/libripcord.a $(PLUG
 SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest keeper,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \
+	$(Q)$(COMPILE) $(call by_name,$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \
 	    -DRIPCORD_SYNC_POINTS -c $< -o $@
 $(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=$(BUILD)/obj/%),$(LIB_OBJ))
 	@rm -f $@

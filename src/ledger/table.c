@@ -158,8 +158,8 @@ static uint32_t find_range(const struct rip_ranges *ranges, uintptr_t address)
 }
 
 /* items[from, to) become `count` others. */
-static void splice(struct rip_ranges *ranges, uint32_t from, uint32_t to, const struct rip_range *others,
-		   uint32_t count)
+static void splice_ranges(struct rip_ranges *ranges, uint32_t from, uint32_t to, const struct rip_range *others,
+			  uint32_t count)
 {
 	memmove(&ranges->items[from + count], &ranges->items[to], (ranges->count - to) * sizeof *others);
 	memcpy(&ranges->items[from], others, count * sizeof *others);
@@ -180,7 +180,7 @@ bool rip_ranges_remove(struct rip_ranges *ranges, uintptr_t begin, uintptr_t end
 	}
 	if (to == from)
 		return false;
-	splice(ranges, from, to, left, count);
+	splice_ranges(ranges, from, to, left, count);
 	return true;
 }
 
@@ -190,7 +190,7 @@ void rip_ranges_add(struct rip_ranges *ranges, uintptr_t begin, uintptr_t end)
 
 	rip_ranges_remove(ranges, begin, end);
 	uint32_t at = find_range(ranges, begin);
-	splice(ranges, at, at, &range, 1);
+	splice_ranges(ranges, at, at, &range, 1);
 }
 
 void rip_ranges_deinit(struct rip_ranges *ranges)

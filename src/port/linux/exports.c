@@ -151,16 +151,20 @@ bool rip_port_in_library(uint64_t address)
 	       in_module_of(address, rip_arch_hooks);
 }
 
+extern const void *const rip_libc_readers[4]; /* libc.S: vfork, dlopen */
+
 bool rip_port_reads_caller(uint64_t function)
 {
 	static const void *const readers[] = {
 		(const void *)_setjmp, (const void *)(setjmp), (const void *)__sigsetjmp, (const void *)getcontext,
-		(const void *)swapcontext, (const void *)vfork, (const void *)dlopen, (const void *)dlmopen,
-		(const void *)dlsym, (const void *)dlvsym,
+		(const void *)swapcontext, (const void *)dlmopen, (const void *)dlsym, (const void *)dlvsym,
 	};
 
 	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
 		if (function == (uintptr_t)readers[i])
+			return true;
+	for (size_t i = 0; i < sizeof rip_libc_readers / sizeof rip_libc_readers[0]; i++)
+		if (function != 0 && function == (uintptr_t)rip_libc_readers[i])
 			return true;
 	return false;
 }
