@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * heap: blocks. */
-#include "ledger/heap.h"
+#include "ledger/quick.h"
 
 #include <string.h>
 
@@ -8,17 +8,8 @@
 
 enum { ALIGNED = RIP_HEAP_CLASSES, DISCARD_FROM = 128 * 1024 /* a freed run of this size is given to the system */ };
 
-/* Strides: 32, 48 ... 128, then four to each doubling, up to 16 KiB. */
-static unsigned class_of(size_t stride)
-{
-	if (stride <= 128)
-		return (unsigned)((stride + 15) / 16 - 2);
-	unsigned log = 63 - (unsigned)__builtin_clzll(stride - 1);
-	return 7 + (log - 7) * 4 + (unsigned)((stride - 1) >> (log - 2) & 3);
-}
-
 #define FOUR(n) 5 * (n), 6 * (n), 7 * (n), 8 * (n)
-static const uint32_t strides[RIP_HEAP_CLASSES] = {
+const uint32_t rip_heap_strides[RIP_HEAP_CLASSES] = {
 	32, 48, 64, 80, 96, 112, 128, FOUR(32), FOUR(64), FOUR(128), FOUR(256), FOUR(512), FOUR(1024), FOUR(2048),
 };
 
@@ -146,13 +137,7 @@ static void unlist(struct rip_heap *heap, struct rip_span *span)
 /* The number of an allocated block in a span of blocks; span->count if it is none. */
 static inline unsigned number_of(const struct rip_span *span, const void *memory)
 {
-	size_t offset = (size_t)((uintptr_t)memory - (uintptr_t)span->first);
-	unsigned number = (unsigned)((uint64_t)(uint32_t)offset * span->reciprocal >> 32);
-
-	if (offset >= RIP_SPAN_SIZE || number >= span->count || number * span->stride != offset ||
-	    (span->free[number / 64] >> number % 64 & 1) || span->heap->quick[span->class] == memory)
-		return span->count;
-	return number;
+	return span->heap->quick[span->class] == memory ? span->count : rip_span_number(span, memory);
 }
 
 /* The block is taken from a span that has room. */
@@ -259,7 +244,7 @@ static __attribute__((noinline)) struct rip_span *find_span(struct rip_heap *hea
 		heap->open[class] = span->next;
 		span->listed = false;
 	}
-	return span ? span : make_span(heap, class, strides[class], RIP_HEAP_ALIGN);
+	return span ? span : make_span(heap, class, rip_heap_strides[class], RIP_HEAP_ALIGN);
 }
 
 static __attribute__((noinline)) void *clear(struct rip_span *span, void *block, unsigned number)
@@ -291,7 +276,7 @@ void *rip_heap_alloc(struct rip_heap *heap, size_t size, bool zero)
 {
 	if (__builtin_expect(size > RIP_BLOCK_MAX - 8, 0))
 		return alloc_large(heap, size, zero);
-	unsigned class = class_of(size + 8 < RIP_BLOCK_MIN ? RIP_BLOCK_MIN : size + 8);
+	unsigned class = rip_heap_class_of(size);
 	struct rip_span *span = heap->open[class];
 	if (__builtin_expect(!span || !span->words, 0) && !(span = find_span(heap, class)))
 		return NULL;
@@ -300,19 +285,13 @@ void *rip_heap_alloc(struct rip_heap *heap, size_t size, bool zero)
 	return alloc_block(heap, span, zero);
 }
 
-void *rip_heap_quick(struct rip_heap *heap, size_t size)
+void *rip_heap_at_hand(struct rip_heap *heap, size_t size)
 {
-	if (size > RIP_BLOCK_MAX - 8)
-		return NULL;
-	unsigned class = class_of(size + 8 < RIP_BLOCK_MIN ? RIP_BLOCK_MIN : size + 8);
-	uint64_t *block = heap->quick[class];
-	if (block && strides[class] <= heap->limit - heap->bytes) {
-		heap->quick[class] = NULL;
-		heap->bytes += strides[class];
-		block[-1] = RIP_BLOCK_WORD;
+	void *block = rip_heap_take_quick(heap, size);
+
+	if (block || size > RIP_BLOCK_MAX - 8)
 		return block;
-	}
-	struct rip_span *span = heap->open[class];
+	struct rip_span *span = heap->open[rip_heap_class_of(size)];
 	if (!span || !span->words || span->stride > heap->limit - heap->bytes)
 		return NULL;
 	return alloc_block(heap, span, false);
@@ -378,7 +357,7 @@ bool rip_heap_free(struct rip_heap *heap, void *memory)
 	if (__builtin_expect(number == span->count, 0))
 		return false;
 	heap->bytes -= span->stride;
-	if (__builtin_expect(span->class != ALIGNED && !heap->quick[span->class], 1)) {
+	if (span->class != ALIGNED && !heap->quick[span->class]) {
 		heap->quick[span->class] = memory;
 		return true;
 	}

@@ -83,7 +83,7 @@ struct rip_heap {
 void *rip_heap_alloc(struct rip_heap *heap, size_t size, bool zero);
 /* The same where a block is at hand; NULL: try rip_heap_alloc. Calls nothing, so that its frame is all it
  * needs. */
-void *rip_heap_quick(struct rip_heap *heap, size_t size);
+void *rip_heap_at_hand(struct rip_heap *heap, size_t size);
 /* `alignment` is a power of two up to RIP_HEAP_ALIGN_MAX. */
 void *rip_heap_align(struct rip_heap *heap, size_t alignment, size_t size);
 
@@ -111,8 +111,28 @@ void rip_heap_visit(const struct rip_heap *heap, bool (*visit)(void *context, vo
 struct rip_heap_segment *rip_segment_claim(void);
 void rip_segment_release(struct rip_heap_segment *segment);
 
+struct rip_region {
+	uint8_t *base;
+	size_t size, count;           /* bytes, segments */
+	struct rip_heap_segment *segments;
+	atomic_size_t opened_bytes;   /* from here on nothing is accessible */
+	atomic_size_t hint;           /* words before are probably all ones */
+	atomic_size_t warm;           /* bytes that free segments keep */
+	_Atomic uint64_t claimed[];   /* a bit for each segment */
+};
+extern _Atomic(struct rip_region *) rip_region; /* NULL before there was a block */
+
 /* The span that the address lies in, allocated or not; NULL: it is outside of the region. */
-struct rip_span *rip_segment_span(const void *address);
+static inline struct rip_span *rip_segment_span(const void *address)
+{
+	const struct rip_region *region = atomic_load_explicit(&rip_region, memory_order_acquire);
+	size_t offset = region ? (size_t)((uintptr_t)address - (uintptr_t)region->base) : SIZE_MAX;
+
+	if (!region || offset >= atomic_load_explicit(&region->opened_bytes, memory_order_relaxed))
+		return NULL;
+	return &region->segments[offset / RIP_SEGMENT_SIZE].spans[offset / RIP_SPAN_SIZE % RIP_SEGMENT_SPANS];
+}
+
 /* The segment of a span, and the span's number in it. */
 struct rip_heap_segment *rip_segment_of(struct rip_span *span, unsigned *number_ret);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger/quick.h"
 #include "port/port.h"
 
 __thread struct rip_ledger *rip_ledger_current
@@ -331,10 +332,8 @@ static bool active(void)
 		call; \
 		ledger->busy = false; \
 	}
-HOOK(void *, malloc, (size_t size), rip_ledger_malloc(size))
 HOOK(void *, calloc, (size_t count, size_t size), rip_ledger_calloc(count, size))
 HOOK(void *, realloc, (void *memory, size_t size), rip_ledger_realloc(memory, size))
-HOOK(bool, free, (void *memory), watched_free(memory))
 HOOK(void *, memalign, (size_t alignment, size_t size), rip_ledger_memalign(alignment, size))
 HOOK(bool, begin, (enum rip_need need), begin(need))
 HOOK_VOID(own, (rip_kind kind, uintptr_t value, uint64_t data), own(kind, value, data))
@@ -346,6 +345,56 @@ HOOK_VOID(unlock, (rip_kind kind, void *address), (watch_unlock(kind, address), 
 HOOK(bool, begin_map, (void), begin_map())
 HOOK_VOID(map, (void *address, size_t size), map(address, size))
 HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))
+
+/* These two are called most. What is left to do after a call is in functions of its own: so the way that is taken
+ * mostly needs no frame. */
+static __attribute__((noinline)) void *malloc_slowly(struct rip_ledger *ledger, size_t size)
+{
+	void *block = rip_ledger_malloc(size);
+
+	ledger->busy = false;
+	return block;
+}
+
+static void *hook_malloc(size_t size)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return malloc(size);
+	ledger->busy = true;
+	void *block = rip_heap_take_quick(&ledger->heap, size);
+	if (__builtin_expect(!block, 0))
+		return malloc_slowly(ledger, size);
+	ledger->busy = false;
+	return block;
+}
+
+static __attribute__((noinline)) bool free_slowly(struct rip_ledger *ledger, void *memory)
+{
+	bool good = watched_free(memory);
+
+	if (ledger)
+		ledger->busy = false;
+	return good;
+}
+
+static bool hook_free(void *memory)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger && !rip_segment_span(memory)) {
+		free(memory);
+		return true;
+	}
+	if (!ledger)
+		return free_slowly(NULL, memory);
+	ledger->busy = true;
+	if (__builtin_expect(!rip_heap_give_quick(&ledger->heap, memory), 0))
+		return free_slowly(ledger, memory);
+	ledger->busy = false;
+	return true;
+}
 
 const struct rip_ledger_hooks rip_ledger_hooks = {
 	.malloc = hook_malloc, .calloc = hook_calloc, .realloc = hook_realloc, .free = hook_free,

@@ -99,7 +99,7 @@ void *rip_ledger_malloc(size_t size)
 
 	if (!ledger)
 		return malloc(size);
-	void *block = rip_heap_quick(&ledger->heap, size);
+	void *block = rip_heap_at_hand(&ledger->heap, size);
 	return block ? block : alloc_slowly(ledger, size, false);
 }
 

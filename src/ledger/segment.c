@@ -13,17 +13,7 @@ enum {
 };
 static const size_t region_max = (size_t)256 << 30, region_min = (size_t)64 << 20;
 
-struct region {
-	uint8_t *base;
-	size_t size, count;           /* bytes, segments */
-	struct rip_heap_segment *segments;
-	atomic_size_t opened_bytes;   /* from here on nothing is accessible */
-	atomic_size_t hint;           /* words before are probably all ones */
-	atomic_size_t warm;           /* bytes that free segments keep */
-	_Atomic uint64_t claimed[];   /* a bit for each segment */
-};
-
-static _Atomic(struct region *) the_region;
+_Atomic(struct rip_region *) rip_region;
 
 static size_t pages(size_t size)
 {
@@ -34,10 +24,10 @@ static size_t pages(size_t size)
 
 static size_t header_size(size_t count)
 {
-	return pages(sizeof(struct region) + count / 8);
+	return pages(sizeof(struct rip_region) + count / 8);
 }
 
-static struct region *make_region(size_t size)
+static struct rip_region *make_region(size_t size)
 {
 	size_t count = size / RIP_SEGMENT_SIZE, header = header_size(count);
 	size_t before = header + pages(count * sizeof(struct rip_heap_segment)) + RIP_SEGMENT_SIZE;
@@ -49,20 +39,20 @@ static struct region *make_region(size_t size)
 		rip_port_unmap(map, before + size);
 		return NULL;
 	}
-	struct region *region = (void *)map, *earlier = NULL;
+	struct rip_region *region = (void *)map, *earlier = NULL;
 	region->base = (uint8_t *)((uintptr_t)(map + before) & ~(uintptr_t)(RIP_SEGMENT_SIZE - 1));
 	region->size = size;
 	region->count = count;
 	region->segments = (void *)(map + header);
-	if (atomic_compare_exchange_strong(&the_region, &earlier, region))
+	if (atomic_compare_exchange_strong(&rip_region, &earlier, region))
 		return region;
 	rip_port_unmap(map, before + size);
 	return earlier;
 }
 
-static struct region *get_region(void)
+static struct rip_region *get_region(void)
 {
-	struct region *region = atomic_load_explicit(&the_region, memory_order_acquire);
+	struct rip_region *region = atomic_load_explicit(&rip_region, memory_order_acquire);
 	size_t may_take = rip_port_address_space() / 4;
 
 	for (size_t size = region_max; !region && size >= region_min; size /= 2)
@@ -72,7 +62,7 @@ static struct region *get_region(void)
 }
 
 /* Opening twice does no harm, so nobody waits for anybody. */
-static bool open_to(struct region *region, size_t index)
+static bool open_to(struct rip_region *region, size_t index)
 {
 	const size_t page = rip_port_page_size(), each = sizeof(struct rip_heap_segment);
 	size_t from;
@@ -89,7 +79,7 @@ static bool open_to(struct region *region, size_t index)
 	return true;
 }
 
-static void unclaim(struct region *region, size_t index)
+static void unclaim(struct rip_region *region, size_t index)
 {
 	atomic_fetch_and(&region->claimed[index / 64], ~(1ull << index % 64));
 	if (index / 64 < atomic_load(&region->hint))
@@ -97,7 +87,7 @@ static void unclaim(struct region *region, size_t index)
 }
 
 /* A free segment's number; region->count if there is none. */
-static size_t claim_bit(struct region *region)
+static size_t claim_bit(struct rip_region *region)
 {
 	size_t words = region->count / 64, from = atomic_load(&region->hint);
 
@@ -119,7 +109,7 @@ static size_t claim_bit(struct region *region)
 
 struct rip_heap_segment *rip_segment_claim(void)
 {
-	struct region *region = get_region();
+	struct rip_region *region = get_region();
 	size_t index = region ? claim_bit(region) : 0;
 
 	if (!region || index == region->count)
@@ -160,7 +150,7 @@ static size_t dirty_bytes(const struct rip_heap_segment *segment)
 	return bytes;
 }
 
-static bool keep_warm(struct region *region, size_t bytes)
+static bool keep_warm(struct rip_region *region, size_t bytes)
 {
 	if (bytes <= WARM && atomic_fetch_add(&region->warm, bytes) + bytes <= WARM)
 		return true;
@@ -171,7 +161,7 @@ static bool keep_warm(struct region *region, size_t bytes)
 
 void rip_segment_release(struct rip_heap_segment *segment)
 {
-	struct region *region = atomic_load(&the_region);
+	struct rip_region *region = atomic_load(&rip_region);
 	size_t bytes = dirty_bytes(segment);
 
 	for (unsigned busy = (uint16_t)~segment->free; busy; busy &= busy - 1) {
@@ -186,19 +176,9 @@ void rip_segment_release(struct rip_heap_segment *segment)
 	unclaim(region, (size_t)(segment - region->segments));
 }
 
-struct rip_span *rip_segment_span(const void *address)
-{
-	const struct region *region = atomic_load_explicit(&the_region, memory_order_acquire);
-	size_t offset = region ? (size_t)((uintptr_t)address - (uintptr_t)region->base) : SIZE_MAX;
-
-	if (!region || offset >= atomic_load_explicit(&region->opened_bytes, memory_order_relaxed))
-		return NULL;
-	return &region->segments[offset / RIP_SEGMENT_SIZE].spans[offset / RIP_SPAN_SIZE % RIP_SEGMENT_SPANS];
-}
-
 struct rip_heap_segment *rip_segment_of(struct rip_span *span, unsigned *number_ret)
 {
-	const struct region *region = atomic_load(&the_region);
+	const struct rip_region *region = atomic_load(&rip_region);
 	size_t offset = (size_t)((uint8_t *)span - (uint8_t *)region->segments);
 	struct rip_heap_segment *segment = &region->segments[offset / sizeof(struct rip_heap_segment)];
 

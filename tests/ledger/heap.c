@@ -153,6 +153,8 @@ static void limit(void)
 	tap_ok(!rip_ledger_realloc(last, 100000) && errno == ENOMEM, "realloc beyond it");
 	rip_ledger_free(last);
 	tap_ok((last = rip_ledger_malloc(1000)) != NULL, "what is freed can be had again");
+	rip_ledger_free(last);
+	tap_ok(rip_ledger_malloc(200) && !rip_ledger_malloc(1000), "but not twice: another size may have it");
 	rip_ledger_leave(NULL);
 	rip_ledger_deinit(&ledger);
 	rip_ledger_init(&ledger, 8 << 20, 0);
@@ -187,6 +189,17 @@ static void invalid(void)
 		tap_ok(!inside && good && !twice && rip_ledger_free(other),
 		       "%zu bytes: inside, twice, and with smashed surroundings", size);
 	}
+	char *first = rip_ledger_malloc(100), *second = rip_ledger_malloc(100);
+	rip_ledger_free(first);
+	tap_ok(rip_ledger_free(second) && !rip_ledger_free(second) && !rip_ledger_free(first), "two of a size, twice each");
+	tap_ok(rip_ledger_malloc(100) == first && !rip_ledger_free(second), "... and when one is in use again");
+	((uint64_t *)(void *)first)[-1] = 0;
+	rip_ledger_free(first);
+	tap_ok(rip_ledger_malloc(100) == first && ((uint64_t *)(void *)first)[-1] == RIP_BLOCK_WORD,
+	       "a word before a block that was written over");
+	char *aligned = rip_ledger_memalign(512, 100);
+	rip_ledger_free(aligned);
+	tap_ok(rip_ledger_memalign(512, 100) == aligned, "an aligned block comes back");
 	char *own = malloc(100);
 	tap_ok(rip_ledger_free(own), "libc's memory is libc's");
 	char *kept = rip_ledger_malloc(50);

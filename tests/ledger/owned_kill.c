@@ -3,6 +3,7 @@
  * for libc is on record before they are stopped. Built by `ripcord cc`. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -65,6 +66,32 @@ static intptr_t accepts(void *unused)
 		come_to(1);
 		close(accept(listener, NULL, NULL));
 	}
+	return (intptr_t)unused;
+}
+
+/* A call of the ledger's is over when it returns, whichever way it went: the guest can be stopped then. */
+enum { SIZE_FREED = 3000, SIZE_NEW = 5000 };
+static void *volatile freed, *volatile second;
+static volatile unsigned long spins;
+
+static void allocates_slowly(void) { freed = malloc(SIZE_NEW); }
+static void allocates(void) { freed = malloc(SIZE_FREED); free(freed); freed = malloc(SIZE_FREED); }
+static void frees(void) { freed = malloc(SIZE_FREED); free(freed); }
+static void frees_slowly(void)
+{
+	freed = malloc(SIZE_FREED);
+	second = malloc(SIZE_FREED);
+	free(freed);
+	free(second);
+}
+
+static void (*last_call)(void);
+static intptr_t calls_and_spins(void *unused)
+{
+	last_call();
+	come_to(1);
+	for (;;)
+		spins++;
 	return (intptr_t)unused;
 }
 
@@ -161,6 +188,14 @@ static void test(const char *name, rip_function function, void (*hold)(void), vo
 	tap_ok(killed == rounds, "%s: each kill ends its guest", name);
 }
 
+static void kill_after(const char *name, void (*call)(void))
+{
+	struct rival rival = { .delay = 1000, .hold = hold_nothing, .give = hold_nothing };
+
+	last_call = call;
+	tap_equal(run_against(&rival, calls_and_spins).cause, RIP_CAUSE_KILLED, name);
+}
+
 int main(void)
 {
 	listener = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -172,5 +207,9 @@ int main(void)
 	test("a mutex", bare_mutex, hold_mutex, give_mutex);
 	test("a lock to read", bare_rwlock, hold_rwlock, give_rwlock);
 	test("accept", accepts, hold_nothing, connect_once);
+	kill_after("after malloc", allocates);
+	kill_after("after malloc of a size that is new", allocates_slowly);
+	kill_after("after free", frees);
+	kill_after("after free of a second block", frees_slowly);
 	tap_done();
 }
