@@ -4,6 +4,9 @@
  * What is passed as `object` is storage that libgcc would use; here it is only a handle that deregistering gives
  * back. Registering what cannot be read or understood does nothing, as these functions cannot fail. */
 #include "eh/eh.h"
+
+#include <pthread.h>
+
 #include "unwind/registry.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -99,4 +102,11 @@ EXPORT void *__deregister_frame_info(const void *begin)
 EXPORT void __deregister_frame(void *begin)
 {
 	__deregister_frame_info_bases(begin);
+}
+
+/* From the moment that this is loaded: a fork that is under way would not hear of it any more. Without memory for it a
+ * child of threads that register frames may find the lock taken. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+	pthread_atfork(rip_registry_before_fork, rip_registry_after_fork, rip_registry_after_fork);
 }

@@ -324,6 +324,18 @@ rip_status rip_registry_remove(const void *name, void **object_ret)
 	return found ? RIP_OK : RIP_E_NOFDE;
 }
 
+/* --- Forks --- */
+
+void rip_registry_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void rip_registry_after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
 /* --- Finding --- */
 
 /* The node that starts last at or below pc. Bounded: nodes that are used again under the reader could lead it

@@ -30,4 +30,8 @@ rip_status rip_registry_remove(const void *name, void **object_ret);
 /* The registered FDE that covers pc. NOFDE. Signal-safe. */
 rip_status rip_registry_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret);
 
+/* Around a fork, in both processes: nobody else changes the list meanwhile, as the child would have it half changed. */
+void rip_registry_before_fork(void);
+void rip_registry_after_fork(void);
+
 #endif
