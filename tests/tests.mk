@@ -158,12 +158,18 @@ test: setup
 
 # --- The second tier: the same tests another way, and what takes longer ----------------------------
 
-# Programs whose code runs no guest; and some that do. Without: overflows, which end valgrind (guest/nested, limits,
-# segments, states; stop/hostile); privileged instructions, which it does not know (guest/causes); stops in a signal
-# handler (stop/edges) and room to the byte (guest/hostcalls), where its frames are larger; and questions to a stopped
-# guest's code, asked where memcheck takes its stack for unused (foreign/uncaught, segments).
+# Programs whose code runs no guest; and some that do. Without:
+# - kill/: valgrind ignores the trap flag and knows no way to arm a thread, so what runs without a call comes to no poll;
+# - core/tasks: it forgets the direction flag in handlers, and moves the stack pointer before a push or call stores, which
+#   src/fault undoes and a kernel of its own does not (481 frames whose innermost is then eight bytes off);
+# - guest/states: a limit on address space, of which it needs more; guest/causes: privileged instructions are SIGILL to it,
+#   and it loads programs where a wild pointer of that test leads; stop/hostile: likewise wild return addresses;
+# - guest/segments: passes, but a stack pointer of 0 there is told as a switch of stacks; stop/edges: single steps, and the
+#   vdso, which it hides;
+# - foreign/uncaught: passes, but what is asked of a stopped guest's code runs where memcheck takes its stack for unused.
 GUEST_TEST_PROG := $(filter $(patsubst %,$(BUILD)/tests/%,guest/threads guest/yield-O2 guest/exits guest/cleanups-O2 \
-                   guest/hold guest/data guest/on_stop guest/backtrace foreign/forced stop/limits stack/pool),$(TEST_PROG))
+                   guest/hold guest/data guest/on_stop guest/backtrace guest/nested guest/limits guest/hostcalls foreign/forced \
+                   stop/limits stack/pool),$(TEST_PROG))
 PLAIN_TEST_PROG := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/cfi/% $(BUILD)/tests/lsda/%,$(TEST_PROG))
 FUZZ_SECONDS ?= 20
 

@@ -44,11 +44,26 @@ static rip_access access_of(const ucontext_t *from)
 	return error & PF_WRITE ? RIP_ACCESS_WRITE : RIP_ACCESS_READ;
 }
 
+/* valgrind moves the stack pointer before a push or call stores, where processors do it after: found there, the
+ * instruction is undone, as it would be elsewhere. */
+static void undo_push(int signal, const siginfo_t *info, ucontext_t *from)
+{
+	greg_t *reg = from->uc_mcontext.gregs;
+	uint8_t code[4];
+
+	if (signal != SIGSEGV || (greg_t)(uintptr_t)info->si_addr != reg[REG_RSP] ||
+	    !rip_arch_client_request(RIP_RUNNING_ON_VALGRIND, 0, 0))
+		return;
+	if (rip_arch_is_push(code, rip_port_peek((uint64_t)reg[REG_RIP], code, sizeof code)))
+		reg[REG_RSP] += 8;
+}
+
 void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from,
 			struct rip_fault *fault_ret)
 {
 	bool memory = signal == SIGSEGV || signal == SIGBUS;
 
+	undo_push(signal, info, from);
 	fault_ret->signal = signal;
 	fault_ret->code = info->si_code;
 	/* A general protection fault (a non-canonical address, say) comes without an address. */

@@ -7,7 +7,7 @@
 #include "arch.h"
 #include "stack/chunk.h"
 
-enum { RUNNING_ON_VALGRIND = 0x1001, STACK_REGISTER = 0x1501, STACK_DEREGISTER = 0x1502 };
+enum { STACK_REGISTER = 0x1501, STACK_DEREGISTER = 0x1502 };
 
 /* What valgrind calls the stack: behind what the registry has in the cold block. */
 static uint64_t *number_of(const struct rip_stack *stack)
@@ -17,14 +17,14 @@ static uint64_t *number_of(const struct rip_stack *stack)
 
 void rip_valgrind_add(const struct rip_stack *stack)
 {
-	if (rip_arch_client_request(RUNNING_ON_VALGRIND, 0, 0))
+	if (rip_arch_client_request(RIP_RUNNING_ON_VALGRIND, 0, 0))
 		*number_of(stack) = rip_arch_client_request(STACK_REGISTER, (uintptr_t)stack->low,
 							    (uintptr_t)stack->top - 1);
 }
 
 void rip_valgrind_remove(const struct rip_stack *stack)
 {
-	if (rip_arch_client_request(RUNNING_ON_VALGRIND, 0, 0))
+	if (rip_arch_client_request(RIP_RUNNING_ON_VALGRIND, 0, 0))
 		rip_arch_client_request(STACK_DEREGISTER, *number_of(stack), 0);
 }
 

@@ -140,7 +140,11 @@ static inline bool rip_arch_is_hook(uint64_t pc)
 void rip_arch_settle(void);
 
 /* Asks valgrind, if the process runs under it; else 0. */
+enum { RIP_RUNNING_ON_VALGRIND = 0x1001 }; /* whether it does */
 uint64_t rip_arch_client_request(uint64_t request, uint64_t first, uint64_t second);
+
+/* Whether the instruction pushes, or is a call (Intel SDM volume 2). */
+bool rip_arch_is_push(const uint8_t *code, size_t size);
 
 /* The control words of this thread: mxcsr, and the x87 control word in bits 32 to 47. Never 0. */
 uint64_t rip_arch_words(void);

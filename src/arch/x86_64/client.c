@@ -17,3 +17,17 @@ uint64_t rip_arch_client_request(uint64_t request, uint64_t first, uint64_t seco
 			 : "cc", "memory");
 	return answer;
 }
+
+/* The prefixes: REX, operand size, BND and NOTRACK. 50+r, 68, 6A, 9C, FF /6; E8, FF /2. */
+bool rip_arch_is_push(const uint8_t *code, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && ((code[at] & 0xf0) == 0x40 || code[at] == 0x66 || code[at] == 0xf2 || code[at] == 0x3e))
+		at++;
+	if (at == size)
+		return false;
+	if (code[at] == 0xff && at + 1 < size)
+		return (code[at + 1] >> 3 & 7) == 2 || (code[at + 1] >> 3 & 7) == 6;
+	return (code[at] & 0xf8) == 0x50 || code[at] == 0x68 || code[at] == 0x6a || code[at] == 0x9c || code[at] == 0xe8;
+}
