@@ -29,11 +29,12 @@ static void read_options(const plugin_name_args *arguments)
 }
 
 /* What GCC would do otherwise because every access may throw: take floating-point operations to trap,
- * which they do only where a program asks for it; and inline less, because functions look larger. The
- * user's word counts. */
+ * which they do only where a program asks for it; and inline less, because functions look larger. And what loses landing
+ * pads: -fipa-sra has callers load what a callee would, and the loads have none. The user's word counts. */
 static void set_options()
 {
 	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_trapping_math, 0);
+	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_ipa_sra, 0);
 	if (optimize < 2 || optimize_size)
 		return;
 	if (param_early_inlining_insns < 8)
@@ -77,6 +78,7 @@ extern "C" __attribute__((visibility("default"))) int ripcord_plugin_init(plugin
 	register_callback(arguments->base_name, PLUGIN_INFO, NULL, &info);
 	register_callback(arguments->base_name, PLUGIN_ATTRIBUTES, register_attributes, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRAGMAS, register_pragmas, NULL);
+	register_callback(arguments->base_name, PLUGIN_START_UNIT, expect_stops_in_builtins, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRE_GENERICIZE, note_generic_body, NULL);
 	register_callback(arguments->base_name, PLUGIN_FINISH_UNIT, write_end, NULL);
 	insert_passes(arguments->base_name);

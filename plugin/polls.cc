@@ -18,16 +18,6 @@ const pass_data polls_data = {
 
 /* --- nothrow ---------------------------------------------------------------------------------- */
 
-/* Expanded in place, whatever happens: there is no function of that name to call. */
-bool is_expanded(tree function)
-{
-	if (!fndecl_built_in_p(function))
-		return false;
-	return !fndecl_built_in_p(function, BUILT_IN_NORMAL) || TREE_READONLY(function) ||
-	       TREE_THIS_VOLATILE(function) ||
-	       startswith(IDENTIFIER_POINTER(DECL_ASSEMBLER_NAME(function)), "__builtin_");
-}
-
 /* In C "nothrow" says that no C++ exception comes: a fault or a kill may well. In C++ noexcept is part of
  * the language. */
 void expect_stops(gcall *call)

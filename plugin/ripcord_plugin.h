@@ -68,6 +68,11 @@ gimple *build_probe(const gcall *call);
 void note_probe(const rtx_insn *call);
 void write_probe_function();
 
+/* builtins.cc */
+bool is_expanded(tree function); /* in place, whatever happens: there is no function of that name to call */
+void expect_stops_in_builtins(void *, void *);
+void keep_calls(basic_block block);
+
 /* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
 void warn_of(const gimple *statement, bool in_scope);
 

@@ -336,24 +336,34 @@ struct owned {
 	char rest[246];
 };
 
-static void drop_all(struct owned *all)
+static struct owned places[4], *volatile places_at = places;
+static int slots[4], *volatile slots_at = slots;
+
+static void drop_all(struct owned **all)
 {
 	for (int i = 0; i < 4; i++)
-		drop(&all[i].number);
+		drop(&(*all)[i].number);
 }
 
-static void drop_numbers(int *numbers)
+static void drop_numbers(int **numbers)
 {
 	for (int i = 0; i < 4; i++)
-		drop(&numbers[i]);
+		drop(&(*numbers)[i]);
+}
+
+NOINLINE static void empty(struct owned *all, int *numbers)
+{
+	for (int i = 0; i < 4; i++)
+		all[i].number = numbers[i] = -1;
 }
 
 NOINLINE static int sorting(void)
 {
 	static const int order[] = { 2, 0, 3, 1 };
-	struct owned all[4] HOLD(drop_all) = { { -1, "" }, { -1, "" }, { -1, "" }, { -1, "" } };
-	int numbers[4] HOLD(drop_numbers) = { -1, -1, -1, -1 };
 
+	empty(places_at, slots_at);
+	struct owned *all HOLD(drop_all) = places_at;
+	int *numbers HOLD(drop_numbers) = slots_at;
 	for (int i = 0; i < 4; i++) {
 		all[i].number = acquire(24 + order[i]);
 		numbers[i] = acquire(28 + order[i]);
