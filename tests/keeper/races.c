@@ -227,6 +227,7 @@ static void dying_with_a_queue(void)
 
 static rip_tree *tree;
 static rip_child *child;
+static int stop_it_done;
 
 RIP_NO_POLL static void stop_it(void)
 {
@@ -238,6 +239,7 @@ RIP_NO_POLL static void stop_it(void)
 		sched_yield();
 		rip_tree_look(tree, child, &info);
 	} while (info.wanted);
+	__atomic_store_n(&stop_it_done, 1, __ATOMIC_SEQ_CST);
 }
 
 static void stopped_at(enum rip_sync place, const char *name)
@@ -247,7 +249,7 @@ static void stopped_at(enum rip_sync place, const char *name)
 	rip_child_info info;
 
 	resources_reset();
-	target = 0;
+	target = stop_it_done = 0;
 	first = keeper(mends, NULL, RIP_NEVER);
 	each.keeper = first;
 	rip_tree_create(&options, &tree);
@@ -258,6 +260,8 @@ static void stopped_at(enum rip_sync place, const char *name)
 	rip_tree_look(tree, child, &info);
 	tap_ok(!info.running && info.starts == 1 && resources.released == resources.acquired, "%s: it ends, and stays down (%s)",
 	       name, rip_cause_name(info.outcome.cause));
+	while (!__atomic_load_n(&stop_it_done, __ATOMIC_SEQ_CST))
+		sched_yield();
 	rip_tree_destroy(tree);
 	destroy(first);
 }
