@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * builtins: library functions that GCC knows, and what it makes of calls of them: nothing that loses a landing pad. */
+ * builtins: what GCC knows, library functions and idioms, and what it makes of them: nothing that loses a landing pad. */
 #include "ripcord_plugin.h"
 
+#include "options.h"
 #include "ssa.h"
 #include "stringpool.h"
 
@@ -51,6 +52,60 @@ void keep_calls(basic_block block)
 	gimple_call_set_fndecl(call, function);
 	gimple_call_set_nothrow(call, false);
 	update_stmt(call);
+}
+
+/* --- Bytes that are put together --------------------------------------------------------------
+ * Pass "bswap" makes one load of several, without a landing pad. Around it the flag that it looks at is off, in functions
+ * that have any. */
+
+namespace {
+
+const pass_data before_bswap_data = {
+	GIMPLE_PASS, "ripcord_before_bswap", OPTGROUP_NONE, TV_NONE, PROP_cfg | PROP_ssa, 0, 0, 0, 0,
+};
+const pass_data after_bswap_data = {
+	GIMPLE_PASS, "ripcord_after_bswap", OPTGROUP_NONE, TV_NONE, PROP_cfg | PROP_ssa, 0, 0, 0, 0,
+};
+
+int expensive_optimizations; /* from the one pass to the other */
+
+bool has_landing_pads(function *f)
+{
+	return f->eh && vec_safe_length(f->eh->lp_array) > 1;
+}
+
+class before_bswap_pass : public gimple_opt_pass {
+public:
+	explicit before_bswap_pass(gcc::context *context) : gimple_opt_pass(before_bswap_data, context) {}
+	unsigned execute(function *f) final override
+	{
+		expensive_optimizations = flag_expensive_optimizations;
+		if (has_landing_pads(f))
+			flag_expensive_optimizations = 0;
+		return 0;
+	}
+};
+
+class after_bswap_pass : public gimple_opt_pass {
+public:
+	explicit after_bswap_pass(gcc::context *context) : gimple_opt_pass(after_bswap_data, context) {}
+	unsigned execute(function *) final override
+	{
+		flag_expensive_optimizations = expensive_optimizations;
+		return 0;
+	}
+};
+
+} // namespace
+
+opt_pass *make_before_bswap_pass(gcc::context *context)
+{
+	return new before_bswap_pass(context);
+}
+
+opt_pass *make_after_bswap_pass(gcc::context *context)
+{
+	return new after_bswap_pass(context);
 }
 
 } // namespace ripcord

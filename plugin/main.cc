@@ -58,6 +58,8 @@ static void insert_passes(const char *plugin)
 		insert(plugin, make_short_pass(g), "ripcord_masks", PASS_POS_INSERT_AFTER);
 		insert(plugin, make_strips_pass(g), "loopinit", PASS_POS_INSERT_AFTER);
 	}
+	insert(plugin, make_before_bswap_pass(g), "bswap", PASS_POS_INSERT_BEFORE);
+	insert(plugin, make_after_bswap_pass(g), "bswap", PASS_POS_INSERT_AFTER);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 	insert(plugin, make_marks_pass(g), "eh_ranges", PASS_POS_INSERT_AFTER);
 }

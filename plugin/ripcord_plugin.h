@@ -83,6 +83,8 @@ opt_pass *make_short_pass(gcc::context *);
 opt_pass *make_strips_pass(gcc::context *);
 opt_pass *make_pads_pass(gcc::context *);
 opt_pass *make_marks_pass(gcc::context *);
+opt_pass *make_before_bswap_pass(gcc::context *);
+opt_pass *make_after_bswap_pass(gcc::context *);
 
 /* masks.cc: of the function that is being compiled. */
 bool landing_pad_is_masked(int number);

@@ -39,6 +39,8 @@ static const char *const compile_options[] = {
 	 * instructions on float loops and nothing elsewhere. It may drop a load whose result nobody uses, and then there is no trap to see: keeping
 	 * it costs 1 % on Duktape, and is not worth it (bench/README.md). */
 	"-fno-tree-dse", "-fno-dse",
+	/* Loads of scalars that become those of vectors (with SSE4.1 and more) would lose their landing pads. */
+	"-mno-stv",
 	/* A large frame touches each page in order, so that none steps over the guard. */
 	"-fstack-clash-protection",
 	/* GCC's built-in declarations are nothrow whatever the headers say (see sys/cdefs.h), which
