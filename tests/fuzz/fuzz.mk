@@ -7,7 +7,7 @@ FUZZ_NAMES := cfi header lsda expr frame audit
 FUZZ_DIR   := $(BUILD)/fuzz
 FUZZ_SRC   := $(wildcard src/base/*.c src/cfi/*.c src/lsda/*.c)
 # What these two need besides.
-WALK_SRC   := $(wildcard src/unwind/*.c src/port/linux/*.c src/arch/x86_64/*.c src/arch/x86_64/*.S)
+WALK_SRC   := $(wildcard src/unwind/*.c src/port/linux/*.[cS] src/arch/x86_64/*.[cS])
 
 $(FUZZ_DIR)/fuzz_expr $(FUZZ_DIR)/fuzz_frame: MORE_SRC = $(WALK_SRC)
 AUDIT_SRC := $(wildcard tools/ripcord/audit/*.c) tools/ripcord/html.c
