@@ -258,12 +258,24 @@ rip_status rip_fault_acquire(rip_fault_taker taker)
 	return count(1, 1) ? RIP_OK : acquire_first(taker);
 }
 
+/* From 1 to 0, unless somebody else came meanwhile, without the lock: then the handlers are theirs. */
+static bool count_last(void)
+{
+	unsigned one = 1;
+
+	while (!count(2, -1)) {
+		if (__atomic_compare_exchange_n(&users, &one, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+		one = 1;
+	}
+	return false;
+}
+
 /* Who comes first meanwhile waits for the lock, and installs them again. */
 static __attribute__((noinline)) void release_last(void)
 {
 	pthread_mutex_lock(&lock);
-	if (!count(2, -1)) {
-		__atomic_store_n(&users, 0, __ATOMIC_RELEASE);
+	if (count_last()) {
 		reached(RIP_FAULT_LAST_IS_GONE);
 		if (!manual)
 			uninstall();
