@@ -120,21 +120,6 @@ unsigned own_work_of(class loop *loop)
 	return work;
 }
 
-/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than
- * WORK_MAX. */
-unsigned work_of(class loop *loop)
-{
-	uint64_t work = own_work_of(loop);
-
-	for (class loop *inner = loop->inner; work && inner; inner = inner->next) {
-		uint64_t round = work_of(inner), rounds = rounds_of(inner);
-		work = round && rounds <= WORK_MAX ? work + round * rounds : 0;
-		if (work > WORK_MAX)
-			work = 0;
-	}
-	return (unsigned)work;
-}
-
 void remove_poll(gimple *poll)
 {
 	gimple_stmt_iterator at = gsi_for_stmt(poll);
@@ -145,11 +130,64 @@ void remove_poll(gimple *poll)
 	gimple_purge_dead_eh_edges(block);
 }
 
+/* False: it has none. */
+bool remove_polls(class loop *loop)
+{
+	auto_vec<gimple *> polls = polls_of(loop);
+	gimple *poll;
+	unsigned n;
+	FOR_EACH_VEC_ELT(polls, n, poll)
+		remove_poll(poll);
+	return !polls.is_empty();
+}
+
 /* --- Loops that need none of their own -------------------------------------------------------- */
 
 bool each_time_round(class loop *loop, gimple *poll)
 {
 	return dominated_by_p(CDI_DOMINATORS, loop->latch, gimple_bb(poll));
+}
+
+bool is_of_each_round(class loop *loop, gimple *poll)
+{
+	return gimple_bb(poll)->loop_father == loop && each_time_round(loop, poll);
+}
+
+unsigned work_of(class loop *loop, bool polled);
+
+/* The most that runs in an inner loop from one poll to the next, or from its begin to the first, whatever "strips" makes of
+ * it; 0 if that may be anything. */
+unsigned work_between_polls(class loop *inner)
+{
+	auto_vec<gimple *> polls = polls_of(inner);
+	gimple *poll;
+	unsigned n, work = work_of(inner, false);
+
+	FOR_EACH_VEC_ELT(polls, n, poll)
+		if (is_of_each_round(inner, poll))
+			return work > STRIP_BODY_MAX ? work : work * STRIP_MAX;
+	return 0;
+}
+
+/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than WORK_MAX. `polled`: an
+ * inner loop that is not known to end soon may count by its own polls. */
+unsigned work_of(class loop *loop, bool polled)
+{
+	uint64_t work = own_work_of(loop);
+
+	for (class loop *inner = loop->inner; work && inner; inner = inner->next) {
+		uint64_t round = work_of(inner, false), rounds = rounds_of(inner);
+		uint64_t its = rounds <= WORK_MAX && round * rounds <= WORK_MAX ? round * rounds : 0;
+		if (its == 0 && polled)
+			its = work_between_polls(inner);
+		work = its && work + its <= WORK_MAX ? work + its : 0;
+	}
+	return (unsigned)work;
+}
+
+bool ends_soon(class loop *loop, unsigned work)
+{
+	return work != 0 && (uint64_t)work * rounds_of(loop) <= WORK_MAX;
 }
 
 /* Whether a poll of an inner loop's is still met each time when "strips" has been there: in a copy for few rounds, between
@@ -171,7 +209,7 @@ bool drop_superfluous(class loop *loop)
 		if (gimple_bb(poll)->loop_father != loop && each_time_round(loop, poll) && stays(poll))
 			kept = poll;
 	FOR_EACH_VEC_ELT(polls, n, poll) {
-		if (gimple_bb(poll)->loop_father != loop || !each_time_round(loop, poll))
+		if (!is_of_each_round(loop, poll))
 			continue;
 		if (kept) {
 			remove_poll(poll);
@@ -183,63 +221,26 @@ bool drop_superfluous(class loop *loop)
 	return dropped;
 }
 
-/* The most that runs in an inner loop from one poll to the next, or from its begin to the first, whatever "strips" makes of
- * it; 0 if that may be anything. */
-unsigned work_between_polls(class loop *inner)
+bool drop_if_short(class loop *loop)
 {
-	auto_vec<gimple *> polls = polls_of(inner);
-	gimple *poll;
-	unsigned n, work = work_of(inner);
-
-	FOR_EACH_VEC_ELT(polls, n, poll)
-		if (gimple_bb(poll)->loop_father == inner && each_time_round(inner, poll))
-			return work > STRIP_BODY_MAX ? work : work * STRIP_MAX;
-	return 0;
-}
-
-/* As work_of, with inner loops that keep their polls. */
-unsigned work_besides_polls(class loop *loop)
-{
-	uint64_t work = own_work_of(loop);
-
-	for (class loop *inner = loop->inner; work && inner; inner = inner->next) {
-		uint64_t round = work_of(inner), rounds = rounds_of(inner);
-		bool is_short = round && rounds <= WORK_MAX && round * rounds <= WORK_MAX;
-		uint64_t its = is_short ? round * rounds : work_between_polls(inner);
-		work = its && work + its <= WORK_MAX ? work + its : 0;
-	}
-	return (unsigned)work;
+	return ends_soon(loop, work_of(loop, false)) && remove_polls(loop);
 }
 
 /* A few rounds of inner loops that have polls. */
 bool drop_if_few(class loop *loop)
 {
-	unsigned work = loop->inner ? work_besides_polls(loop) : 0;
-	if (work == 0 || (uint64_t)work * rounds_of(loop) > WORK_MAX)
+	if (!loop->inner || !ends_soon(loop, work_of(loop, true)))
 		return false;
 	auto_vec<gimple *> polls = polls_of(loop);
 	gimple *poll;
 	unsigned n;
 	bool dropped = false;
 	FOR_EACH_VEC_ELT(polls, n, poll)
-		if (gimple_bb(poll)->loop_father == loop && each_time_round(loop, poll)) {
+		if (is_of_each_round(loop, poll)) {
 			remove_poll(poll);
 			dropped = true;
 		}
 	return dropped;
-}
-
-bool drop_if_short(class loop *loop)
-{
-	unsigned work = work_of(loop);
-	if (work == 0 || (uint64_t)work * rounds_of(loop) > WORK_MAX)
-		return false;
-	auto_vec<gimple *> polls = polls_of(loop);
-	gimple *poll;
-	unsigned n;
-	FOR_EACH_VEC_ELT(polls, n, poll)
-		remove_poll(poll);
-	return !polls.is_empty();
 }
 
 /* --- Strips -----------------------------------------------------------------------------------
@@ -483,15 +484,6 @@ void forget_rounds(strips *s)
 	loop->any_upper_bound = loop->any_likely_upper_bound = true;
 }
 
-void remove_polls(class loop *loop)
-{
-	auto_vec<gimple *> polls = polls_of(loop);
-	gimple *poll;
-	unsigned n;
-	FOR_EACH_VEC_ELT(polls, n, poll)
-		remove_poll(poll);
-}
-
 void renew_dominators()
 {
 	free_dominance_info(CDI_DOMINATORS);
@@ -604,7 +596,7 @@ bool relieve(class loop *loop)
 	strips s = {};
 	auto_vec<gimple *> polls = polls_of(loop);
 	s.loop = loop;
-	s.work = work_of(loop);
+	s.work = work_of(loop, false);
 	if (polls.is_empty() || s.work == 0 || s.work > STRIP_BODY_MAX || optimize_loop_for_size_p(loop))
 		return false;
 	s.poll = polls[0];
