@@ -9,9 +9,11 @@ cat >endless.c <<'EOF'
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <ripcord/poll.h>
 static void bye(int *p) { dprintf(1, "released %d\n", *p); }
 static volatile int go = 1, *volatile where = &go;
-__attribute__((noinline)) static void loops(volatile int **p) { while (**p) ; }
+/* Without a landing pad of its own, which would count as a cleanup that ran. */
+__attribute__((noinline)) RIP_NO_POLL static void loops(volatile int **p) { while (**p) ; }
 static volatile double sum;
 static int by(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 static void handler(void) { for (;;) sum += 1; }
@@ -43,8 +45,7 @@ is "... and a read uses none" "$(status timeout 20 "$ripcord" run --cpu 20s --de
 ok "... so that is a deadline" grep -q 'stopped by its deadline' err
 is "a cleanup that does not end" \
 	"$(status timeout 20 "$ripcord" run --deadline 50ms --grace 300ms ./endless.so cleanup)" 124
-# Where it is stopped at its load, that has a landing pad of its own.
-ok "... is counted as failed" grep -q 'cleanups run: [12], failed: 1' err
+ok "... is counted as failed" grep -q 'cleanups run: 1, failed: 1' err
 is "... and the next one has run" "$(cat out)" "released 2"
 is "an atexit handler that does not end" "$(status timeout 20 "$ripcord" run --deadline 50ms ./endless.so atexit)" 124
 is "a guest that ends in time" "$(status "$ripcord" run --deadline 20s --cpu 20s ./endless.so other)" 3
