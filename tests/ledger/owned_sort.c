@@ -8,6 +8,7 @@
 
 #include "ripcord/cleanup.h"
 #include "ripcord/kill.h"
+#include "recursion.h"
 #include "ripcord/ripcord.h"
 #include "tap.h"
 
@@ -118,13 +119,7 @@ static rip_handle handle;
 static int *volatile null_pointer;
 static volatile int sink;
 
-static __attribute__((noinline)) int recurse(int depth)
-{
-	volatile char room[256];
-
-	room[0] = (char)depth;
-	return depth == INT32_MAX ? 0 : recurse(depth + 1) + room[0];
-}
+RECURSION(256);
 
 static void wait_for_kill(void)
 {
@@ -143,7 +138,7 @@ static int compare_and_end(const void *a, const void *b)
 		else if (ending.how == EXIT)
 			exit(3);
 		else
-			sink = recurse(0);
+			the_recursion(0);
 	}
 	return compare(a, b);
 }
