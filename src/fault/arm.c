@@ -122,7 +122,7 @@ bool rip_disarm(ucontext_t *context)
 /* The registers are as they were before the call, but for rip (kernel/entry/syscall_user_dispatch.c). */
 static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, void *context, bool armed)
 {
-	enum { SYS_USER_DISPATCH_CODE = 2, SYSCALL_SIZE = 2 };
+	enum { SYS_USER_DISPATCH_CODE = 2 };
 	ucontext_t *from = context;
 	int saved_errno = errno;
 
@@ -132,7 +132,7 @@ static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, voi
 		errno = saved_errno;
 		return;
 	}
-	from->uc_mcontext.gregs[REG_RIP] -= SYSCALL_SIZE;
+	from->uc_mcontext.gregs[REG_RIP] -= RIP_ARCH_SYSTEM_CALL_SIZE;
 	rip_nudge_take(context, RIP_NUDGE_CALL);
 }
 

@@ -23,14 +23,12 @@ void rip_fault_clear_flags(void)
 /* tgkill(tgid, tid, signal) has its arguments in rdi, rsi and rdx still, and 0 in rax (psABI A.2.1). */
 bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *from)
 {
-	static const uint8_t syscall_code[2] = { 0x0f, 0x05 };
 	const greg_t *reg = from->uc_mcontext.gregs;
-	uint64_t code = (uint64_t)reg[REG_RIP] - sizeof syscall_code;
+	uint64_t code = (uint64_t)reg[REG_RIP] - RIP_ARCH_SYSTEM_CALL_SIZE;
 
 	return info->si_code == SI_TKILL && reg[REG_RAX] == 0 && reg[REG_RDX] == signal &&
 	       reg[REG_RDI] == getpid() && reg[REG_RSI] == (greg_t)syscall(SYS_gettid) &&
-	       rip_port_readable(code, sizeof syscall_code) &&
-	       memcmp((const void *)code, syscall_code, sizeof syscall_code) == 0;
+	       rip_port_readable(code, RIP_ARCH_SYSTEM_CALL_SIZE) && rip_arch_is_system_call((const uint8_t *)code);
 }
 
 static rip_access access_of(const ucontext_t *from)

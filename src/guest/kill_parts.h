@@ -7,7 +7,6 @@
 #ifndef RIPCORD_GUEST_KILL_PARTS_H
 #define RIPCORD_GUEST_KILL_PARTS_H
 
-#include <string.h>
 
 #include "guest/kill.h"
 
@@ -70,12 +69,5 @@ enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_contex
 /* Out of where it may not be stopped, as a look has found it. */
 enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
 					const struct rip_look *look);
-
-static inline bool is_system_call(uint64_t pc)
-{
-	static const uint8_t code[2] = { 0x0f, 0x05 };
-
-	return memcmp((const void *)(uintptr_t)pc, code, sizeof code) == 0;
-}
 
 #endif

@@ -50,7 +50,9 @@ static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const st
 /* Interrupted in a system call, which has given nothing. */
 static bool is_blocked(const struct rip_context *at)
 {
-	return is_system_call(at->reg[RIP_REG_RIP] - 2) && at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
+	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
+
+	return rip_arch_is_system_call(behind - RIP_ARCH_SYSTEM_CALL_SIZE) && at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
 }
 
 /* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the

@@ -245,6 +245,13 @@ bool rip_arch_is_unbound(const uint8_t *code);
 /* True if an indirect jump (FF /4), as a tail call through a pointer ends with, can be in the code. */
 bool rip_arch_may_jump(const uint8_t *code, size_t size);
 
+/* Whether the SYSCALL instruction (0F 05) stands at `code`. */
+enum { RIP_ARCH_SYSTEM_CALL_SIZE = 2 };
+static inline bool rip_arch_is_system_call(const uint8_t code[RIP_ARCH_SYSTEM_CALL_SIZE])
+{
+	return code[0] == 0x0f && code[1] == 0x05;
+}
+
 /* Of `size` bytes of killable code (ripcord/killable.h). Whether a poll stands at `code`: a load of one byte
  * from %fs:0 into any register, MOV (64 [REX] 8A /r) or MOVZX (64 [REX] 0F B6 /r). RIP_ARCH_POLL_MAX bytes
  * suffice. */
