@@ -28,7 +28,8 @@ bool rip_fault_raised_here(int signal, const siginfo_t *info, const ucontext_t *
 
 	return info->si_code == SI_TKILL && reg[REG_RAX] == 0 && reg[REG_RDX] == signal &&
 	       reg[REG_RDI] == getpid() && reg[REG_RSI] == (greg_t)syscall(SYS_gettid) &&
-	       rip_port_readable(code, RIP_ARCH_SYSTEM_CALL_SIZE) && rip_arch_is_system_call((const uint8_t *)code);
+	       rip_port_readable(code, RIP_ARCH_SYSTEM_CALL_SIZE) &&
+	       rip_arch_is_system_call((const uint8_t *)code);
 }
 
 static rip_access access_of(const ucontext_t *from)

@@ -22,7 +22,9 @@ static uint32_t steps_max(const rip_guest *guest)
 /* A system call that might block the trap, or give it to a new process, is not stepped over. */
 static bool may_step(const struct rip_context *at)
 {
-	return !rip_arch_is_system_call((const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP]) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
+	const uint8_t *code = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
+
+	return !rip_arch_is_system_call(code) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
 }
 
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)

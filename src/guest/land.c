@@ -52,7 +52,8 @@ static bool is_blocked(const struct rip_context *at)
 {
 	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
 
-	return rip_arch_is_system_call(behind - RIP_ARCH_SYSTEM_CALL_SIZE) && at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
+	return rip_arch_is_system_call(behind - RIP_ARCH_SYSTEM_CALL_SIZE) &&
+	       at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
 }
 
 /* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the
