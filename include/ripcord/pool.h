@@ -21,6 +21,10 @@ extern "C" {
 
 typedef struct rip_pool rip_pool;
 
+/* The largest reserve of a stack, in bytes. More would be no use, and keeping it closed costs the kernel 2 MiB a
+ * GiB. */
+#define RIP_RESERVE_MAX ((size_t)1 << 30)
+
 /* The largest capacity, and that of a pool that names none, in guests. */
 #define RIP_POOL_CAPACITY_MAX ((size_t)1 << 20)
 /* What a pool that names none keeps, in bytes and in stacks. */
@@ -69,7 +73,7 @@ typedef struct rip_pool_options {
 
 /* Makes a pool, without stacks yet. `options` may be NULL: all defaults. Guests of the pool have its sizes:
  * those in rip_options are not looked at. Installs the fault handlers, as a guest does.
- * ARGUMENT (pool_ret is NULL, a size is too small or does not add up, capacity above the maximum, no such
+ * ARGUMENT (pool_ret is NULL, a size is too small, too large or does not add up, capacity above the maximum, no such
  * kind, a supplier where there is none to be or none where one is to be), NOMEM, SYSTEM (also: no
  * userfaultfd, or not for this process). */
 rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret);

@@ -57,7 +57,7 @@ struct rip_fault_info; /* fault.h */
 typedef struct rip_options {
 	size_t stack_size;   /* usable stack, bytes; rounded up to pages; 0: RIP_STACK_DEFAULT */
 	size_t reserve_size; /* kept back for unwinding after an overflow, bytes; rounded up to
-	                        pages, at least 16 KiB; 0: 64 KiB */
+	                        pages, at least 16 KiB; 0: 64 KiB; at most RIP_RESERVE_MAX */
 	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return),
 	 * before it is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest
 	 * (unwind.h) walks its stack. It must return. */
@@ -83,7 +83,7 @@ typedef struct rip_options {
 	bool contain_hostcalls;
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0:
 	                        * RIP_HOSTCALL_ROOM. Where less is left, the guest is stopped by
-	                        * an overflow before the hostcall begins. */
+	                        * an overflow before the hostcall begins. Less than the stack. */
 	/* What the guest may own (see ledger.h); 0: no limit. Beyond, malloc and its like fail with ENOMEM,
 	 * what opens a descriptor with EMFILE. Memory counts as the allocator rounds it, with 8 bytes before
 	 * each block. */
@@ -115,7 +115,8 @@ typedef struct rip_options {
 /* Makes a guest that can run one function. `options` may be NULL: all defaults.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
- * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up),
+ * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up, a
+ * reserve above RIP_RESERVE_MAX, a hostcall_room that no stack of this size has),
  * NOMEM, MAPS, FULL (the pool is; or there are a million handles, and a time limit needs one), SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
@@ -230,7 +231,8 @@ intptr_t rip_hostcall(rip_function function, void *argument);
  * guest. ARGUMENT (a NULL), STATE (no guest runs here). */
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called. Cheap. STATE: no guest
+/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called; the last one looks whether one has
+ * come. Cheap. STATE: no guest
  * runs here; also an rip_unmask too many. */
 rip_status rip_mask(void);
 rip_status rip_unmask(void);

@@ -147,12 +147,14 @@ rip_status rip_mask(void)
 	return RIP_OK;
 }
 
+/* A kill that waited for this lands as soon as it can: the guest may mask again before anyone looks. */
 rip_status rip_unmask(void)
 {
 	rip_guest *guest = rip_current;
 
 	if (!is_inside(guest) || guest->masks == 0)
 		return RIP_E_STATE;
-	guest->masks--;
+	if (--guest->masks == 0 && (guest->slot || guest->outer))
+		rip_guest_look_again(guest);
 	return RIP_OK;
 }

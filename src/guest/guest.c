@@ -48,6 +48,12 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	rip_ledger_init(&guest->ledger, options->heap_limit, options->descriptor_limit);
 }
 
+/* Where a hostcall wants more than all of the stack, none could ever begin. */
+static bool has_room(const rip_options *options, const struct rip_stack *stack)
+{
+	return options->hostcall_stack != 0 || options->hostcall_room < (size_t)(stack->top - stack->low);
+}
+
 static rip_status create(const rip_options *options, rip_guest **guest_ret)
 {
 	struct rip_stack stack;
@@ -57,7 +63,7 @@ static rip_status create(const rip_options *options, rip_guest **guest_ret)
 		status = create_stack(options, &stack);
 	if (status != RIP_OK)
 		return status;
-	status = rip_fault_acquire(rip_guest_take_fault);
+	status = has_room(options, &stack) ? rip_fault_acquire(rip_guest_take_fault) : RIP_E_ARGUMENT;
 	if (status != RIP_OK) {
 		rip_stack_destroy(&stack);
 		return status;
@@ -93,6 +99,13 @@ static void destroy(rip_guest *guest)
 	rip_fault_release();
 }
 
+static bool fits_hostcalls(const rip_options *options)
+{
+	return options->hostcall_stack == 0 ||
+	       (options->hostcall_stack >= RIP_STACK_MIN &&
+		rip_stack_check(options->hostcall_stack, options->reserve_size) == RIP_OK);
+}
+
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 {
 	static const rip_options defaults;
@@ -102,7 +115,7 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 		return RIP_E_ARGUMENT;
 	if (!options)
 		options = &defaults;
-	if (options->hostcall_stack && options->hostcall_stack < RIP_STACK_MIN)
+	if (!fits_hostcalls(options))
 		return RIP_E_ARGUMENT;
 	rip_guest_touch_stack(CREATE_STACK);
 	rip_guest *caller = begin_busy();

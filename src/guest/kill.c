@@ -3,6 +3,7 @@
 #include "guest/kill_parts.h"
 
 #include "base/sync.h"
+#include "port/port.h"
 
 static void nudge(struct rip_slot *slot)
 {
@@ -14,6 +15,14 @@ static void nudge(struct rip_slot *slot)
 		rip_nudge(tid);
 	}
 	__atomic_sub_fetch(&slot->nudging, 1, __ATOMIC_SEQ_CST);
+}
+
+void rip_guest_look_again(const rip_guest *guest)
+{
+	rip_cause cause;
+
+	if (rip_guest_asked_here(guest, &cause))
+		rip_nudge(rip_port_tid());
 }
 
 rip_status rip_guest_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder)

@@ -18,7 +18,7 @@ rip_status rip_layout_init(size_t size, size_t reserve, size_t slots, struct rip
 {
 	struct rip_layout layout;
 
-	if (!round_up(size, &layout.size) || !round_up(reserve, &layout.reserve))
+	if (!round_up(size, &layout.size) || reserve > RIP_RESERVE_MAX || !round_up(reserve, &layout.reserve))
 		return RIP_E_ARGUMENT;
 	layout.stride = RIP_STACK_GUARD + layout.reserve + layout.size;
 	size_t whole = layout.stride + RIP_STACK_BLOCK + RIP_STACK_COLD;

@@ -6,6 +6,13 @@
 #include "stack/chunk.h"
 #include "stack/pool.h"
 
+rip_status rip_stack_check(size_t size, size_t reserve)
+{
+	struct rip_layout layout;
+
+	return rip_layout_init(size, reserve, 1, &layout);
+}
+
 rip_status rip_stack_create(size_t size, size_t reserve, struct rip_stack *stack_ret)
 {
 	struct rip_layout layout;

@@ -15,6 +15,10 @@
 
 enum { RIP_STACK_GUARD = 64 * 1024, RIP_RESERVE_MIN = 16 * 1024, RIP_RESERVE_DEFAULT = 64 * 1024 };
 
+/* ARGUMENT: no stack can have these sizes. They do not add up in 63 bits, or the reserve is larger than
+ * RIP_RESERVE_MAX: closing it costs a page table entry a page, and time that no signal interrupts. */
+rip_status rip_stack_check(size_t size, size_t reserve);
+
 /* Host memory that comes with each stack, in bytes. Multiples of 64, and of the page size: a suspended guest
  * has its share of a page for the block, and nothing for a cold block that was never written. */
 enum { RIP_STACK_BLOCK = 2048, RIP_STACK_COLD = 16 * 1024 };
@@ -41,8 +45,7 @@ struct rip_stack {
 
 /* --- One stack --- */
 
-/* A stack with a mapping of its own. Sizes in bytes, rounded up to pages. ARGUMENT: they do not add up in 63
- * bits. NOMEM, MAPS. */
+/* A stack with a mapping of its own. Sizes in bytes, rounded up to pages. As rip_stack_check; NOMEM, MAPS. */
 rip_status rip_stack_create(size_t size, size_t reserve, struct rip_stack *stack_ret);
 
 /* Ends the use of a stack of any origin: unmaps it, or gives it back to its pool. `stack` may lie in its own
@@ -79,8 +82,8 @@ struct rip_stack_pool_config {
 	void *supply_context;
 };
 
-/* ARGUMENT: a size of 0, or they do not add up in 63 bits; more than RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no
- * memory on demand. */
+/* ARGUMENT: a size of 0, one that rip_stack_check refuses, or all together do not add up; more than
+ * RIP_POOL_CAPACITY_MAX. NOMEM. SYSTEM: no memory on demand. */
 rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config,
 				 struct rip_stack_pool **pool_ret);
 

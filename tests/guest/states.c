@@ -46,6 +46,10 @@ static void arguments(void)
 {
 	rip_options small = { .stack_size = RIP_STACK_MIN - 1 }, huge = { .stack_size = SIZE_MAX };
 	rip_options large = { .stack_size = (size_t)1 << 61 }, reserve = { .reserve_size = SIZE_MAX - 5 };
+	rip_options much = { .reserve_size = RIP_RESERVE_MAX + 1 }, most = { .reserve_size = RIP_RESERVE_MAX };
+	rip_options room = { .stack_size = 65536, .hostcall_room = 65536 }, aside = { .hostcall_stack = (size_t)1 << 62 };
+	rip_pool_options many = { .reserve_size = (size_t)1 << 33 };
+	rip_pool *pool;
 	rip_options unlikely = { .stack_size = (size_t)1 << 47 };
 	rip_guest *untouched = (rip_guest *)&small;
 	rip_outcome outcome = { .cause = 99 };
@@ -55,9 +59,15 @@ static void arguments(void)
 	tap_equal(rip_create(&small, &guest), RIP_E_ARGUMENT, "create: stack too small");
 	tap_equal(rip_create(&huge, &guest), RIP_E_ARGUMENT, "create: stack too large to add up");
 	tap_equal(rip_create(&reserve, &guest), RIP_E_ARGUMENT, "create: reserve too large to add up");
+	tap_equal(rip_create(&much, &guest), RIP_E_ARGUMENT, "create: a reserve that only costs");
+	tap_equal(rip_pool_create(&many, &pool), RIP_E_ARGUMENT, "pool: such a reserve");
+	tap_equal(rip_create(&room, &guest), RIP_E_ARGUMENT, "create: no hostcall could begin");
+	tap_equal(rip_create(&aside, &guest), RIP_E_ARGUMENT, "create: no hostcall could have its stack");
 	tap_ok(rip_create(&large, &guest) < 0, "create: stack larger than the address space");
 	tap_equal(rip_create(&unlikely, &guest), RIP_E_NOMEM, "create: stack as large as the address space");
 	tap_ok(guest == untouched, "a failed create leaves its result alone");
+	tap_equal(rip_create(&most, &guest), RIP_OK, "create: the largest reserve");
+	tap_equal(rip_destroy(guest), RIP_OK, "and it goes");
 	tap_equal(rip_destroy(NULL), RIP_OK, "destroy: NULL");
 	tap_ok(rip_get_report(NULL) == NULL, "report: NULL");
 	tap_equal(rip_create(NULL, &guest), RIP_OK, "create");

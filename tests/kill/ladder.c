@@ -179,6 +179,7 @@ static void rungs(void)
 /* --- Masks --- */
 
 static bool went_on;
+static unsigned long rounds_since;
 
 static void let_it_come(void)
 {
@@ -302,6 +303,39 @@ static intptr_t in_cleanup(void *unused)
 	return sink;
 }
 
+/* Masked nearly all the time, so that a look that comes at any moment finds a mask. */
+static intptr_t mask_again_and_again(void *handle)
+{
+	int a HOLD = acquire(0);
+	unsigned long begin;
+
+	rip_mask();
+	rip_kill(*(rip_handle *)handle, RIP_SOFT);
+	rip_unmask();
+	for (begin = spins;; spins++) {
+		rounds_since = spins - begin;
+		rip_mask();
+		rip_unmask();
+	}
+	return a;
+}
+
+static void unmask_looks(void)
+{
+	rip_outcome outcome;
+	rip_handle handle;
+	rip_guest *guest;
+
+	resources_reset();
+	rip_create(&patient, &guest);
+	rip_get_handle(guest, &handle);
+	rip_run(guest, mask_again_and_again, &handle, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_KILLED && rounds_since < 3, "rip_unmask looks: %s after %lu rounds",
+	       rip_cause_name(outcome.cause), rounds_since);
+	expect_clean("it", 1);
+	rip_destroy(guest);
+}
+
 static void masks(void)
 {
 	static const struct { const char *name; rip_function function; int acquired; } cases[] = {
@@ -316,6 +350,7 @@ static void masks(void)
 		expect(cases[i].name, &outcome, RIP_CAUSE_KILLED, RIP_SOFT, 0);
 		tap_ok(went_on && resources_held() == 0, "the kill waited, and nothing is held");
 	}
+	unmask_looks();
 	rip_outcome outcome = run_in_steps(&(rip_options){ .grace = MILLISECOND }, RIP_SOFT, 0, masked);
 	tap_ok(outcome.cause == RIP_CAUSE_KILLED, "a mask holds for the grace only, rung %d", report.rung);
 }
