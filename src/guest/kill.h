@@ -20,10 +20,6 @@ void rip_guest_unwatch(rip_guest *guest);
  * say how. */
 bool rip_guest_is_asked(rip_guest *guest);
 
-/* The thread looks now, in a nudge of its own, if anything is asked of this guest or of those that it runs
- * inside of. Signal-safe. */
-void rip_guest_look_again(const rip_guest *guest);
-
 /* The ladder begins anew: for the unwinding, and for each cleanup. */
 void rip_guest_begin_unwinding(rip_guest *guest);
 void rip_guest_next_cleanup(rip_guest *guest);

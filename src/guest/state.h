@@ -115,11 +115,17 @@ static inline rip_guest *begin_busy(void)
 	return guest;
 }
 
+/* The thread looks now, in a nudge of its own, if anything is asked of this guest or of those that it runs
+ * inside of. Signal-safe. */
+void rip_guest_look_again(const rip_guest *guest);
+
+/* A kill that has waited for this lands as soon as it can: a guest that spends its time in such functions would else be
+ * found in one whenever somebody looks. */
 static inline void end_busy(rip_guest *guest)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (guest)
-		guest->busy--;
+	if (guest && --guest->busy == 0 && (guest->slot || guest->outer))
+		rip_guest_look_again(guest);
 }
 
 /* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then

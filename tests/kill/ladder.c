@@ -320,19 +320,56 @@ static intptr_t mask_again_and_again(void *handle)
 	return a;
 }
 
-static void unmask_looks(void)
+static rip_handle own_handle;
+
+static void kill_itself(int *number)
+{
+	release(number);
+	rounds_since++;
+	rip_kill(own_handle, RIP_SOFT);
+}
+
+/* It is in rip_kill whenever the timer thread's nudges come. */
+static intptr_t kill_in_cleanups(void *unused)
+{
+	int a HOLD = acquire(0);
+
+	(void)unused;
+	for (;;) {
+		int b __attribute__((cleanup(kill_itself), unused)) = acquire(1);
+		spins++;
+	}
+	return a;
+}
+
+/* The same in what makes and destroys guests. */
+static intptr_t make_guests(void *handle)
+{
+	int a HOLD = acquire(0);
+	rip_guest *inner;
+
+	rip_kill(*(rip_handle *)handle, RIP_SOFT);
+	for (;; rounds_since++)
+		if (rip_create(NULL, &inner) == RIP_OK)
+			rip_destroy(inner);
+	return a;
+}
+
+/* What holds a kill back for moments only has the thread look itself when the moment is over: who looks from outside would
+ * meet the next one. */
+static void looks_by_itself(const char *name, rip_function function, int acquired)
 {
 	rip_outcome outcome;
-	rip_handle handle;
 	rip_guest *guest;
 
 	resources_reset();
+	rounds_since = 0;
 	rip_create(&patient, &guest);
-	rip_get_handle(guest, &handle);
-	rip_run(guest, mask_again_and_again, &handle, &outcome);
-	tap_ok(outcome.cause == RIP_CAUSE_KILLED && rounds_since < 3, "rip_unmask looks: %s after %lu rounds",
+	rip_get_handle(guest, &own_handle);
+	rip_run(guest, function, &own_handle, &outcome);
+	tap_ok(outcome.cause == RIP_CAUSE_KILLED && rounds_since < 3, "%s: %s after %lu rounds", name,
 	       rip_cause_name(outcome.cause), rounds_since);
-	expect_clean("it", 1);
+	expect_clean(name, acquired);
 	rip_destroy(guest);
 }
 
@@ -350,7 +387,9 @@ static void masks(void)
 		expect(cases[i].name, &outcome, RIP_CAUSE_KILLED, RIP_SOFT, 0);
 		tap_ok(went_on && resources_held() == 0, "the kill waited, and nothing is held");
 	}
-	unmask_looks();
+	looks_by_itself("masked again and again", mask_again_and_again, 1);
+	looks_by_itself("a cleanup that kills its guest", kill_in_cleanups, 2);
+	looks_by_itself("a guest that makes guests", make_guests, 1);
 	rip_outcome outcome = run_in_steps(&(rip_options){ .grace = MILLISECOND }, RIP_SOFT, 0, masked);
 	tap_ok(outcome.cause == RIP_CAUSE_KILLED, "a mask holds for the grace only, rung %d", report.rung);
 }
