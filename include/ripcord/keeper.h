@@ -36,13 +36,14 @@ typedef struct rip_keeper_options {
 	void *context;
 	rip_keeper *next;  /* whom it passes to; NULL: none */
 	/* How long `decide` may take, ns; 0: RIP_KEEPER_LIMIT; RIP_NEVER. After that the stop is passed on, and the call is
-	 * killed, softly, and firmly after the same time once more. Until it is gone the keeper gets no stops: they pass. */
+	 * killed, softly, and firmly after the same time once more. Until it is gone the keeper gets no stops: they pass.
+	 * Holds also where nobody waits for the decision any more, because the guest was to end. */
 	uint64_t limit;
 	size_t stack_size; /* as in rip_options */
 } rip_keeper_options;
 
-/* Makes a keeper and its thread, which blocks all signals that it can. ARGUMENT (a NULL, no function), and as rip_create
- * and rip_get_handle. */
+/* Makes a keeper and its thread, which blocks all signals that it can. ARGUMENT (a NULL, no function, a `next` that is no
+ * keeper), and as rip_create and rip_get_handle. */
 rip_status rip_keeper_create(const rip_keeper_options *options, rip_keeper **keeper_ret);
 
 /* Ends its thread. NULL is allowed. STATE: a guest waits for it, it is deciding, or another keeper passes to it; then
@@ -53,7 +54,7 @@ typedef struct rip_keeper_stats {
 	uint64_t asked;    /* stops that were given to it */
 	uint64_t decided;  /* by other than PASS */
 	uint64_t failed;   /* its function ended by other than a return */
-	uint64_t late;     /* its time was up */
+	uint64_t late;     /* its time was up, whether or not a guest still waited for it */
 	bool dead;         /* its thread has ended: it gets no stops any more */
 } rip_keeper_stats;
 
@@ -100,7 +101,9 @@ typedef struct rip_keep_options {
 /* Runs function(argument) in the guest, as rip_run, and asks keepers when it is stopped by a fault, an overflow, an
  * abort() or an exception; exits and kills are nobody else's matter. Returns when it has ended and is unwound. `end_ret`
  * (may be NULL) is NORMAL if it returned or exited with 0; AGAIN and GROUP are what a keeper wants done.
- * ARGUMENT (a NULL, or the guest is made without rip_options.hold or resumable); STATE, NOMEM, SYSTEM as rip_run. A guest
+ * On a guest: when that is to end, and a kill of it has become firm, no keeper is waited for any more. The wait for a
+ * keeper is no cancellation point (pthread_cancel).
+ * ARGUMENT (a NULL, a keeper that is none, or the guest is made without rip_options.hold or resumable); STATE, NOMEM, SYSTEM as rip_run. A guest
  * that yields is ended. */
 rip_status rip_keep(rip_guest *guest, rip_function function, void *argument, const rip_keep_options *options,
 		    rip_outcome *outcome_ret, rip_ending *end_ret);
@@ -113,7 +116,8 @@ typedef struct rip_child rip_child;
 typedef struct rip_tree_options {
 	rip_rules rules; /* of the root; it counts as a supervisor */
 	/* Told each end of a worker, on its thread, before its guest is used again. The report is the guest's; `end` is what
-	 * the supervisor is told. May be NULL. Must not call what is declared below, but rip_tree_look. */
+	 * the supervisor is told. May be NULL. Must not call what is declared below, but rip_tree_look. It is the host's
+	 * code: a fault in it is the host's. If it ends its thread, the worker has failed with the cause FORCED. */
 	void (*ended)(void *context, rip_child *child, rip_ending end, const rip_report *report);
 	void *context;
 } rip_tree_options;
@@ -140,7 +144,8 @@ rip_status rip_tree_add(rip_tree *tree, rip_child *parent, const rip_child_optio
 rip_status rip_tree_start(rip_tree *tree, rip_child *child);
 rip_status rip_tree_stop(rip_tree *tree, rip_child *child);
 
-/* Waits until nothing runs any more and nothing is to be started. ARGUMENT. */
+/* Waits until nothing runs any more and nothing is to be started. Any thread; a guest can be killed in here, and a thread
+ * cancelled (within 100 ms). ARGUMENT. */
 rip_status rip_tree_wait(rip_tree *tree);
 
 /* Kills a worker (kill.h); its supervisor finds that it failed. ARGUMENT, GONE (it does not run). */
@@ -157,7 +162,8 @@ typedef struct rip_child_info {
 /* NULL: the root. Any thread. ARGUMENT. */
 rip_status rip_tree_look(rip_tree *tree, const rip_child *child, rip_child_info *info_ret);
 
-/* Stops all, waits, and gives back everything. NULL is allowed. STATE: called by one of its workers. */
+/* Stops all, waits, and gives back everything. NULL is allowed. Where a kill or a cancellation comes while it waits, the
+ * tree is left as rip_tree_stop leaves it, and is to be destroyed still. STATE: called by one of its workers. */
 rip_status rip_tree_destroy(rip_tree *tree);
 
 #ifdef __cplusplus

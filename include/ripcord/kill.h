@@ -12,7 +12,8 @@
  * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of
  * libc or the loader, the way to the next poll, a masked part; for up to a second until what the ledger
  * records (a lock, a descriptor) has been recorded, unless the system call for it is still waiting; and
- * always for Ripcord's own functions. A thread that has SIGURG blocked cannot be interrupted on any rung.
+ * always until one of Ripcord's own functions has done what it began, but not for what such a function waits for
+ * (rip_tree_wait, rip_keep). A thread that has SIGURG blocked cannot be interrupted on any rung.
  *
  * What a kill meets, and what comes of it:
  *

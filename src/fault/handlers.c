@@ -8,10 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "port/lock.h"
+
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
 enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 static unsigned users;                          /* atomic; to 0 and from 0 under lock only */
 static bool manual;                             /* atomic; changed under lock, while there are no users */
 static struct sigaction earlier[SIGNAL_COUNT];  /* written under lock before the handler can run */
@@ -225,12 +227,12 @@ static void reached(enum rip_fault_moment moment)
 void rip_fault_before_fork(void)
 {
 	rip_nudge_lock();
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_fault_after_fork(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	rip_nudge_unlock();
 }
 
@@ -239,7 +241,7 @@ static __attribute__((noinline)) rip_status acquire_first(rip_fault_taker taker)
 {
 	rip_status status = RIP_OK;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (!count(1, 1)) {
 		rip_fault_forget_thread();
 		__atomic_store_n(&the_taker, taker, __ATOMIC_RELEASE);
@@ -249,7 +251,7 @@ static __attribute__((noinline)) rip_status acquire_first(rip_fault_taker taker)
 		if (status == RIP_OK)
 			__atomic_store_n(&users, 1, __ATOMIC_RELEASE);
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
@@ -274,13 +276,13 @@ static bool count_last(void)
 /* Who comes first meanwhile waits for the lock, and installs them again. */
 static __attribute__((noinline)) void release_last(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (count_last()) {
 		reached(RIP_FAULT_LAST_IS_GONE);
 		if (!manual)
 			uninstall();
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 void rip_fault_release(void)
@@ -291,11 +293,11 @@ void rip_fault_release(void)
 
 rip_status rip_fault_set_manual(bool is_manual)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	rip_status status = __atomic_load_n(&users, __ATOMIC_RELAXED) == 0 ? RIP_OK : RIP_E_STATE;
 	if (status == RIP_OK)
 		__atomic_store_n(&manual, is_manual, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 

@@ -13,9 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "port/lock.h"
 #include "port/port.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 static unsigned users;            /* under lock */
 static struct sigaction earlier;  /* written before the handler can run */
 static rip_nudge_taker the_taker;
@@ -97,24 +98,24 @@ static rip_status install(rip_nudge_taker taker)
 
 void rip_nudge_lock(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_nudge_unlock(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 rip_status rip_nudge_acquire(rip_nudge_taker taker)
 {
 	rip_status status = RIP_OK;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (users == 0)
 		status = install(taker);
 	if (status == RIP_OK)
 		users++;
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
@@ -122,14 +123,14 @@ void rip_nudge_release(void)
 {
 	struct sigaction now;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (--users == 0) {
 		rip_arm_uninstall();
 		if (sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 		    now.sa_sigaction == on_nudge)
 			sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 void rip_nudge(int tid)

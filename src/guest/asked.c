@@ -73,6 +73,13 @@ uint32_t rip_guest_note_asked(rip_guest *guest)
 	return asked;
 }
 
+bool rip_guest_must_end(const rip_guest *guest)
+{
+	rip_cause cause;
+
+	return guest && (rip_guest_asked_here(guest, &cause) & ASKED_FIRM) != 0;
+}
+
 bool rip_guest_is_asked(rip_guest *guest)
 {
 	return rip_guest_note_asked(guest) != 0 || guest->overflowing;

@@ -4,18 +4,18 @@
 
 #include <string.h>
 
+#include "base/probe.h"
 #include "fault/frozen.h"
 #include "port/port.h"
 #include "ripcord/unwind.h"
-
-/* What rip_create and rip_destroy need of the stack that they are called on, at most. Whoever could create
- * can also destroy. */
-enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
 
 __attribute__((noinline)) void rip_guest_touch_stack(size_t size)
 {
 	volatile uint8_t room[size];
 
+	/* Each page: a supplier of memory (RIP_POOL_ON_DEMAND) may refuse any. */
+	for (size_t at = size; at > RIP_PROBE_STEP; at -= RIP_PROBE_STEP)
+		room[at - 1] = 0;
 	room[0] = 0;
 	(void)room[0];
 }

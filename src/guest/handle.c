@@ -2,9 +2,8 @@
  * guest: the table of handles. */
 #include "guest/handle.h"
 
-#include <pthread.h>
-
 #include "base/sync.h"
+#include "port/lock.h"
 #include "port/port.h"
 
 /* Chunks without a slot in use that are kept for the next guests. */
@@ -18,7 +17,7 @@ static struct chunk {
 	uint32_t made, taken;
 	uint32_t first_free;    /* a place in it, from 1 */
 } chunks[CHUNKS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 static uint32_t first_room; /* under lock: all chunks below it are full */
 static uint32_t idle;       /* under lock: how many are open with no slot taken */
 
@@ -128,9 +127,9 @@ static rip_status take(uint64_t (*fire)(struct rip_timer *, uint64_t), struct ri
 
 rip_status rip_slot_take(uint64_t (*fire)(struct rip_timer *timer, uint64_t now), struct rip_slot **slot_ret)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	rip_status status = take(fire, slot_ret);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
@@ -139,31 +138,31 @@ void rip_slot_give(struct rip_slot *slot)
 	struct chunk *chunk = chunk_of(slot);
 	uint32_t number = slot->index / CHUNK;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	slot->next_free = chunk->first_free;
 	chunk->first_free = slot->index % CHUNK + 1;
 	if (number < first_room)
 		first_room = number;
 	if (--chunk->taken == 0 && ++idle > KEPT)
 		close_idle(KEPT);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 void rip_slot_trim(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	close_idle(0);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 size_t rip_slot_chunks(void)
 {
 	size_t count = 0;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	for (uint32_t i = 0; i < CHUNKS; i++)
 		count += chunks[i].slots != NULL;
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return count;
 }
 
@@ -221,12 +220,12 @@ void rip_slot_restart(struct rip_slot *slot)
 
 void rip_slot_lock(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_slot_unlock(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 /* Threads that were looking at a chunk's slots count on: the child keeps such a chunk. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/sync.h"
+#include "port/port.h"
 
 /* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come
  * to one within a hundred microseconds; recursion without loops may have none. */
@@ -32,7 +33,7 @@ static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
 
 	return rip_stack_holds(&guest->stop.stack, sp) && !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) &&
-	       guest->busy == 0 && !guest->face->ledger.busy;
+	       guest->busy == 0 && !guest->face->ledger.busy && !rip_port_is_holding();
 }
 
 static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const struct rip_context *at,

@@ -131,7 +131,21 @@ static inline void end_busy(rip_guest *guest)
 /* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then
  * in here, before a lock is held. */
 enum { WATCH_STACK = 6 * 1024 };
+/* What rip_create and its like, and rip_destroy, need. Whoever could create can also destroy. */
+enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
 void rip_guest_touch_stack(size_t size);
+
+/* What a public function begins with that changes what others share, and ends with: begin_busy, with that much
+ * stack. Until then it has changed nothing. */
+static inline rip_guest *begin_call(size_t stack)
+{
+	if (rip_current)
+		rip_guest_touch_stack(stack);
+	return begin_busy();
+}
+
+/* For functions that wait on a guest's stack: true if it is to end now, wherever it stands. */
+bool rip_guest_must_end(const rip_guest *guest);
 
 /* --- run.c --- */
 

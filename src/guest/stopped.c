@@ -6,6 +6,7 @@
 
 #include "base/sync.h"
 #include "fault/frozen.h"
+#include "port/lock.h"
 #include "port/port.h"
 #include "report/report.h"
 
@@ -271,6 +272,7 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	rip_guest *guest = (rip_guest *)(void *)stop;
 	guest->busy = 0; /* what it stood in is left */
 	guest->face->ledger.busy = false;
+	rip_lock_give_all();
 	if (event == RIP_EVENT_KILLED && guest->state == RIP_STATE_UNWINDING)
 		rip_guest_next_cleanup(guest);
 	rip_outcome outcome = outcome_of(guest, event);

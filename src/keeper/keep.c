@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * keeper: one guest, from its start to its end, with keepers asked in between. */
 #include "guest/state.h"
-#include "keeper/keeper.h"
+#include "keeper/stopped.h"
 
 void rip_kept_init(struct rip_kept *kept, rip_guest *guest, const rip_keep_options *options)
 {
 	*kept = (struct rip_kept){ .guest = guest };
 	if (options)
 		kept->options = *options;
-	rip_keeper_cond_init(&kept->news);
-}
-
-void rip_kept_deinit(struct rip_kept *kept)
-{
-	pthread_cond_destroy(&kept->news);
 }
 
 /* Kills are somebody's decision already, exits the guest's own. */
@@ -28,7 +22,7 @@ static bool is_well(const rip_outcome *outcome)
 	return outcome->cause == RIP_CAUSE_RETURNED || (outcome->cause == RIP_CAUSE_EXITED && outcome->value == 0);
 }
 
-/* In a guest, a kill waits until the keepers have decided. */
+/* In a guest, a kill waits until the keepers have decided, or it has become firm. */
 static rip_decision ask(struct rip_kept *kept)
 {
 	rip_guest *caller = begin_busy();
@@ -85,9 +79,10 @@ rip_status rip_keep(rip_guest *guest, rip_function function, void *argument, con
 
 	if (!guest || !function || !outcome_ret || !(guest->options.hold || guest->options.resumable))
 		return RIP_E_ARGUMENT;
+	if (options && options->keeper && !rip_is_keeper(options->keeper))
+		return RIP_E_ARGUMENT;
 	rip_kept_init(&kept, guest, options);
 	rip_status status = rip_kept_run(&kept, function, argument, outcome_ret, &end);
-	rip_kept_deinit(&kept);
 	if (status == RIP_OK && end_ret)
 		*end_ret = end;
 	return status;

@@ -2,12 +2,14 @@
  * keeper: keepers' threads, and how a stop gets to them and back. */
 #include <stdlib.h>
 
+#include "base/probe.h"
 #include "base/sync.h"
+#include "guest/state.h"
 #include "keeper/keeper.h"
 #include "keeper/stopped.h"
 #include "timer/timer.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 
 /* --- The queue, under the lock ----------------------------------------------------------------- */
 
@@ -15,7 +17,7 @@ static void give_back(struct rip_kept *kept, rip_decision decision)
 {
 	kept->place = RIP_KEPT_BACK;
 	kept->decision = decision;
-	pthread_cond_signal(&kept->news);
+	rip_news_tell(&kept->news);
 }
 
 static void enqueue(rip_keeper *keeper, struct rip_kept *kept)
@@ -28,7 +30,7 @@ static void enqueue(rip_keeper *keeper, struct rip_kept *kept)
 	else
 		keeper->queue = kept;
 	keeper->queue_last = kept;
-	pthread_cond_signal(&keeper->news);
+	rip_news_tell(&keeper->news);
 }
 
 static void dequeue(rip_keeper *keeper, struct rip_kept *kept)
@@ -64,38 +66,46 @@ static void take_back(struct rip_kept *kept, rip_decision decision)
 	give_back(kept, decision);
 }
 
-static uint64_t due_of(const struct rip_kept *kept)
+/* When the keeper's time is up for what it decides now, whether or not anybody still waits for that; 0: never. */
+static uint64_t due_of(const rip_keeper *keeper)
 {
-	uint64_t limit = kept->keeper->limit;
+	uint64_t limit = keeper->limit;
 
-	if (kept->place != RIP_KEPT_HELD || limit > UINT64_MAX - kept->since)
+	if (!keeper->busy || limit > UINT64_MAX - keeper->since)
 		return 0;
-	return kept->since + limit;
+	return keeper->since + limit;
 }
 
 /* The keeper's time is up. What it is doing is killed; it gets nothing more until that has come to an end. */
-static void give_up_on(rip_keeper *keeper, struct rip_kept *kept)
+static void give_up_on(rip_keeper *keeper)
 {
-	take_back(kept, RIP_DECIDE_PASS);
+	if (keeper->current)
+		take_back(keeper->current, RIP_DECIDE_PASS);
 	keeper->hung = true;
 	keeper->stats.late++;
 	pass_queue(keeper);
 	rip_kill(keeper->handle, RIP_SOFT);
 }
 
+/* What it waits on in a guest is no use to a guest that is to end. */
+static bool is_cancelled(const struct rip_kept *kept)
+{
+	return kept->cancelled || rip_guest_must_end(rip_current);
+}
+
 static rip_decision wait_for(struct rip_kept *kept)
 {
 	while (kept->place != RIP_KEPT_BACK) {
-		uint64_t due = due_of(kept);
-		if (kept->cancelled)
+		uint64_t due = due_of(kept->keeper);
+		if (is_cancelled(kept))
 			take_back(kept, RIP_DECIDE_UNWIND);
 		else if (due && rip_timer_now() >= due)
-			give_up_on(kept->keeper, kept);
+			give_up_on(kept->keeper);
 		else
-			rip_keeper_wait(&kept->news, &lock, due);
+			rip_news_wait(&kept->news, &lock, due);
 	}
 	while (kept->pins)
-		rip_keeper_wait(&kept->news, &lock, 0);
+		rip_news_wait(&kept->news, &lock, 0);
 	return kept->decision;
 }
 
@@ -113,43 +123,54 @@ rip_decision rip_keepers_ask(struct rip_kept *kept)
 
 	kept->passed = 0;
 	RIP_SYNC(OFFERS);
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	for (rip_keeper *keeper = kept->options.keeper; keeper && decision == RIP_DECIDE_PASS; keeper = keeper->next) {
-		decision = kept->cancelled ? RIP_DECIDE_UNWIND : offer(keeper, kept);
+		decision = is_cancelled(kept) ? RIP_DECIDE_UNWIND : offer(keeper, kept);
 		kept->passed += decision == RIP_DECIDE_PASS;
 	}
 	kept->place = RIP_KEPT_OUT;
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return decision == RIP_DECIDE_PASS ? RIP_DECIDE_UNWIND : decision;
 }
 
 void rip_kept_cancel(struct rip_kept *kept)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	kept->cancelled = true;
-	pthread_cond_signal(&kept->news);
-	pthread_mutex_unlock(&lock);
+	rip_news_tell(&kept->news);
+	rip_lock_give(&lock);
 }
 
 /* --- Accesses, on the keeper's thread ---------------------------------------------------------- */
 
 struct rip_kept *rip_stopped_pin(rip_stopped *stopped)
 {
-	pthread_mutex_lock(&lock);
-	struct rip_kept *kept = stopped->keeper->current;
+	rip_keeper *keeper = stopped->keeper;
+
+	rip_lock_take(&lock);
+	struct rip_kept *kept = keeper->current;
 	if (kept)
 		kept->pins++;
-	pthread_mutex_unlock(&lock);
+	keeper->pinned = kept;
+	rip_lock_give(&lock);
 	RIP_SYNC(PINNED);
 	return kept;
 }
 
-void rip_stopped_unpin(struct rip_kept *kept)
+static void unpin(rip_keeper *keeper)
 {
-	pthread_mutex_lock(&lock);
-	if (--kept->pins == 0)
-		pthread_cond_signal(&kept->news);
-	pthread_mutex_unlock(&lock);
+	struct rip_kept *kept = keeper->pinned;
+
+	keeper->pinned = NULL;
+	if (kept && --kept->pins == 0)
+		rip_news_tell(&kept->news);
+}
+
+void rip_stopped_unpin(rip_stopped *stopped)
+{
+	rip_lock_take(&lock);
+	unpin(stopped->keeper);
+	rip_lock_give(&lock);
 }
 
 /* --- The keeper's thread ----------------------------------------------------------------------- */
@@ -167,34 +188,27 @@ static bool is_decision(intptr_t value)
 }
 
 /* What the keeper's function says; what went wrong with it is PASS. */
-static rip_decision decide(rip_keeper *keeper, bool *failed_ret)
+static rip_decision decide(rip_keeper *keeper, rip_cause *cause_ret)
 {
 	rip_outcome outcome = { RIP_CAUSE_NONE, 0, NULL };
 	rip_status status = rip_run(keeper->guest, call_decide, keeper, &outcome);
 
-	*failed_ret = status != RIP_OK || outcome.cause != RIP_CAUSE_RETURNED;
+	*cause_ret = outcome.cause;
 	if (status == RIP_OK && outcome.cause == RIP_CAUSE_YIELDED)
 		rip_unwind(keeper->guest, &outcome);
-	return !*failed_ret && is_decision(outcome.value) ? (rip_decision)outcome.value : RIP_DECIDE_PASS;
+	return *cause_ret == RIP_CAUSE_RETURNED && is_decision(outcome.value) ? (rip_decision)outcome.value :
+	       RIP_DECIDE_PASS;
 }
 
-/* A fresh life, which has a handle. False: there is no memory for it. */
-static bool renew(rip_keeper *keeper)
-{
-	rip_handle handle;
-
-	if (rip_reset(keeper->guest) != RIP_OK || rip_get_handle(keeper->guest, &handle) != RIP_OK)
-		return false;
-	keeper->handle = handle;
-	return true;
-}
-
-static void settle(rip_keeper *keeper, rip_decision decision, bool failed)
+/* `cause`: how its function has ended. If it was late, and nobody was there to give up on it, its deadline has told. */
+static void settle(rip_keeper *keeper, rip_decision decision, rip_cause cause)
 {
 	struct rip_kept *kept = keeper->current;
 
-	keeper->hung = false;
-	keeper->stats.failed += failed;
+	keeper->stats.late += !keeper->hung && cause == RIP_CAUSE_DEADLINE;
+	keeper->hung = keeper->busy = false;
+	keeper->stats.failed += cause != RIP_CAUSE_RETURNED;
+	unpin(keeper);
 	if (!kept)
 		return;
 	if (decision == RIP_DECIDE_RESUME && !rip_is_resumable(kept->guest))
@@ -204,27 +218,56 @@ static void settle(rip_keeper *keeper, rip_decision decision, bool failed)
 	give_back(kept, decision);
 }
 
-static void serve(rip_keeper *keeper)
+/* Those that are behind it watch the time, too. */
+static void tell_queue(rip_keeper *keeper)
+{
+	for (struct rip_kept *kept = keeper->queue; kept; kept = kept->next)
+		rip_news_tell(&kept->news);
+}
+
+static struct rip_kept *hold(rip_keeper *keeper)
 {
 	struct rip_kept *kept = keeper->queue;
-	rip_decision decision = RIP_DECIDE_PASS;
-	bool failed = true;
 
 	dequeue(keeper, kept);
-	keeper->current = kept;
-	keeper->busy = true;
-	keeper->stats.asked++;
-	bool ready = renew(keeper);
 	kept->place = RIP_KEPT_HELD;
-	kept->since = rip_timer_now();
-	pthread_cond_signal(&kept->news);
-	pthread_mutex_unlock(&lock);
-	if (ready)
-		decision = decide(keeper, &failed);
+	keeper->current = kept;
+	keeper->stats.asked++;
+	keeper->since = rip_timer_now();
+	keeper->busy = true;
+	keeper->handle = 0;
+	rip_news_tell(&kept->news);
+	tell_queue(keeper);
+	return kept;
+}
+
+/* A fresh life, which has a handle. False: there is no memory for it, or the stop was taken back already. */
+static bool renew(rip_keeper *keeper, const struct rip_kept *kept)
+{
+	rip_handle handle;
+	bool made = rip_reset(keeper->guest) == RIP_OK && rip_get_handle(keeper->guest, &handle) == RIP_OK;
+
+	rip_lock_take(&lock);
+	if (made)
+		keeper->handle = handle;
+	bool held = keeper->current == kept;
+	rip_lock_give(&lock);
+	return made && held;
+}
+
+/* The lock is given back meanwhile. */
+static void serve(rip_keeper *keeper)
+{
+	struct rip_kept *kept = hold(keeper);
+	rip_decision decision = RIP_DECIDE_PASS;
+	rip_cause cause = RIP_CAUSE_NONE;
+
+	rip_lock_give(&lock);
+	if (renew(keeper, kept))
+		decision = decide(keeper, &cause);
 	RIP_SYNC(DECIDES);
-	pthread_mutex_lock(&lock);
-	settle(keeper, decision, failed);
-	keeper->busy = false;
+	rip_lock_take(&lock);
+	settle(keeper, decision, cause);
 }
 
 /* Its thread ends, by whatever its function did: pthread_exit, say. */
@@ -232,13 +275,12 @@ static void die(void *context)
 {
 	rip_keeper *keeper = context;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	keeper->stats.dead = true;
-	keeper->busy = false;
-	if (keeper->current)
-		settle(keeper, RIP_DECIDE_PASS, true);
+	if (keeper->busy)
+		settle(keeper, RIP_DECIDE_PASS, RIP_CAUSE_FORCED);
 	pass_queue(keeper);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 static pthread_key_t thread_end;
@@ -254,22 +296,26 @@ static void *keep(void *context)
 	rip_keeper *keeper = context;
 
 	pthread_setspecific(thread_end, keeper);
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	while (!keeper->closing) {
 		if (keeper->queue)
 			serve(keeper);
 		else
-			rip_keeper_wait(&keeper->news, &lock, 0);
+			rip_news_wait(&keeper->news, &lock, 0);
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return NULL;
 }
 
 /* --- Create, destroy --------------------------------------------------------------------------- */
 
+/* Its deadline holds also where nobody waits for the decision any more. */
 static rip_status start(rip_keeper *keeper, const rip_keeper_options *options)
 {
-	rip_options guest = { .stack_size = options->stack_size, .grace = keeper->limit, .abandon_grace = keeper->limit };
+	rip_options guest = {
+		.stack_size = options->stack_size, .grace = keeper->limit, .abandon_grace = keeper->limit,
+		.deadline = keeper->limit == RIP_NEVER ? 0 : keeper->limit,
+	};
 	rip_status status = rip_create(&guest, &keeper->guest);
 
 	if (status != RIP_OK)
@@ -282,63 +328,105 @@ static rip_status start(rip_keeper *keeper, const rip_keeper_options *options)
 	return status;
 }
 
+static void init(rip_keeper *keeper, const rip_keeper_options *options)
+{
+	keeper->decide = options->decide;
+	keeper->context = options->context;
+	keeper->next = options->next;
+	keeper->limit = options->limit ? options->limit : RIP_KEEPER_LIMIT;
+	keeper->stopped.keeper = keeper;
+}
+
+static void use(rip_keeper *keeper, int by)
+{
+	if (!keeper)
+		return;
+	rip_lock_take(&lock);
+	keeper->users += (uint32_t)by;
+	rip_lock_give(&lock);
+}
+
+static rip_status create(const rip_keeper_options *options, rip_keeper **keeper_ret)
+{
+	rip_keeper *keeper = has_key ? calloc(1, sizeof *keeper) : NULL;
+
+	if (!keeper)
+		return RIP_E_NOMEM;
+	init(keeper, options);
+	use(keeper->next, 1);
+	rip_status status = start(keeper, options);
+	if (status != RIP_OK) {
+		use(keeper->next, -1);
+		free(keeper);
+		return status;
+	}
+	*keeper_ret = keeper;
+	return RIP_OK;
+}
+
 rip_status rip_keeper_create(const rip_keeper_options *options, rip_keeper **keeper_ret)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	if (!options || !options->decide || !keeper_ret)
 		return RIP_E_ARGUMENT;
+	rip_keeper_options copy = *options;
+	if (copy.next && !rip_is_keeper(copy.next))
+		return RIP_E_ARGUMENT;
+	rip_probe(keeper_ret, sizeof *keeper_ret);
+	rip_guest *caller = begin_call(CREATE_STACK);
 	pthread_once(&once, make_key);
-	rip_keeper *keeper = has_key ? calloc(1, sizeof *keeper) : NULL;
-	if (!keeper)
-		return RIP_E_NOMEM;
-	keeper->decide = options->decide;
-	keeper->context = options->context;
-	keeper->next = options->next;
-	keeper->limit = options->limit ? options->limit : RIP_KEEPER_LIMIT;
-	keeper->stopped.keeper = keeper;
-	rip_keeper_cond_init(&keeper->news);
-	rip_status status = start(keeper, options);
-	if (status != RIP_OK) {
-		free(keeper);
-		return status;
+	rip_status status = create(&copy, keeper_ret);
+	end_busy(caller);
+	return status;
+}
+
+/* False: somebody needs it. */
+static bool close_keeper(rip_keeper *keeper)
+{
+	rip_lock_take(&lock);
+	bool used = keeper->users || keeper->queue || keeper->current || keeper->busy;
+	if (!used) {
+		keeper->closing = true;
+		rip_news_tell(&keeper->news);
+		if (keeper->next)
+			keeper->next->users--;
 	}
-	pthread_mutex_lock(&lock);
-	if (keeper->next)
-		keeper->next->users++;
-	pthread_mutex_unlock(&lock);
-	*keeper_ret = keeper;
-	return RIP_OK;
+	rip_lock_give(&lock);
+	return !used;
+}
+
+static void destroy(rip_keeper *keeper)
+{
+	rip_keeper_join(keeper->thread);
+	rip_destroy(keeper->guest);
+	keeper->stopped.keeper = NULL;
+	free(keeper);
 }
 
 rip_status rip_keeper_destroy(rip_keeper *keeper)
 {
 	if (!keeper)
 		return RIP_OK;
-	pthread_mutex_lock(&lock);
-	bool used = keeper->users || keeper->queue || keeper->current || keeper->busy;
-	if (!used) {
-		keeper->closing = true;
-		pthread_cond_signal(&keeper->news);
-		if (keeper->next)
-			keeper->next->users--;
-	}
-	pthread_mutex_unlock(&lock);
-	if (used)
-		return RIP_E_STATE;
-	pthread_join(keeper->thread, NULL);
-	rip_destroy(keeper->guest);
-	pthread_cond_destroy(&keeper->news);
-	free(keeper);
-	return RIP_OK;
+	if (!rip_is_keeper(keeper))
+		return RIP_E_ARGUMENT;
+	rip_guest *caller = begin_call(CREATE_STACK);
+	bool closed = close_keeper(keeper);
+	if (closed)
+		destroy(keeper);
+	end_busy(caller);
+	return closed ? RIP_OK : RIP_E_STATE;
 }
 
 rip_status rip_keeper_get_stats(const rip_keeper *keeper, rip_keeper_stats *stats_ret)
 {
-	if (!keeper || !stats_ret)
+	if (!rip_is_keeper(keeper) || !stats_ret)
 		return RIP_E_ARGUMENT;
-	pthread_mutex_lock(&lock);
-	*stats_ret = keeper->stats;
-	pthread_mutex_unlock(&lock);
+	rip_guest *caller = begin_call(WATCH_STACK);
+	rip_lock_take(&lock);
+	rip_keeper_stats stats = keeper->stats;
+	rip_lock_give(&lock);
+	end_busy(caller);
+	*stats_ret = stats;
 	return RIP_OK;
 }

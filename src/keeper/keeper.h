@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT
  * keeper: hands stopped guests to keepers, and runs trees of guests. The policy is supervise's.
  *
- * Invariants: one lock for all keepers, held for moments and never while memory of a guest is copied or anything of the
- * embedder's runs; a stop is in one place at a time (queued at a keeper, in its hands, or back with its thread); a thread
- * whose guest is stopped waits for the keeper itself, so that no keeper can keep it from going on; nobody changes a guest
- * that somebody looks at (`pins`). A tree's lock comes before the keepers'. */
+ * Invariants: one lock for all keepers, held for moments and never while memory of a guest or a caller is touched or
+ * anything of the embedder's runs; a stop is in one place at a time (queued at a keeper, in its hands, or back with its
+ * thread); a thread whose guest is stopped waits for the keeper itself, so that no keeper can keep it from going on;
+ * nobody changes a guest that somebody looks at (`pins`), and who looks writes to no caller's memory meanwhile, unless it
+ * was probed. A tree's lock comes before the keepers'. */
 #ifndef RIPCORD_KEEPER_LAYER_H
 #define RIPCORD_KEEPER_LAYER_H
 
 #include <pthread.h>
 
 #include "guest/guest.h"
+#include "port/lock.h"
 #include "ripcord/keeper.h"
+
+/* What a thread waits for: it changes when there is something to look at. */
+struct rip_news {
+	uint32_t count; /* atomic */
+};
 
 /* A guest that is run by rip_keep, and its present stop. */
 struct rip_kept {
@@ -20,17 +27,15 @@ struct rip_kept {
 	enum { RIP_KEPT_OUT, RIP_KEPT_QUEUED, RIP_KEPT_HELD, RIP_KEPT_BACK } place;
 	rip_decision decision;     /* BACK: what its keeper said */
 	rip_keeper *keeper;        /* QUEUED, HELD */
-	uint64_t since;            /* HELD: from when */
 	uint32_t pins;             /* accesses that are under way */
 	bool cancelled;            /* no keeper is to be asked any more */
 	uint32_t passed;
 	uint64_t resumes;
-	pthread_cond_t news;       /* its thread waits here */
+	struct rip_news news;      /* its thread waits here */
 	struct rip_kept *next;
 };
 
 void rip_kept_init(struct rip_kept *kept, rip_guest *guest, const rip_keep_options *options);
-void rip_kept_deinit(struct rip_kept *kept);
 
 /* Runs it. As rip_keep. */
 rip_status rip_kept_run(struct rip_kept *kept, rip_function function, void *argument, rip_outcome *outcome_ret,
@@ -42,12 +47,19 @@ void rip_kept_cancel(struct rip_kept *kept);
 /* Asks the keepers about the guest that has stopped. */
 rip_decision rip_keepers_ask(struct rip_kept *kept);
 
-/* A condition whose times are rip_timer_now's. */
-void rip_keeper_cond_init(pthread_cond_t *cond);
-/* Waits for it, until that time; 0: without. False: the time has come. */
-bool rip_keeper_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until);
+/* Wakes all who wait for them. */
+void rip_news_tell(struct rip_news *news);
+/* Gives the lock back until there are news, until that time (of rip_timer_now; 0: without), or for no reason. Unlike a
+ * condition's, this wait is no cancellation point: nothing is left behind by who waits. */
+void rip_news_wait(struct rip_news *news, struct rip_lock *lock, uint64_t until);
+
+/* What news->count was when there was nothing to be done. Holds nothing: a stop may come in here, and pthread_cancel
+ * does. */
+void rip_news_sleep(const struct rip_news *news, uint32_t seen);
 
 /* Starts a thread that blocks what it can. Signals that faults and nudges come as stay open. */
 rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_t *thread_ret);
+/* Waits for its end, which is near: no cancellation point. */
+void rip_keeper_join(pthread_t thread);
 
 #endif

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT
  * keeper: what a keeper may do with the guest in its hands. */
+#include "base/probe.h"
 #include "guest/state.h"
 #include "keeper/stopped.h"
+
+static bool is_stopped(const rip_stopped *stopped)
+{
+	return stopped && rip_is_keeper(stopped->keeper) && stopped == &stopped->keeper->stopped;
+}
 
 /* A kill of the keeper's function waits until an access is over. NULL: the stop was passed on. */
 static struct rip_kept *begin(rip_stopped *stopped, rip_guest **caller_ret)
 {
-	rip_guest_touch_stack(WATCH_STACK);
-	*caller_ret = begin_busy();
+	*caller_ret = begin_call(WATCH_STACK);
 	struct rip_kept *kept = rip_stopped_pin(stopped);
 	if (!kept)
 		end_busy(*caller_ret);
 	return kept;
 }
 
-static void end(struct rip_kept *kept, rip_guest *caller)
+static void end(rip_stopped *stopped, rip_guest *caller)
 {
-	rip_stopped_unpin(kept);
+	rip_stopped_unpin(stopped);
 	end_busy(caller);
 }
 
@@ -24,17 +29,18 @@ rip_status rip_stopped_get_info(rip_stopped *stopped, rip_stopped_info *info_ret
 {
 	rip_guest *caller;
 
-	if (!stopped || !info_ret)
+	if (!is_stopped(stopped) || !info_ret)
 		return RIP_E_ARGUMENT;
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
-	*info_ret = (rip_stopped_info){
+	rip_stopped_info info = {
 		.name = kept->options.name, .data = kept->options.data,
 		.resumable = rip_is_resumable(kept->guest), .passed = kept->passed, .resumes = kept->resumes,
 		.stack_low = (uintptr_t)kept->guest->stop.stack.low, .stack_top = (uintptr_t)kept->guest->stop.stack.top,
 	};
-	end(kept, caller);
+	end(stopped, caller);
+	*info_ret = info;
 	return RIP_OK;
 }
 
@@ -42,13 +48,14 @@ rip_status rip_stopped_get_report(rip_stopped *stopped, rip_report *report_ret)
 {
 	rip_guest *caller;
 
-	if (!stopped || !report_ret)
+	if (!is_stopped(stopped) || !report_ret)
 		return RIP_E_ARGUMENT;
+	rip_probe(report_ret, sizeof *report_ret);
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	*report_ret = *kept->guest->report;
-	end(kept, caller);
+	end(stopped, caller);
 	return RIP_OK;
 }
 
@@ -56,13 +63,16 @@ rip_status rip_stopped_get_registers(rip_stopped *stopped, rip_registers *regist
 {
 	rip_guest *caller;
 
-	if (!stopped || !registers_ret)
+	if (!is_stopped(stopped) || !registers_ret)
 		return RIP_E_ARGUMENT;
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
-	rip_status status = rip_get_registers(kept->guest, registers_ret);
-	end(kept, caller);
+	rip_registers registers;
+	rip_status status = rip_get_registers(kept->guest, &registers);
+	end(stopped, caller);
+	if (status == RIP_OK)
+		*registers_ret = registers;
 	return status;
 }
 
@@ -70,49 +80,52 @@ rip_status rip_stopped_set_registers(rip_stopped *stopped, const rip_registers *
 {
 	rip_guest *caller;
 
-	if (!stopped || !registers)
+	if (!is_stopped(stopped) || !registers)
 		return RIP_E_ARGUMENT;
+	rip_registers wanted = *registers;
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
-	rip_status status = rip_set_registers(kept->guest, registers);
-	end(kept, caller);
+	rip_status status = rip_set_registers(kept->guest, &wanted);
+	end(stopped, caller);
 	return status;
 }
 
-static rip_status no_access(size_t *done_ret, rip_status status)
+static rip_status tell_done(size_t *done_ret, size_t done, rip_status status)
 {
 	if (done_ret)
-		*done_ret = 0;
+		*done_ret = done;
 	return status;
 }
 
 rip_status rip_stopped_read(rip_stopped *stopped, uintptr_t address, void *to, size_t size, size_t *done_ret)
 {
 	rip_guest *caller;
+	size_t done;
 
-	if (!stopped || !to)
-		return no_access(done_ret, RIP_E_ARGUMENT);
+	if (!is_stopped(stopped) || !to)
+		return tell_done(done_ret, 0, RIP_E_ARGUMENT);
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
-		return no_access(done_ret, RIP_E_GONE);
-	rip_status status = rip_read_memory(address, to, size, done_ret);
-	end(kept, caller);
-	return status;
+		return tell_done(done_ret, 0, RIP_E_GONE);
+	rip_status status = rip_read_memory(address, to, size, &done);
+	end(stopped, caller);
+	return tell_done(done_ret, done, status);
 }
 
 rip_status rip_stopped_write(rip_stopped *stopped, uintptr_t address, const void *from, size_t size, size_t *done_ret)
 {
 	rip_guest *caller;
+	size_t done;
 
-	if (!stopped || !from)
-		return no_access(done_ret, RIP_E_ARGUMENT);
+	if (!is_stopped(stopped) || !from)
+		return tell_done(done_ret, 0, RIP_E_ARGUMENT);
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
-		return no_access(done_ret, RIP_E_GONE);
-	rip_status status = rip_write_memory(address, from, size, done_ret);
-	end(kept, caller);
-	return status;
+		return tell_done(done_ret, 0, RIP_E_GONE);
+	rip_status status = rip_write_memory(address, from, size, &done);
+	end(stopped, caller);
+	return tell_done(done_ret, done, status);
 }
 
 static bool read_safely(void *context, uint64_t address, void *to, size_t size)
@@ -125,13 +138,14 @@ rip_status rip_stopped_walk(rip_stopped *stopped, rip_unwind_cursor *cursor)
 {
 	rip_guest *caller;
 
-	if (!stopped || !cursor)
+	if (!is_stopped(stopped) || !cursor)
 		return RIP_E_ARGUMENT;
+	rip_probe(cursor, sizeof *cursor);
 	struct rip_kept *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	rip_status status = rip_unwind_registers(cursor, kept->guest->stop.at.reg, kept->guest->stop.exact, read_safely,
 						 NULL);
-	end(kept, caller);
+	end(stopped, caller);
 	return status;
 }

@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT
- * keeper: threads and conditions. */
+ * keeper: threads, and how they wait. */
 #include <signal.h>
-#include <time.h>
 
 #include "fault/fault.h"
 #include "keeper/keeper.h"
+#include "port/port.h"
 #include "timer/timer.h"
 
 /* For the engine (it needs 16 KiB), the report of a look, and what a keeper's hook may take; sanitizers take more. */
 enum { THREAD_STACK = 256 * 1024 };
 
-void rip_keeper_cond_init(pthread_cond_t *cond)
+void rip_news_tell(struct rip_news *news)
 {
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attributes);
-	pthread_condattr_destroy(&attributes);
+	__atomic_add_fetch(&news->count, 1, __ATOMIC_SEQ_CST);
+	rip_port_wake_all(&news->count);
 }
 
-bool rip_keeper_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until)
+void rip_news_wait(struct rip_news *news, struct rip_lock *lock, uint64_t until)
 {
-	struct timespec time = { (time_t)(until / 1000000000u), (long)(until % 1000000000u) };
+	uint32_t seen = __atomic_load_n(&news->count, __ATOMIC_SEQ_CST);
 
-	if (until == 0)
-		pthread_cond_wait(cond, lock);
-	else
-		pthread_cond_timedwait(cond, lock, &time);
-	return until == 0 || rip_timer_now() < until;
+	rip_lock_give(lock);
+	rip_port_wait(&news->count, seen, until);
+	rip_lock_take(lock);
+}
+
+/* A cancellation does not interrupt a wait that libc does not know of. */
+void rip_news_sleep(const struct rip_news *news, uint32_t seen)
+{
+	const uint64_t look_again = 100 * 1000 * 1000;
+
+	pthread_testcancel();
+	rip_port_wait(&news->count, seen, rip_timer_now() + look_again);
 }
 
 rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_t *thread_ret)
@@ -49,4 +52,13 @@ rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return error ? RIP_E_SYSTEM : RIP_OK;
+}
+
+void rip_keeper_join(pthread_t thread)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	pthread_join(thread, NULL);
+	pthread_setcancelstate(before, NULL);
 }

@@ -211,6 +211,16 @@ void *rip_port_loaded_beside(const void *address, const char *name);
 /* How many modules have been loaded so far. */
 uint64_t rip_port_load_count(void);
 
+/* --- What must not be cut in two --- */
+
+/* Between the two the calling thread changes what others share: no kill stops it. Locks (port/lock.h) do this by
+ * themselves. May be nested. Signal-safe. */
+void rip_port_hold(void);
+void rip_port_let_go(void);
+
+/* True if the calling thread is between the two, or holds a lock. Signal-safe. */
+bool rip_port_is_holding(void);
+
 /* --- Time and threads --- */
 
 /* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that
@@ -234,7 +244,8 @@ bool rip_port_cpu_time(int tid, uint64_t *time_ret);
  * `seen` any more. May return early. */
 void rip_port_wait(const uint32_t *word, uint32_t seen, uint64_t until);
 
-/* Wakes one sleeper. Signal-safe. */
+/* Wakes one sleeper, or all. Signal-safe. */
 void rip_port_wake(const uint32_t *word);
+void rip_port_wake_all(const uint32_t *word);
 
 #endif

@@ -67,7 +67,7 @@ static rip_status allocate(struct rip_stack_pool *pool)
 	pool->slots = (struct rip_slot *)(void *)slots;
 	status = rip_port_open(slots, slots_size(pool));
 	pool->chunks = calloc(pool->chunk_count, sizeof *pool->chunks);
-	if (status == RIP_OK && (!pool->chunks || pthread_mutex_init(&pool->lock, NULL) != 0))
+	if (status == RIP_OK && (!pool->chunks || !rip_lock_init(&pool->lock)))
 		status = RIP_E_NOMEM;
 	return status;
 }
@@ -109,7 +109,7 @@ rip_status rip_stack_pool_destroy(struct rip_stack_pool *pool)
 	rip_registry_remove_pool(pool);
 	if (pool->demand)
 		rip_demand_destroy(pool->demand);
-	pthread_mutex_destroy(&pool->lock);
+	rip_lock_deinit(&pool->lock);
 	deallocate(pool);
 	return RIP_OK;
 }
@@ -185,11 +185,11 @@ static __attribute__((noinline)) rip_status take_slowly(struct rip_stack_pool *p
 {
 	rip_status status = RIP_OK;
 
-	pthread_mutex_lock(&pool->lock);
+	rip_lock_take(&pool->lock);
 	uint32_t slot = pop_any(pool);
 	if (slot == 0)
 		status = make_slot(pool, &slot);
-	pthread_mutex_unlock(&pool->lock);
+	rip_lock_give(&pool->lock);
 	if (status == RIP_OK)
 		*slot_ret = slot;
 	return status;
@@ -284,9 +284,9 @@ static bool all_idle(struct rip_stack_pool *pool)
 static __attribute__((noinline)) void give_many(struct rip_stack_pool *pool, uint32_t length)
 {
 	if ((length >= __atomic_load_n(&pool->trim_at, __ATOMIC_RELAXED) || all_idle(pool)) &&
-	    pthread_mutex_trylock(&pool->lock) == 0) {
+	    rip_lock_try(&pool->lock)) {
 		rip_stack_pool_trim_locked(pool, pool->keep_idle);
-		pthread_mutex_unlock(&pool->lock);
+		rip_lock_give(&pool->lock);
 	}
 }
 

@@ -7,8 +7,7 @@
 #ifndef RIPCORD_STACK_POOL_H
 #define RIPCORD_STACK_POOL_H
 
-#include <pthread.h>
-
+#include "port/lock.h"
 #include "stack/chunk.h"
 
 /* Lists, so that threads seldom meet; and how many stacks lie in a mapping, at most. */
@@ -43,7 +42,7 @@ struct rip_stack_pool {
 	struct rip_slot *slots; /* by number */
 	struct rip_chunk *chunks;
 	struct rip_demand *demand; /* NULL: plain memory */
-	pthread_mutex_t lock;
+	struct rip_lock lock;
 	uint32_t first_open;    /* no chunk before this has room; under the lock, as all below */
 	uint32_t chunk_end;     /* no chunk from here on has been used */
 	struct rip_stack_pool *next, **link; /* in the registry */

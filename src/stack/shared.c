@@ -11,16 +11,16 @@ static struct shared {
 	size_t size, reserve;
 	struct rip_stack_pool *pool; /* atomic; written last, and never again */
 } shared[POOLS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 
 void rip_shared_lock(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_shared_unlock(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 static struct rip_stack_pool *pool_at(unsigned i)
@@ -47,7 +47,7 @@ static __attribute__((noinline)) rip_status add(size_t size, size_t reserve, str
 	rip_status status = RIP_OK;
 	unsigned i;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	struct rip_stack_pool *pool = find(size, reserve, &i);
 	if (!pool && i < POOLS) {
 		status = rip_stack_pool_create(&config, &pool);
@@ -57,7 +57,7 @@ static __attribute__((noinline)) rip_status add(size_t size, size_t reserve, str
 			__atomic_store_n(&shared[i].pool, pool, __ATOMIC_RELEASE);
 		}
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	if (status == RIP_OK)
 		*pool_ret = pool;
 	return status;
@@ -81,9 +81,9 @@ rip_status rip_stack_take(size_t size, size_t reserve, struct rip_stack *stack_r
 
 static void trim(struct rip_stack_pool *pool, size_t keep)
 {
-	pthread_mutex_lock(&pool->lock);
+	rip_lock_take(&pool->lock);
 	rip_stack_pool_trim_locked(pool, keep);
-	pthread_mutex_unlock(&pool->lock);
+	rip_lock_give(&pool->lock);
 }
 
 void rip_stack_pool_trim(struct rip_stack_pool *pool, size_t keep)

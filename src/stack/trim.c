@@ -159,7 +159,7 @@ void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats
 {
 	size_t idle = 0;
 
-	pthread_mutex_lock(&pool->lock);
+	rip_lock_take(&pool->lock);
 	for (uint32_t i = 0; i < RIP_POOL_SHARDS; i++)
 		idle += rip_shard_length(pool, i);
 	stats->capacity += pool->capacity;
@@ -170,5 +170,5 @@ void rip_stack_pool_add_stats(struct rip_stack_pool *pool, rip_pool_stats *stats
 	stats->guard_markers |= soft_locked(pool);
 	if (pool->demand)
 		rip_demand_add_stats(pool->demand, stats);
-	pthread_mutex_unlock(&pool->lock);
+	rip_lock_give(&pool->lock);
 }

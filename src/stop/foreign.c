@@ -2,6 +2,7 @@
  * foreign: finds the runtimes, and knows exceptions and personalities by what they say of themselves. */
 #include "stop/foreign.h"
 
+#include "port/lock.h"
 #include "port/port.h"
 
 struct rip_cxx_runtime rip_cxx_runtimes[RIP_CXX_RUNTIMES];
@@ -72,11 +73,11 @@ static bool is_known(const struct rip_cxx_runtime *runtime)
 	return false;
 }
 
-static bool busy;
+static struct rip_lock lock = RIP_LOCK_INIT;
 
 void rip_foreign_in_child(void)
 {
-	__atomic_store_n(&busy, false, __ATOMIC_RELAXED);
+	lock = (struct rip_lock)RIP_LOCK_INIT; /* whoever held it is not there */
 }
 
 /* One finder at a time: another one goes without, as if it had come before. */
@@ -89,7 +90,7 @@ void rip_foreign_find(void)
 	uint64_t loads = rip_port_load_count() + 1;
 
 	if (__atomic_load_n(&looked_at, __ATOMIC_RELAXED) == loads ||
-	    __atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+	    !rip_lock_try(&lock))
 		return;
 	for (size_t i = 0; i < sizeof places / sizeof places[0] && rip_cxx_count < RIP_CXX_RUNTIMES; i++) {
 		struct rip_cxx_runtime runtime;
@@ -99,7 +100,7 @@ void rip_foreign_find(void)
 		__atomic_store_n(&rip_cxx_count, rip_cxx_count + 1, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&looked_at, loads, __ATOMIC_RELAXED);
-	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+	rip_lock_give(&lock);
 }
 
 void rip_foreign_meet(void)

@@ -4,12 +4,13 @@
 #include <signal.h>
 
 #include "base/sync.h"
+#include "port/lock.h"
 #include "port/port.h"
 #include "timer/heap.h"
 
 enum { THREAD_STACK = 64 * 1024 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 static bool started;                /* atomic; written under lock */
 static struct rip_heap heap;        /* under lock */
 static uint32_t timers;             /* under lock: how many there are */
@@ -62,9 +63,9 @@ static void *run(void *unused)
 	(void)unused;
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&news, __ATOMIC_SEQ_CST);
-		pthread_mutex_lock(&lock);
+		rip_lock_take(&lock);
 		uint64_t next = fire_due();
-		pthread_mutex_unlock(&lock);
+		rip_lock_give(&lock);
 		rip_port_wait(&news, seen, next);
 	}
 	return NULL;
@@ -74,12 +75,12 @@ static void *run(void *unused)
 
 void rip_timer_before_fork(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_timer_after_fork(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 /* What another thread was just posting counts as not posted: `age` has changed. */
@@ -91,7 +92,7 @@ void rip_timer_in_child(void)
 	posted = NULL;
 	while (heap.count)
 		rip_heap_remove(&heap, heap.timers[0]);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 /* --- What others call --- */
@@ -120,34 +121,34 @@ rip_status rip_timer_start(void)
 
 	if (__atomic_load_n(&started, __ATOMIC_ACQUIRE))
 		return RIP_OK;
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (!started) {
 		status = create_thread();
 		__atomic_store_n(&started, status == RIP_OK, __ATOMIC_RELEASE);
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
 rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now))
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	rip_status status = rip_heap_reserve(&heap, timers + 1);
 	if (status == RIP_OK) {
 		timers++;
 		timer->fire = fire;
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
 void rip_timer_deinit(struct rip_timer *timer)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	rip_heap_remove(&heap, timer);
 	timers--;
 	rip_heap_shrink(&heap, timers);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 bool rip_timer_is_posted(const struct rip_timer *timer)
@@ -157,11 +158,11 @@ bool rip_timer_is_posted(const struct rip_timer *timer)
 
 void rip_timer_set(struct rip_timer *timer, uint64_t due)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	if (timer->place == 0 || due < timer->due)
 		rip_heap_put(&heap, timer, due);
 	bool first = heap.timers[0] == timer;
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	if (first)
 		wake();
 }

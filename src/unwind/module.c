@@ -94,21 +94,27 @@ static bool read_slot(const struct slot *slot, const struct rip_module_identity 
 	return still(slot, sequence) && rip_port_module_unchanged(&identity);
 }
 
-static bool fill_slot(struct slot *slot, const struct rip_module_identity *identity,
-		      struct rip_known_module *module)
+static void write_slot(struct slot *slot, const struct rip_module_identity *identity,
+		       struct rip_known_module *module)
 {
 	uint32_t sequence = sequence_now(slot);
 
 	if ((sequence & 1) ||
 	    !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
+		return;
 	start_generation((sequence + 2) >> 1);
 	module->owner = owner_of(slot, sequence + 2);
 	slot->known = *module;
 	slot->identity = *identity;
 	__atomic_store_n(&slot->sequence, sequence + 2, __ATOMIC_RELEASE);
-	return true;
+}
+
+static void fill_slot(struct slot *slot, const struct rip_module_identity *identity, struct rip_known_module *module)
+{
+	rip_port_hold();
+	write_slot(slot, identity, module);
+	rip_port_let_go();
 }
 
 /* True if the loader no longer has the slot's module. Looks at no memory of the module: another thread may be

@@ -2,8 +2,7 @@
  * unwind: unwind tables that the program registered itself. */
 #include "unwind/registry.h"
 
-#include <pthread.h>
-
+#include "port/lock.h"
 #include "unwind/unwind.h"
 
 /* Each level has a quarter of the nodes of the one below: 12 levels serve 16 million. */
@@ -29,7 +28,7 @@ struct registration {
 	struct registration *chain;   /* of its bucket, or of the free list */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rip_lock lock = RIP_LOCK_INIT;
 static uint64_t head_storage[(sizeof(struct node) + LEVELS * sizeof(struct node *)) / sizeof(uint64_t)];
 static struct registration *buckets[BUCKETS], *free_registrations;
 static struct node *free_nodes[LEVELS + 1];
@@ -266,10 +265,10 @@ rip_status rip_registry_add(const struct rip_registry_section *section)
 	rip_status status = measure(section->begin, &size);
 	if (status != RIP_OK)
 		return status;
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	struct registration *registration = new_registration();
 	if (!registration) {
-		pthread_mutex_unlock(&lock);
+		rip_lock_give(&lock);
 		return RIP_E_NOMEM;
 	}
 	*registration = (struct registration){
@@ -279,7 +278,7 @@ rip_status rip_registry_add(const struct rip_registry_section *section)
 	status = add_locked(registration);
 	if (status != RIP_OK)
 		free_registration(registration);
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return status;
 }
 
@@ -310,7 +309,7 @@ rip_status rip_registry_remove(const void *name, void **object_ret)
 {
 	bool found = false, more = true;
 
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 	while (more) {
 		struct registration **link = find_named(name);
 		if (!*link)
@@ -320,7 +319,7 @@ rip_status rip_registry_remove(const void *name, void **object_ret)
 		*object_ret = (*link)->named.object;
 		remove_locked(link);
 	}
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 	return found ? RIP_OK : RIP_E_NOFDE;
 }
 
@@ -328,12 +327,12 @@ rip_status rip_registry_remove(const void *name, void **object_ret)
 
 void rip_registry_before_fork(void)
 {
-	pthread_mutex_lock(&lock);
+	rip_lock_take(&lock);
 }
 
 void rip_registry_after_fork(void)
 {
-	pthread_mutex_unlock(&lock);
+	rip_lock_give(&lock);
 }
 
 /* --- Finding --- */

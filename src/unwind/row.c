@@ -2,6 +2,8 @@
  * unwind: the row cache. */
 #include "unwind/row.h"
 
+#include "port/port.h"
+
 _Static_assert(sizeof(struct rip_row) == 64, "one cache line");
 
 struct rip_row rip_rows[RIP_ROWS] __attribute__((aligned(4096)));
@@ -28,14 +30,14 @@ struct rip_row *rip_row_find(uint64_t key, struct rip_row *callee)
 	return row;
 }
 
-static bool store_row(struct rip_row *place, const struct rip_row *row)
+static void write_row(struct rip_row *place, const struct rip_row *row)
 {
 	uint32_t sequence = __atomic_load_n(&place->sequence, __ATOMIC_RELAXED);
 
 	if ((sequence & 1) ||
 	    !__atomic_compare_exchange_n(&place->sequence, &sequence, sequence + 1, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
+		return;
 	__atomic_store_n(&place->key, 0, __ATOMIC_RELAXED);
 	/* The odd number and the empty key must be seen before any of the row is. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -47,7 +49,14 @@ static bool store_row(struct rip_row *place, const struct rip_row *row)
 	*place = copy;
 	__atomic_store_n(&place->key, row->key, __ATOMIC_RELEASE);
 	__atomic_store_n(&place->sequence, sequence + 2, __ATOMIC_RELEASE);
-	return true;
+}
+
+/* A thread that was stopped in between would leave the line busy for ever. */
+static void store_row(struct rip_row *place, const struct rip_row *row)
+{
+	rip_port_hold();
+	write_row(place, row);
+	rip_port_let_go();
 }
 
 /* The line that has the key already, an empty one, or one of the set, each in turn. Racing writers may leave

@@ -4,18 +4,19 @@
 
 #include <dlfcn.h>
 #include <link.h>
-#include <pthread.h>
 
-static pthread_mutex_t loader = PTHREAD_MUTEX_INITIALIZER;
+#include "port/lock.h"
+
+static struct rip_lock loader = RIP_LOCK_INIT;
 
 void rip_port_loader_lock(void)
 {
-	pthread_mutex_lock(&loader);
+	rip_lock_take(&loader);
 }
 
 void rip_port_loader_unlock(void)
 {
-	pthread_mutex_unlock(&loader);
+	rip_lock_give(&loader);
 }
 
 static void *find(const char *library, const char *name)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * port/linux: clocks, and waiting for a word to change (futex(2)). */
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -57,7 +58,17 @@ void rip_port_wait(const uint32_t *word, uint32_t seen, uint64_t until)
 		FUTEX_BITSET_MATCH_ANY);
 }
 
+static void wake(const uint32_t *word, int sleepers)
+{
+	rip_syscall4(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, sleepers, 0);
+}
+
 void rip_port_wake(const uint32_t *word)
 {
-	rip_syscall4(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+	wake(word, 1);
+}
+
+void rip_port_wake_all(const uint32_t *word)
+{
+	wake(word, INT_MAX);
 }

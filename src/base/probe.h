@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * base: memory that a caller names, touched before anything is done that a fault would cut in two. */
+#ifndef RIPCORD_PROBE_H
+#define RIPCORD_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The smallest page of the machines there are. */
+enum { RIP_PROBE_STEP = 4096 };
+
+static inline void rip_probe_byte(void *at)
+{
+	volatile uint8_t *byte = at;
+
+	*byte = *byte;
+}
+
+/* Faults, here, unless the caller's memory can be written; what is in it stays. `size` is not 0. */
+static inline void rip_probe(void *memory, size_t size)
+{
+	uint8_t *bytes = memory;
+
+	for (size_t at = 0; at < size; at += RIP_PROBE_STEP)
+		rip_probe_byte(bytes + at);
+	rip_probe_byte(bytes + size - 1);
+}
+
+#endif
