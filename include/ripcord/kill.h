@@ -5,15 +5,19 @@
  * once: at a poll of killable code (see poll.h), with nothing but killable code on its stack and no masked
  * frame; what stands in the way is waited for. *Firm*, after rip_options.grace: where it stands, through
  * foreign frames and masks, with the landing pads that there are. *Abandon*, after rip_options.abandon_grace
- * more: nothing is unwound, and only what the ledger knows is taken back. In a guest that is being unwound
- * already, the same times are given to each cleanup: firm ends the cleanup, abandon the unwinding;
- * report.rung says how far it went.
+ * more: nothing more is unwound, and only what the ledger knows is taken back. report.rung says how far it went.
  *
- * A firm kill still waits, for some milliseconds, for what is over soon and may hold a lock: a function of
- * libc or the loader, the way to the next poll, a masked part; for up to a second until what the ledger
- * records (a lock, a descriptor) has been recorded, unless the system call for it is still waiting; and
- * always until one of Ripcord's own functions has done what it began, but not for what such a function waits for
- * (rip_tree_wait, rip_keep). A thread that has SIGURG blocked cannot be interrupted on any rung.
+ * The two times bound the *whole* stop: a guest that was killed, or whose time was up, is back in the host after
+ * grace + abandon_grace and at most 100 ms, whatever its cleanups do, on a machine that lets it run. Within that each
+ * landing pad (a frame's cleanups, up to one that hangs) has a grace of its own, but for a quarter of what is then left of
+ * the whole: so those behind one that hangs have their turn too. What has taken longer is ended firmly, and counted as
+ * failed. In a guest that is being unwound already when it is killed, the times begin then.
+ *
+ * A firm kill still waits for what is over soon and may hold a lock: 10 ms for the way to the next poll, 50 ms for a
+ * function of libc or the loader or a masked part, a second until what the ledger records (a lock, a descriptor) has
+ * been recorded, unless the system call for it is still waiting; and always until one of Ripcord's own functions has done
+ * what it began, but not for what such a function waits for (rip_tree_wait, rip_keep). The last rung waits 40 ms for libc
+ * and the ledger, and else for nothing. A thread that has SIGURG blocked cannot be interrupted on any rung.
  *
  * What a kill meets, and what comes of it:
  *

@@ -96,7 +96,7 @@ typedef struct rip_options {
 	uint64_t deadline;      /* from rip_run on, also while it has yielded; 0: none */
 	uint64_t cpu_time;      /* processor time of the threads that run it; 0: no limit */
 	uint64_t grace;         /* from soft to firm; 0: RIP_GRACE, RIP_NEVER: it stays soft */
-	uint64_t abandon_grace; /* from firm to abandon; likewise */
+	uint64_t abandon_grace; /* from firm to abandon; likewise. The two bound the whole stop */
 
 	/* If not NULL, asked about each fault of the guest, its overflows and its cleanups' faults too.
 	 * Called in the signal handler, on the alternate stack: async-signal-safe code only, and no fault of

@@ -5,18 +5,24 @@
 
 #include "port/port.h"
 
+/* How long the way to the next poll is stepped, in ns. Where the thread hardly ran in that time, so many steps are the
+ * least. After an overflow nobody nudges again. */
+enum { STEPS_TIME = 2 * 1000 * 1000, STEPS_AFTER_OVERFLOW_TIME = 1000 * 1000 * 1000 };
+enum { STEPS_MIN = 400, STEPS_AFTER_OVERFLOW_MIN = 1 << 16 };
+
 /* Steps make code a thousand times slower: it is not to spend more than a fifth of its time in them. */
-static void give_up_stepping(rip_guest *guest)
+static void give_up_if_late(rip_guest *guest)
 {
-	uint64_t now = rip_timer_now();
+	uint64_t since = looks_of(guest)->stepping_since, now;
+	uint64_t time = guest->overflowing ? STEPS_AFTER_OVERFLOW_TIME : STEPS_TIME;
 
-	looks_of(guest)->quiet_until = now + 4 * (now - looks_of(guest)->stepping_since);
-	guest->steps++;
-}
-
-static uint32_t steps_max(const rip_guest *guest)
-{
-	return guest->overflowing ? STEPS_AFTER_OVERFLOW : STEPS_MAX;
+	if (guest->tired || guest->steps < (guest->overflowing ? STEPS_AFTER_OVERFLOW_MIN : STEPS_MIN))
+		return;
+	now = rip_timer_now();
+	if (now - since < time)
+		return;
+	looks_of(guest)->quiet_until = now + 4 * (now - since);
+	guest->tired = true;
 }
 
 /* A system call that might block the trap, or give it to a new process, is not stepped over. */
@@ -29,9 +35,8 @@ static bool may_step(const struct rip_context *at)
 
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
-	if (guest->steps == steps_max(guest))
-		give_up_stepping(guest);
-	if (guest->steps > steps_max(guest) || !may_step(at))
+	give_up_if_late(guest);
+	if (guest->tired || !may_step(at))
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
 		looks_of(guest)->stepping_since = rip_timer_now();
@@ -54,7 +59,7 @@ enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_conte
 					const struct rip_look *look)
 {
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
-	bool on_the_way = guest->steps > 0 && guest->steps < steps_max(guest);
+	bool on_the_way = guest->steps > 0 && !guest->tired;
 
 	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
 		return rip_guest_run_on(guest, at);

@@ -11,7 +11,7 @@ static rip_cause cause_of(uint32_t asked)
 
 static rip_rung rung_of(uint32_t asked)
 {
-	return asked & (ASKED_ABANDON | ASKED_DROP) ? RIP_ABANDON : asked & ASKED_FIRM ? RIP_FIRM : RIP_SOFT;
+	return asked & ASKED_ABANDON ? RIP_ABANDON : asked & ASKED_FIRM ? RIP_FIRM : RIP_SOFT;
 }
 
 /* What is asked of one guest, as far as it still matters: a guest that is being unwound has its cause, and
@@ -20,8 +20,8 @@ static uint32_t asked_of(const rip_guest *guest)
 {
 	uint32_t asked = guest->slot ? slot_asked(slot_word(guest->slot)) : 0;
 
-	if (asked & ASKED_DROP)
-		asked |= ASKED_FIRM | ASKED_ABANDON;
+	if (asked & ASKED_ABANDON)
+		asked |= ASKED_FIRM;
 	if (guest->state == RIP_STATE_UNWINDING && !(asked & ASKED_FIRM))
 		return 0;
 	return asked;

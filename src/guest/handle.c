@@ -212,7 +212,7 @@ void rip_slot_restart(struct rip_slot *slot)
 	uint64_t now = slot_word(slot), next;
 
 	do
-		next = (now & ~all & ~(uint64_t)(ASKED_FIRM | ASKED_ABANDON)) | ((now + one) & all);
+		next = (now & ~all & ~(uint64_t)ASKED_FIRM) | ((now + one) & all);
 	while (!__atomic_compare_exchange_n(&slot->word, &now, next, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 

@@ -15,11 +15,11 @@
 #include "ripcord/kill.h"
 #include "timer/timer.h"
 
-/* What can be asked, in the word's lowest byte. FIRM and ABANDON are what a ladder has come to, DROP that
- * rip_kill asked to abandon: no new ladder takes that back. */
+/* What can be asked, in the word's lowest byte. FIRM is what a ladder has come to: the next one, of the next cleanup,
+ * takes it back. ABANDON is for good. */
 enum {
 	ASKED_KILL = 1, ASKED_DEADLINE = 2, ASKED_CPU = 4, ASKED_FIRM = 8, ASKED_ABANDON = 16,
-	ASKED_DROP = 32, ASKED_ANY = 63,
+	ASKED_ANY = 31,
 };
 enum { LADDER_SHIFT = 8, LADDER_BITS = 24, GENERATION_SHIFT = 32 };
 
@@ -37,8 +37,11 @@ struct rip_slot {
 	uint64_t grace, abandon_grace; /* atomic */
 	struct rip_timer timer;
 	/* The timer thread's own: */
-	uint64_t watched;   /* the word without what was asked */
-	uint64_t since;     /* when that was first seen */
+	uint64_t stopping;  /* the generation and the turn that a stop is of ... */
+	uint64_t end;       /* ... and when its time is up altogether */
+	uint64_t watched;   /* the word without what was asked: one ladder of that stop ... */
+	uint64_t since;     /* ... when it was first seen ... */
+	uint64_t firm;      /* ... and after how long it is firm */
 	uint32_t index;     /* in the table */
 	uint32_t next_free; /* under its lock */
 };

@@ -49,7 +49,7 @@ rip_status rip_kill(rip_handle handle, rip_rung rung)
 {
 	static const uint32_t asked[] = {
 		[RIP_SOFT] = ASKED_KILL, [RIP_FIRM] = ASKED_KILL | ASKED_FIRM,
-		[RIP_ABANDON] = ASKED_KILL | ASKED_FIRM | ASKED_ABANDON | ASKED_DROP,
+		[RIP_ABANDON] = ASKED_KILL | ASKED_FIRM | ASKED_ABANDON,
 	};
 	rip_status status = RIP_E_GONE;
 

@@ -20,9 +20,15 @@ void rip_guest_unwatch(rip_guest *guest);
  * say how. */
 bool rip_guest_is_asked(rip_guest *guest);
 
-/* The ladder begins anew: for the unwinding, and for each cleanup. */
+/* The ladder begins anew, for the unwinding and for each cleanup, but for the end that the whole has. */
 void rip_guest_begin_unwinding(rip_guest *guest);
 void rip_guest_next_cleanup(rip_guest *guest);
+
+/* True if the last rung has waited for as long as it may: on the guest's thread. */
+bool rip_guest_time_is_over(rip_guest *guest);
+
+/* The rip_stop_pace of guests. */
+rip_status rip_guest_pace(struct rip_stop *stop, bool landing, bool progress);
 
 /* Whether a soft kill of this guest would land here, and such a kill without anybody's asking. */
 bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at);

@@ -59,10 +59,6 @@ enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot);
 
 /* --- advance.c --- */
 
-/* Single steps at a time, on the way to the next poll: some two milliseconds. After an overflow nobody nudges
- * again. */
-enum { STEPS_MAX = 400, STEPS_AFTER_OVERFLOW = 1 << 16 };
-
 /* To the next poll. */
 enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at);
 

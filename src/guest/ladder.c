@@ -14,28 +14,52 @@ static struct rip_slot *slot_of_timer(struct rip_timer *timer)
 	return (struct rip_slot *)(void *)((char *)timer - offsetof(struct rip_slot, timer));
 }
 
-/* The rung that a request has come to after so long. */
-static uint32_t rung_after(const struct rip_slot *slot, uint64_t waited)
+static uint32_t turn_of(const struct rip_slot *slot)
 {
-	uint64_t grace = slot_load(&slot->grace);
-
-	if (waited < grace)
-		return 0;
-	return waited < later(grace, slot_load(&slot->abandon_grace)) ? ASKED_FIRM :
-	       ASKED_FIRM | ASKED_ABANDON;
+	return __atomic_load_n(&slot->turn, __ATOMIC_SEQ_CST);
 }
 
+/* A cleanup may take as long as the guest itself, but for a quarter of what is left of the whole: those behind
+ * one that hangs are to have their time too. */
+static uint64_t share_of(const struct rip_slot *slot, uint64_t now)
+{
+	uint64_t grace = slot_load(&slot->grace), left = slot->end > now ? slot->end - now : 0;
+
+	return grace < left - left / 4 ? grace : left - left / 4;
+}
+
+/* A stop begins when the timer thread first sees it in a turn: until then, nobody was in the guest. */
+static void begin_ladder(struct rip_slot *slot, uint64_t word, uint64_t now)
+{
+	uint64_t stopping = word >> GENERATION_SHIFT << GENERATION_SHIFT | turn_of(slot);
+
+	slot->watched = word >> LADDER_SHIFT;
+	slot->since = now;
+	if (slot->stopping == stopping) {
+		slot->firm = share_of(slot, now);
+		return;
+	}
+	slot->stopping = stopping;
+	slot->firm = slot_load(&slot->grace);
+	slot->end = later(now, later(slot->firm, slot_load(&slot->abandon_grace)));
+}
+
+static bool is_new_ladder(const struct rip_slot *slot, uint64_t word)
+{
+	return slot->watched != word >> LADDER_SHIFT || (uint32_t)slot->stopping != turn_of(slot);
+}
+
+/* No ladder outlives the whole: what that has come to is not only the present one's. */
 static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
-	uint64_t watched = word >> LADDER_SHIFT;
-
-	if (slot->watched != watched) {
-		slot->watched = watched;
-		slot->since = now;
-	}
+	if (is_new_ladder(slot, word))
+		begin_ladder(slot, word, now);
 	uint64_t waited = now - slot->since, again = waited / AGAIN_PART;
 	RIP_SYNC(JUDGED);
-	rip_guest_ask(slot, word, rung_after(slot, waited), true);
+	if (now >= slot->end)
+		rip_guest_ask(slot, word, ASKED_FIRM | ASKED_ABANDON, false);
+	else
+		rip_guest_ask(slot, word, waited < slot->firm ? 0 : ASKED_FIRM, true);
 	return now + (again < AGAIN_FIRST ? AGAIN_FIRST : again > AGAIN_LAST ? AGAIN_LAST : again);
 }
 
@@ -52,11 +76,6 @@ static uint64_t cpu_due(const struct rip_slot *slot, int tid, uint64_t now)
 	if (used >= limit)
 		return now;
 	return later(now, limit - used < AGAIN_LAST ? AGAIN_LAST : limit - used);
-}
-
-static uint32_t turn_of(const struct rip_slot *slot)
-{
-	return __atomic_load_n(&slot->turn, __ATOMIC_SEQ_CST);
 }
 
 /* When to look again; asks for the end if a time is up. The clock of one turn's thread says nothing of
@@ -104,14 +123,16 @@ void rip_guest_arm_timer(struct rip_slot *slot, uint64_t due)
 	rip_timer_set(&slot->timer, due);
 }
 
-/* A cleanup that runs for too long is found by the timer, soon: it need not be woken for this. */
+/* --- The unwinding ----------------------------------------------------------------------------- */
+
 void rip_guest_begin_unwinding(rip_guest *guest)
 {
 	struct rip_slot *slot = guest->slot;
 	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
 
-	guest->refused = guest->runs = 0;
-	if (asked & ASKED_DROP) {
+	guest->waited = false;
+	guest->landings = 0;
+	if (asked & ASKED_ABANDON) {
 		guest->stop.abandon = true;
 		guest->rung = RIP_ABANDON;
 	}
@@ -123,7 +144,46 @@ void rip_guest_begin_unwinding(rip_guest *guest)
 
 void rip_guest_next_cleanup(rip_guest *guest)
 {
-	guest->refused = guest->runs = 0;
+	guest->waited = false;
 	if (guest->slot && slot_asked(slot_word(guest->slot)))
 		rip_slot_restart(guest->slot);
+}
+
+/* Landing pads that may run one after the other without the stack getting shorter: nested scopes of one frame, and the
+ * frames of cleanups that are stopped themselves. When there were more than that, they may go on for a time: an array
+ * of 100,000 objects whose destructors all fault takes less. */
+enum { LANDINGS_IN_ONE_FRAME = 4096 };
+#define CIRCLES_CPU ((uint64_t)500 * 1000 * 1000)
+#define CIRCLES_TIME (20 * CIRCLES_CPU)
+
+static bool goes_in_circles(rip_guest *guest, bool progress)
+{
+	struct rip_looks *looks = looks_of(guest);
+	uint64_t cpu = 0, now;
+
+	guest->landings = progress ? 0 : guest->landings + 1;
+	if (guest->landings < LANDINGS_IN_ONE_FRAME)
+		return false;
+	rip_port_cpu_time(rip_port_tid(), &cpu);
+	now = rip_timer_now();
+	if (guest->landings == LANDINGS_IN_ONE_FRAME) {
+		looks->circles_cpu = cpu;
+		looks->circles_since = now;
+	}
+	return cpu - looks->circles_cpu > CIRCLES_CPU || now - looks->circles_since > CIRCLES_TIME;
+}
+
+rip_status rip_guest_pace(struct rip_stop *stop, bool landing, bool progress)
+{
+	rip_guest *guest = (rip_guest *)(void *)stop;
+	rip_cause cause;
+
+	if (rip_guest_asked_here(guest, &cause) & ASKED_ABANDON) {
+		guest->rung = RIP_ABANDON;
+		return RIP_E_TIME;
+	}
+	if (!landing)
+		return RIP_OK;
+	rip_guest_next_cleanup(guest);
+	return goes_in_circles(guest, progress) ? RIP_E_LOOP : RIP_OK;
 }

@@ -7,12 +7,16 @@
 #include "base/sync.h"
 #include "port/port.h"
 
-/* How many nudges a firm kill lets a thread run on for to its next poll: 1 to 20 milliseconds. It should come
- * to one within a hundred microseconds; recursion without loops may have none. */
-enum { RUNS_MAX = 20 };
+/* How long a firm kill waits for what is over soon, in ns: for a thread that runs on to its next poll (it should come to
+ * one within a hundred microseconds; recursion without loops may have none); for a masked part or a function of libc;
+ * for a stub to record what it has acquired. The last rung waits for libc and stubs no longer than LAST. */
+enum {
+	RUNS_TIME = 10 * 1000 * 1000, WAITS_TIME = 50 * 1000 * 1000, STUB_TIME = 1000 * 1000 * 1000,
+	LAST_TIME = 40 * 1000 * 1000,
+};
 
-/* How often a firm kill waits for a masked part or a function of libc to be over: 3 to 64 milliseconds. */
-enum { REFUSALS_MAX = 64, REFUSALS_IN_STUB = 1024 };
+/* On a busy machine the thread may hardly have run in that time: so many looks are the least. */
+enum { LOOKS_MIN = 8 };
 
 static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_context *at,
 				       struct rip_fault_exit *exit_ret)
@@ -57,14 +61,53 @@ static bool is_blocked(const struct rip_context *at)
 	       at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
 }
 
+/* The time is counted from the first look that waits. */
+static bool in_time(uint64_t *since, uint64_t time)
+{
+	uint64_t now = rip_timer_now();
+
+	if (*since == 0)
+		*since = now;
+	return now - *since < time;
+}
+
+static struct rip_waits *waits_of(rip_guest *guest)
+{
+	struct rip_waits *waits = &looks_of(guest)->waits;
+
+	if (!guest->waited)
+		*waits = (struct rip_waits){ 0 };
+	guest->waited = true;
+	return waits;
+}
+
+static bool waits(rip_guest *guest, uint64_t time)
+{
+	struct rip_waits *waits = waits_of(guest);
+
+	return in_time(&waits->since, time) || waits->looks++ < LOOKS_MIN;
+}
+
+bool rip_guest_time_is_over(rip_guest *guest)
+{
+	rip_cause cause;
+
+	return rip_guest_asked_here(guest, &cause) & ASKED_ABANDON &&
+	       !in_time(&waits_of(guest)->last_since, LAST_TIME);
+}
+
 /* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the
  * rest comes to an end. */
-static bool waits_for_library(rip_guest *guest, const struct rip_context *at, uint64_t *slot_ret)
+static bool waits_for_library(rip_guest *guest, uint32_t asked, const struct rip_context *at,
+			      uint64_t *slot_ret)
 {
-	if (rip_stop_in_stub(&guest->stop, at, slot_ret))
-		return rip_stop_is_stub(at->reg[RIP_REG_RIP]) ||
-		       guest->refused++ < (is_blocked(at) ? REFUSALS_MAX : REFUSALS_IN_STUB);
-	return rip_stop_in_library(&guest->stop, at, slot_ret) && guest->refused++ < REFUSALS_MAX;
+	bool stub = rip_stop_in_stub(&guest->stop, at, slot_ret);
+
+	if (!stub && !rip_stop_in_library(&guest->stop, at, slot_ret))
+		return false;
+	if (asked & ASKED_ABANDON)
+		return in_time(&waits_of(guest)->last_since, LAST_TIME);
+	return waits(guest, stub && !is_blocked(at) ? STUB_TIME : WAITS_TIME);
 }
 
 /* A masked part is mostly over soon: what was on the way to the next poll, or a cleanup. */
@@ -72,28 +115,35 @@ static bool waits_for_masked(rip_guest *guest, const struct rip_look *look)
 {
 	if (look->landing != RIP_LANDING_MASKED || !look->reachable)
 		return false;
-	if (guest->brought_back || (guest->steps > 0 && guest->steps < STEPS_MAX))
+	if (guest->brought_back || (guest->steps > 0 && !guest->tired))
 		return true;
-	return guest->refused++ < REFUSALS_MAX;
+	return waits(guest, WAITS_TIME);
+}
+
+static bool waits_for_poll(rip_guest *guest, const struct rip_look *look)
+{
+	if (look->landing != RIP_LANDING_NEAR || guest->tired)
+		return false;
+	struct rip_waits *waits = waits_of(guest);
+	return guest->steps > 0 || guest->brought_back || in_time(&waits->runs_since, RUNS_TIME) ||
+	       waits->runs++ < LOOKS_MIN;
 }
 
 /* A firm kill waits for what is over soon: the way to the next poll; a function of libc, which may hold a
- * lock; a stub. */
+ * lock; a stub. The last rung runs no cleanup, so that only the latter matter to it. */
 static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, const struct rip_context *at,
 					     struct rip_fault_exit *exit_ret)
 {
 	uint64_t slot;
 	struct rip_look look = { .landing = RIP_LANDING_FOREIGN };
 
-	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING)
+	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING && !(asked & ASKED_ABANDON))
 		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
-	if (look.landing == RIP_LANDING_NEAR && guest->steps < STEPS_MAX && guest->runs < RUNS_MAX) {
-		guest->runs += guest->steps == 0 && !guest->brought_back;
+	if (waits_for_poll(guest, &look))
 		return rip_guest_run_on(guest, at);
-	}
 	if (waits_for_masked(guest, &look))
 		return rip_guest_get_out(guest, at, &look);
-	if (look.landing == RIP_LANDING_HERE || !waits_for_library(guest, at, &slot))
+	if (look.landing == RIP_LANDING_HERE || !waits_for_library(guest, asked, at, &slot))
 		return stop_now(guest, asked, at, exit_ret);
 	return slot ? rip_guest_hook_return(guest, slot) : RIP_FAULT_GO_ON;
 }
@@ -163,6 +213,7 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 static void look_anew(rip_guest *guest)
 {
 	guest->steps = 0;
+	guest->tired = false;
 	looks_of(guest)->judged = (struct rip_judged){ 0 };
 }
 

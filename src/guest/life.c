@@ -86,7 +86,7 @@ void rip_guest_begin_turn(rip_guest *guest)
 	uint64_t due = slot_load(&slot->deadline), limit = slot_load(&slot->cpu_limit);
 
 	rip_timer_start(); /* in a forked child it is not there */
-	guest->refused = guest->runs = 0;
+	guest->waited = false;
 	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
 	if (limit) {
 		slot_store(&slot->cpu_start, thread_clock());

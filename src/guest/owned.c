@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * guest: what it owns. */
-#include "guest/state.h"
+#include "guest/kill.h"
 
-/* Its stack is free now: what may fault runs there, as the guest's code did. */
+/* Its stack is free now: what may fault runs there, as the guest's code did; not any more when the last rung's time is
+ * over. */
 static bool contain(void *context, intptr_t (*function)(void *), void *argument)
 {
 	rip_guest *guest = context;
 	intptr_t value = guest->stop.way.value; /* what the guest returned */
 
+	if (rip_guest_time_is_over(guest))
+		return false;
 	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, guest->stop.stack.top);
 	guest->stop.way.value = value;
 	return event == RIP_EVENT_RETURNED;

@@ -47,11 +47,12 @@ struct rip_guest {
 	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
+	bool tired;             /* ... which was not found in time */
 	uint32_t steps;
 	bool brought_back;      /* an armed thread, before an access to what is
 	                         * thread-local, a fault or a system call */
-	uint32_t refused;       /* how often a firm kill waited for what is over soon ... */
-	uint32_t runs;          /* ... and nudges that found it on its way to a poll */
+	bool waited;            /* a firm kill has: rip_looks says for what */
+	uint32_t landings;      /* pads since the stack last got shorter */
 	int process;            /* that made it: not a child's */
 	uint64_t hook_slot;     /* where */
 	const rip_type *wanted; /* of a guest that yielded: what it waits for */
@@ -84,6 +85,13 @@ struct rip_looks {
 	struct rip_judged judged;             /* what a look at its frames need not look at again */
 	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing
 	                                       * are not tried again at once */
+	uint64_t circles_cpu, circles_since;  /* pads go round in circles, it seems: since then */
+	/* Since when a firm kill waits for what is over soon, for the thread to come to a poll, and on the last rung
+	 * for what may hold a lock; 0: not yet. How many looks have waited so. */
+	struct rip_waits {
+		uint64_t since, runs_since, last_since;
+		uint32_t looks, runs;
+	} waits;
 };
 
 static inline struct rip_looks *looks_of(const rip_guest *guest)

@@ -168,7 +168,6 @@ void rip_guest_report_refusal(rip_guest *guest)
 /* --- Unwind ------------------------------------------------------------------------------------ */
 
 struct noting {
-	rip_guest *guest;
 	rip_report *report;
 	uint32_t place;
 };
@@ -177,8 +176,6 @@ static void note_fate(void *context, uint64_t cfa, rip_frame_fate fate)
 {
 	struct noting *noting = context;
 
-	if (fate == RIP_FRAME_CLEANED || fate == RIP_FRAME_FAILED)
-		rip_guest_next_cleanup(noting->guest);
 	if (noting->report)
 		rip_report_fate(noting->report, &noting->place, cfa, fate);
 }
@@ -208,7 +205,7 @@ static void report_unwound(rip_report *report, const struct rip_stop *stop,
 
 static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_report *report)
 {
-	struct noting noting = { .guest = guest, .report = report };
+	struct noting noting = { .report = report };
 	struct rip_stop_result result;
 
 	guest->busy = 0;

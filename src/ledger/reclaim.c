@@ -104,24 +104,26 @@ static bool release_object(const struct reclaim *reclaim)
 	}
 }
 
+static const rip_kind contained[] = {
+	RIP_KIND_STREAM, RIP_KIND_DIRECTORY, RIP_KIND_PROCESS, RIP_KIND_MUTEX, RIP_KIND_RWLOCK,
+	RIP_KIND_SPINLOCK, RIP_KIND_MEMORY,
+};
+enum { CONTAINED = sizeof contained / sizeof contained[0] };
+
 /* Contained. Comes back here after each object that could not be taken back. */
 static intptr_t release_objects(void *context)
 {
-	static const rip_kind kinds[] = {
-		RIP_KIND_STREAM, RIP_KIND_DIRECTORY, RIP_KIND_PROCESS, RIP_KIND_MUTEX, RIP_KIND_RWLOCK,
-		RIP_KIND_SPINLOCK, RIP_KIND_MEMORY,
-	};
 	struct reclaim *reclaim = context;
 	struct rip_ledger *ledger = reclaim->ledger;
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+	for (size_t i = 0; i < CONTAINED; i++) {
 		uint32_t from = 0;
-		rip_item item = { .kind = kinds[i] };
+		rip_item item = { .kind = contained[i] };
 
-		while (rip_table_next(&ledger->table, kinds[i], &from, &item.value, &reclaim->data)) {
-			bool mapped = kinds[i] == RIP_KIND_MEMORY && (reclaim->data & RIP_MEMORY_MAPPED);
+		while (rip_table_next(&ledger->table, contained[i], &from, &item.value, &reclaim->data)) {
+			bool mapped = contained[i] == RIP_KIND_MEMORY && (reclaim->data & RIP_MEMORY_MAPPED);
 
-			item.size = kinds[i] == RIP_KIND_MEMORY ? (size_t)(reclaim->data & ~RIP_MEMORY_MAPPED) : 0;
+			item.size = contained[i] == RIP_KIND_MEMORY ? (size_t)(reclaim->data & ~RIP_MEMORY_MAPPED) : 0;
 			item.failed = false;
 			if (mapped) {
 				from++;
@@ -138,11 +140,25 @@ static intptr_t release_objects(void *context)
 	return 0;
 }
 
+/* There is no time left for them, or nowhere to run: who reads the report knows what stays. */
+static void note_rest(struct reclaim *reclaim)
+{
+	for (size_t i = 0; i < CONTAINED; i++) {
+		rip_item item = { .kind = contained[i], .failed = true };
+		uint64_t data;
+		for (uint32_t at = 0; rip_table_next(&reclaim->ledger->table, contained[i], &at, &item.value, &data); at++)
+			if (contained[i] != RIP_KIND_MEMORY || !(data & RIP_MEMORY_MAPPED))
+				note(reclaim->reclaimed, &item);
+	}
+}
+
 static void release_contained(struct reclaim *reclaim, rip_ledger_contain contain, void *context)
 {
 	while (reclaim->ledger->table.count && !contain(context, release_objects, reclaim)) {
-		if (!reclaim->under_way)
+		if (!reclaim->under_way) {
+			note_rest(reclaim);
 			return;
+		}
 		reclaim->under_way = false;
 		reclaim->item.failed = true;
 		note(reclaim->reclaimed, &reclaim->item);

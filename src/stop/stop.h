@@ -66,6 +66,11 @@ struct rip_segment_found {
 /* Asked after each stop, on the host's stack: a context to go on at (by rip_stop_segment), or NULL. */
 typedef const struct rip_context *(*rip_stop_catcher)(struct rip_stop *stop, enum rip_event event);
 
+/* Asked by the unwind, on the host's stack: with each frame, and (`landing`) before each landing pad, when `progress`
+ * says whether the stack has got shorter since the last. Not OK: no more, and all that is left is abandoned for this
+ * reason. Without one, the unwind counts landings itself. */
+typedef rip_status (*rip_stop_pace)(struct rip_stop *stop, bool landing, bool progress);
+
 /* One guest's stack, and where on it the guest stands. Zeroed, then rip_stop_init. */
 struct rip_stop {
 	struct rip_switch way;
@@ -75,6 +80,7 @@ struct rip_stop {
 	struct rip_domain *domain; /* innermost; NULL: the guest's first code */
 	struct rip_domain *base;   /* while a landing pad runs: the domain that it began in */
 	rip_stop_catcher catcher;  /* may be NULL */
+	rip_stop_pace pace;        /* may be NULL */
 	volatile bool abandon;     /* no cleanup of this guest's is to run any more */
 	const void *glue[2];       /* functions of the runtime's that hold nothing: kills pass their frames */
 	struct rip_context catch;  /* what the catcher returns */

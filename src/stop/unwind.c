@@ -6,8 +6,8 @@
 #include "layout.h"
 #include "port/port.h"
 
-/* Landing pads that may run without the stack getting shorter than ever before: nested scopes of one frame,
- * and the frames of cleanups that are stopped themselves. More than that go round in circles. */
+/* Landing pads that may run without the stack getting shorter than ever before, where nobody sets the pace: nested scopes
+ * of one frame, and the frames of cleanups that are stopped themselves. More than that go round in circles. */
 enum { PADS_WITHOUT_PROGRESS = 1 << 18 };
 
 struct unwind {
@@ -84,13 +84,16 @@ static bool frame_on_stack(const struct unwind *u, uint64_t sp)
 	return low <= sp && sp < u->cursor.cfa && u->cursor.cfa <= top;
 }
 
-static void count_progress(struct unwind *u)
+static rip_status keep_pace(struct unwind *u)
 {
-	if (u->cursor.cfa > u->outermost_cfa) {
+	bool progress = u->cursor.cfa > u->outermost_cfa;
+
+	if (progress)
 		u->outermost_cfa = u->cursor.cfa;
-		u->pads_here = 0;
-	}
-	u->pads_here++;
+	if (u->stop->pace)
+		return u->stop->pace(u->stop, true, progress);
+	u->pads_here = progress ? 1 : u->pads_here + 1;
+	return u->pads_here > PADS_WITHOUT_PROGRESS ? RIP_E_LOOP : RIP_OK;
 }
 
 /* A pad that throws what nobody catches (catch (...) { throw other; }) is unwound further from there. One
@@ -124,9 +127,9 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 	make_pad_context(u, selector);
 	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_RSP]))
 		return RIP_E_CFA;
-	count_progress(u);
-	if (u->pads_here > PADS_WITHOUT_PROGRESS)
-		return RIP_E_LOOP;
+	rip_status status = keep_pace(u);
+	if (status != RIP_OK)
+		return status;
 	struct rip_domain *base = stop->base;
 	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, true);
 	if (selector != 0)
@@ -163,6 +166,8 @@ static rip_status pass_frame(struct unwind *u)
 	if (at_end(u))
 		return RIP_E_END;
 	if (u->stop->abandon)
+		return RIP_E_TIME;
+	if (u->stop->pace && u->stop->pace(u->stop, false, false) != RIP_OK)
 		return RIP_E_TIME;
 	u->cursor.cfa = 0;
 	rip_status status = rip_cursor_load(&u->cursor);
