@@ -26,4 +26,13 @@ static inline void rip_probe(void *memory, size_t size)
 	rip_probe_byte(bytes + size - 1);
 }
 
+/* The same where it is only read: of what is smaller than RIP_PROBE_STEP. */
+static inline void rip_probe_read(const void *memory, size_t size)
+{
+	const volatile uint8_t *bytes = memory;
+
+	(void)bytes[0];
+	(void)bytes[size - 1];
+}
+
 #endif

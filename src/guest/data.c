@@ -10,11 +10,10 @@ static int find(const rip_guest *guest, const rip_type *type)
 	return -1;
 }
 
-rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data)
+static rip_status set(rip_guest *guest, const rip_type *type, void *data)
 {
-	if (!guest || !type)
-		return RIP_E_ARGUMENT;
 	int place = find(guest, type);
+
 	if (place < 0 && !data)
 		return RIP_OK;
 	if (place < 0)
@@ -26,9 +25,19 @@ rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data)
 	return RIP_OK;
 }
 
+rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data)
+{
+	if (!is_guest(guest) || !type)
+		return RIP_E_ARGUMENT;
+	rip_guest *caller = begin_call(SMALL_STACK);
+	rip_status status = set(guest, type, data);
+	end_busy(caller);
+	return status;
+}
+
 void *rip_get_data(const rip_guest *guest, const rip_type *type)
 {
-	int place = guest && type ? find(guest, type) : -1;
+	int place = is_guest(guest) && type ? find(guest, type) : -1;
 
 	return place < 0 ? NULL : guest->data[place].data;
 }

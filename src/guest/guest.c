@@ -107,6 +107,20 @@ static bool fits_hostcalls(const rip_options *options)
 		rip_stack_check(options->hostcall_stack, options->reserve_size) == RIP_OK);
 }
 
+/* What only some guests have. */
+static rip_status equip(rip_guest *guest)
+{
+	rip_status status = RIP_OK;
+
+	if (guest->options.resumable)
+		status = make_frozen(guest);
+	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time))
+		status = rip_guest_watch(guest);
+	if (status != RIP_OK)
+		destroy(guest);
+	return status;
+}
+
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 {
 	static const rip_options defaults;
@@ -116,22 +130,17 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 		return RIP_E_ARGUMENT;
 	if (!options)
 		options = &defaults;
-	if (!fits_hostcalls(options))
+	rip_probe(guest_ret, sizeof *guest_ret);
+	rip_probe_read(options, sizeof *options);
+	if (!fits_hostcalls(options) || (options->pool && !rip_is_pool(options->pool)))
 		return RIP_E_ARGUMENT;
-	rip_guest_touch_stack(CREATE_STACK);
-	rip_guest *caller = begin_busy();
+	rip_guest *caller = begin_call(CREATE_STACK);
 	rip_status status = create(options, &guest);
-	if (status == RIP_OK) {
-		if (guest->options.resumable)
-			status = make_frozen(guest);
-		if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time))
-			status = rip_guest_watch(guest);
-		if (status != RIP_OK)
-			destroy(guest);
-	}
-	end_busy(caller);
+	if (status == RIP_OK)
+		status = equip(guest);
 	if (status == RIP_OK)
 		*guest_ret = guest;
+	end_busy(caller);
 	return status;
 }
 
@@ -147,30 +156,28 @@ rip_status rip_destroy(rip_guest *guest)
 {
 	if (!guest)
 		return RIP_OK;
-	rip_guest_touch_stack(DESTROY_STACK);
+	if (!is_guest(guest))
+		return RIP_E_ARGUMENT;
+	rip_guest *caller = begin_call(DESTROY_STACK);
 	rip_status status = make_idle(guest);
+	rip_guest *ended_too = status == RIP_OK ? rip_guest_take_outer(guest) : NULL;
+	end_busy(caller);
 	if (status != RIP_OK)
 		return status;
 	rip_guest_discard(guest);
-	rip_guest *ended_too = guest->end_outer ? guest->outer : NULL;
-	rip_guest_destroy_data(guest);
-	rip_guest *caller = begin_busy();
+	rip_guest_destroy_data(guest); /* runs the embedder's code: a stop may come in there */
+	begin_busy();
 	if (guest->slot && guest->state == RIP_STATE_NEW)
 		rip_guest_end_life(guest);
 	destroy(guest);
-	end_busy(caller);
 	if (ended_too)
 		rip_guest_leave(ended_too);
+	end_busy(caller);
 	return RIP_OK;
 }
 
-rip_status rip_reset(rip_guest *guest)
+static void renew(rip_guest *guest)
 {
-	if (!guest)
-		return RIP_E_ARGUMENT;
-	rip_status status = make_idle(guest);
-	if (status != RIP_OK)
-		return status;
 	if (guest->slot && guest->state == RIP_STATE_NEW)
 		rip_guest_end_life(guest);
 	rip_guest_discard(guest);
@@ -179,8 +186,20 @@ rip_status rip_reset(rip_guest *guest)
 	guest->reported = false;
 	if (guest->stopped_sp)
 		guest->stopped_sp = 0;
-	rip_guest_end_outer(guest);
-	return RIP_OK;
+}
+
+rip_status rip_reset(rip_guest *guest)
+{
+	if (!is_guest(guest))
+		return RIP_E_ARGUMENT;
+	rip_guest *caller = begin_call(DESTROY_STACK);
+	rip_status status = make_idle(guest);
+	if (status == RIP_OK) {
+		renew(guest);
+		rip_guest_end_outer(guest);
+	}
+	end_busy(caller);
+	return status;
 }
 
 /* --- Questions --------------------------------------------------------------------------------- */
@@ -205,7 +224,7 @@ void rip_guest_report_return(const rip_guest *guest)
 
 const rip_report *rip_get_report(const rip_guest *guest)
 {
-	if (!guest || guest->state == RIP_STATE_UNWINDING)
+	if (!is_guest(guest) || guest->state == RIP_STATE_UNWINDING)
 		return NULL;
 	if (guest->state == RIP_STATE_ENDED && guest->outcome.cause == RIP_CAUSE_RETURNED && !guest->reported)
 		rip_guest_report_return(guest);
@@ -216,7 +235,7 @@ const rip_report *rip_get_report(const rip_guest *guest)
 
 rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)
 {
-	if (!cursor || !guest)
+	if (!cursor || !is_guest(guest))
 		return RIP_E_ARGUMENT;
 	if (guest->state != RIP_STATE_STOPPED && guest->state != RIP_STATE_YIELDED)
 		return RIP_E_STATE;

@@ -12,11 +12,13 @@
 
 /* The stacks of a public pool. */
 struct rip_stack_pool *rip_pool_stacks(rip_pool *pool);
+/* Whether it is one: a look before anything is done, which faults if it is not even memory. */
+bool rip_is_pool(const rip_pool *pool);
 
 /* Runs another function on a guest that has ended, below what it left on its stack, so that objects of
  * the frames that are gone can still be addressed (C lets atexit handlers use a stream whose buffer is
  * a local of main). The report is made anew, unless the function returns: then outcome and report stay
- * as they were. Its time limits go on. STATE unless the guest has ended; otherwise as rip_run. */
+ * as they were. Its time limits go on. STATE unless the guest has ended; otherwise as rip_guest_run. */
 rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
 			   rip_outcome *outcome_ret);
 

@@ -45,6 +45,16 @@ static rip_status kill_slot(struct rip_slot *slot, uint64_t word, uint32_t asked
 	return status;
 }
 
+/* As begin_call. The stack of a signal handler is not the guest's. */
+static rip_guest *begin_kill(void)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	if (rip_current && rip_stack_holds(&rip_current->stop.stack, sp))
+		rip_guest_touch_stack(SMALL_STACK);
+	return begin_busy();
+}
+
 rip_status rip_kill(rip_handle handle, rip_rung rung)
 {
 	static const uint32_t asked[] = {
@@ -55,7 +65,7 @@ rip_status rip_kill(rip_handle handle, rip_rung rung)
 
 	if (rung < RIP_SOFT || rung > RIP_ABANDON)
 		return RIP_E_ARGUMENT;
-	rip_guest *caller = begin_busy();
+	rip_guest *caller = begin_kill();
 	struct rip_slot *slot = rip_slot_enter(handle);
 	if (slot) {
 		status = kill_slot(slot, handle, asked[rung]);

@@ -47,8 +47,7 @@ rip_status rip_guest_watch(rip_guest *guest)
 {
 	if (guest->slot)
 		return RIP_OK;
-	rip_guest_touch_stack(WATCH_STACK);
-	rip_guest *caller = begin_busy();
+	rip_guest *caller = begin_call(WATCH_STACK);
 	rip_status status = watch(guest);
 	end_busy(caller);
 	return status;
@@ -142,7 +141,7 @@ void rip_guest_end_life(rip_guest *guest)
 
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret)
 {
-	if (!guest || !handle_ret)
+	if (!is_guest(guest) || !handle_ret)
 		return RIP_E_ARGUMENT;
 	rip_status status = rip_guest_watch(guest);
 	if (status == RIP_OK)
@@ -152,15 +151,14 @@ rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret)
 
 rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now)
 {
-	if (!guest)
+	if (!is_guest(guest))
 		return RIP_E_ARGUMENT;
 	if (guest->state == RIP_STATE_ENDED)
 		return RIP_E_GONE;
 	rip_status status = rip_guest_watch(guest);
 	if (status != RIP_OK)
 		return status;
-	rip_guest_touch_stack(WATCH_STACK);
-	rip_guest *caller = begin_busy();
+	rip_guest *caller = begin_call(WATCH_STACK);
 	uint64_t due = from_now ? later(rip_timer_now(), from_now) : 0;
 	slot_store(&guest->slot->deadline, due);
 	if (due)

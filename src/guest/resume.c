@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * guest: stopped guests that are mended: registers and memory. Going on is in run.c. */
+#include "base/probe.h"
 #include "fault/frozen.h"
 #include "guest/state.h"
 #include "port/port.h"
 
 bool rip_is_resumable(const rip_guest *guest)
 {
-	return guest && guest->state == RIP_STATE_STOPPED && guest->resumable;
+	return is_guest(guest) && guest->state == RIP_STATE_STOPPED && guest->resumable;
 }
 
 rip_status rip_get_registers(const rip_guest *guest, rip_registers *registers_ret)
 {
-	if (!guest || !registers_ret)
+	if (!is_guest(guest) || !registers_ret)
 		return RIP_E_ARGUMENT;
 	if (!rip_is_resumable(guest))
 		return RIP_E_STATE;
@@ -26,15 +27,18 @@ static bool is_on_stack(const rip_guest *guest, uint64_t sp)
 
 rip_status rip_set_registers(rip_guest *guest, const rip_registers *registers)
 {
-	if (!guest || !registers)
+	if (!is_guest(guest) || !registers)
 		return RIP_E_ARGUMENT;
+	rip_probe_read(registers, sizeof *registers);
 	if (!rip_is_resumable(guest))
 		return RIP_E_STATE;
 	if (!is_on_stack(guest, registers->reg[RIP_X86_64_RSP]))
 		return RIP_E_ARGUMENT;
+	rip_guest *caller = begin_call(SMALL_STACK);
 	rip_frozen_set(guest->frozen, registers);
 	for (int i = 0; i < RIP_REGS; i++)
 		guest->stop.at.reg[i] = registers->reg[i];
+	end_busy(caller);
 	return RIP_OK;
 }
 

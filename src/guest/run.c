@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/probe.h"
 #include "base/sync.h"
 #include "fault/frozen.h"
 #include "stop/turn.h"
@@ -75,20 +76,33 @@ INLINE rip_status begin_visit(rip_guest *guest, struct visit *visit, bool plain)
 {
 	if (plain)
 		return RIP_OK;
-	rip_status status = prepare();
-	if (status != RIP_OK)
-		return status;
-	visit->opened = open_mask(guest, &visit->mask);
 	visit->caller = begin_busy();
-	return RIP_OK;
+	rip_status status = prepare();
+	if (status == RIP_OK)
+		visit->opened = open_mask(guest, &visit->mask);
+	else
+		end_busy(visit->caller);
+	return status;
 }
 
 INLINE void end_visit(rip_guest *guest, const struct visit *visit, bool plain)
 {
 	if (!plain) {
-		end_busy(visit->caller);
 		close_mask(visit->opened, &visit->mask);
+		end_busy(visit->caller);
 	}
+	rip_stop_pass_on(&guest->stop);
+}
+
+/* The same, with a result for the caller. An outer guest that is to end does so before anything can stop it in another
+ * way; a plain visit has none. */
+INLINE void end_visit_with(rip_guest *guest, const struct visit *visit, const rip_outcome *outcome,
+			   rip_outcome *outcome_ret)
+{
+	close_mask(visit->opened, &visit->mask);
+	*outcome_ret = *outcome;
+	rip_guest_end_outer(guest);
+	end_busy(visit->caller);
 	rip_stop_pass_on(&guest->stop);
 }
 
@@ -271,14 +285,18 @@ static inline void take_turn(rip_guest *guest, enum rip_event event, rip_outcome
 	}
 }
 
+rip_guest *rip_guest_take_outer(rip_guest *guest)
+{
+	bool ends = guest->end_outer;
+
+	guest->end_outer = false;
+	return ends ? guest->outer : NULL;
+}
+
 void rip_guest_end_outer(rip_guest *guest)
 {
-	rip_guest *outer = guest->outer;
-
-	if (!guest->end_outer)
-		return;
-	guest->end_outer = false;
-	rip_guest_leave(outer);
+	if (__builtin_expect(guest->end_outer, 0))
+		rip_guest_leave(rip_guest_take_outer(guest));
 }
 
 /* --- Run --------------------------------------------------------------------------------------- */
@@ -288,68 +306,102 @@ INLINE enum rip_event begin_turn(rip_guest *guest, rip_function function, void *
 	return rip_stop_begin_turn(&guest->stop, function, argument, guest->stop.stack.top);
 }
 
-rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
+INLINE void run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
 {
-	struct visit visit;
-
-	if (!guest || !function || !outcome_ret)
-		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_NEW)
-		return RIP_E_STATE;
-	rip_status status = begin_visit(guest, &visit, false);
-	if (status != RIP_OK)
-		return status;
 	if (guest->slot)
 		rip_guest_begin_life(guest);
 	if (enter(guest, false))
 		take_turn(guest, begin_turn(guest, function, argument), outcome_ret);
 	else
 		take_refusal(guest, outcome_ret);
+}
+
+/* On a guest, what a call writes to in the end is to be there in the beginning. */
+static inline void probe_outcome(rip_outcome *outcome_ret)
+{
+	if (__builtin_expect(rip_current != NULL, 0))
+		rip_probe(outcome_ret, sizeof *outcome_ret);
+}
+
+static rip_status begin_run(rip_guest *guest, rip_function function, const rip_outcome *outcome_ret,
+			    struct visit *visit)
+{
+	if (!guest || !function || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (guest->state != RIP_STATE_NEW)
+		return RIP_E_STATE;
+	return begin_visit(guest, visit, false);
+}
+
+rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
+{
+	struct visit visit;
+	rip_status status = begin_run(guest, function, outcome_ret, &visit);
+
+	if (status != RIP_OK)
+		return status;
+	run(guest, function, argument, outcome_ret);
 	end_visit(guest, &visit, false);
 	return RIP_OK;
 }
 
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
 {
-	rip_status status = rip_guest_run(guest, function, argument, outcome_ret);
-
-	if (status == RIP_OK)
-		rip_guest_end_outer(guest);
-	return status;
-}
-
-rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
-			   rip_outcome *outcome_ret)
-{
-	const uint64_t red_zone = 128, align = 16;
 	struct visit visit;
+	rip_outcome outcome;
 
-	if (!guest || !function || !outcome_ret)
+	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_ENDED)
-		return RIP_E_STATE;
-	uint64_t top = (uintptr_t)guest->stop.stack.top;
-	/* A stack pointer that a fault left anywhere is no place to go on from. */
-	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
-		top = (guest->stopped_sp - red_zone) & ~(align - 1);
-	rip_guest_discard(guest);
-	rip_status status = begin_visit(guest, &visit, false);
+	probe_outcome(outcome_ret);
+	rip_status status = begin_run(guest, function, outcome_ret, &visit);
 	if (status != RIP_OK)
 		return status;
-	if (!enter(guest, false)) {
-		take_refusal(guest, outcome_ret);
-		end_visit(guest, &visit, false);
-		return RIP_OK;
-	}
-	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, (void *)top);
+	run(guest, function, argument, &outcome);
+	end_visit_with(guest, &visit, &outcome, outcome_ret);
+	return RIP_OK;
+}
+
+/* A stack pointer that a fault left anywhere is no place to go on from. */
+static void *place_to_go_on(const rip_guest *guest)
+{
+	const uint64_t red_zone = 128, align = 16;
+	uint64_t top = (uintptr_t)guest->stop.stack.top;
+
+	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
+		top = (guest->stopped_sp - red_zone) & ~(align - 1);
+	return (void *)top;
+}
+
+static void again(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
+{
+	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, place_to_go_on(guest));
+
 	if (event == RIP_EVENT_RETURNED) {
 		*outcome_ret = guest->outcome;
 		leave(guest, RIP_STATE_ENDED);
 	} else {
 		take_turn(guest, event, outcome_ret);
 	}
+}
+
+rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argument,
+			   rip_outcome *outcome_ret)
+{
+	struct visit visit;
+
+	if (!guest || !function || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	if (guest->state != RIP_STATE_ENDED)
+		return RIP_E_STATE;
+	rip_guest_discard(guest);
+	rip_status status = begin_visit(guest, &visit, false);
+	if (status != RIP_OK)
+		return status;
+	if (enter(guest, false))
+		again(guest, function, argument, outcome_ret);
+	else
+		take_refusal(guest, outcome_ret);
 	end_visit(guest, &visit, false);
-	rip_guest_end_outer(guest);
 	return RIP_OK;
 }
 
@@ -382,24 +434,27 @@ INLINE void leave_plainly(rip_guest *guest, rip_outcome *outcome_ret)
 	copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
 }
 
-INLINE rip_status resume(rip_guest *guest, intptr_t value, rip_outcome *outcome_ret, bool plain)
+INLINE enum rip_event resume(rip_guest *guest, intptr_t value, bool plain)
 {
 	enum rip_event event = RIP_EVENT_LEFT;
-	struct visit visit;
 
-	rip_status status = begin_visit(guest, &visit, plain);
-	if (status != RIP_OK)
-		return status;
 	guest->sent = value;
 	if (enter(guest, plain))
 		event = rip_stop_go_on_turn(&guest->stop, &guest->stop.at);
-	if (plain && __builtin_expect(event == RIP_EVENT_YIELDED && !is_watched(guest), 1)) {
+	return event;
+}
+
+INLINE rip_status resume_plainly(rip_guest *guest, intptr_t value, rip_outcome *outcome_ret)
+{
+	struct visit visit;
+	enum rip_event event = resume(guest, value, true);
+
+	if (__builtin_expect(event == RIP_EVENT_YIELDED && !is_watched(guest), 1)) {
 		leave_plainly(guest, outcome_ret);
 		return RIP_OK;
 	}
 	take_turn(guest, event, outcome_ret);
-	end_visit(guest, &visit, plain);
-	rip_guest_end_outer(guest);
+	end_visit(guest, &visit, true);
 	return RIP_OK;
 }
 
@@ -407,13 +462,22 @@ RIP_RETURNS_BY_JUMP
 static __attribute__((noinline)) rip_status resume_watched(rip_guest *guest, intptr_t value,
 							   rip_outcome *outcome_ret)
 {
-	return resume(guest, value, outcome_ret, false);
+	struct visit visit;
+	rip_outcome outcome;
+
+	probe_outcome(outcome_ret);
+	rip_status status = begin_visit(guest, &visit, false);
+	if (status != RIP_OK)
+		return status;
+	take_turn(guest, resume(guest, value, false), &outcome);
+	end_visit_with(guest, &visit, &outcome, outcome_ret);
+	return RIP_OK;
 }
 
 RIP_RETURNS_BY_JUMP
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret)
 {
-	if (!guest || !outcome_ret)
+	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	if (guest->state != RIP_STATE_YIELDED)
 		return RIP_E_STATE;
@@ -421,7 +485,7 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 		return RIP_E_TYPE;
 	if (!is_plain(guest))
 		return resume_watched(guest, value, outcome_ret);
-	return resume(guest, value, outcome_ret, true);
+	return resume_plainly(guest, value, outcome_ret);
 }
 
 /* --- Going on after a fault --- */
@@ -444,20 +508,21 @@ rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
 {
 	enum rip_event event = RIP_EVENT_LEFT;
 	struct visit visit;
+	rip_outcome outcome;
 
-	if (!guest || !outcome_ret)
+	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
 	if (!rip_is_resumable(guest) || guest->shown)
 		return RIP_E_STATE;
+	probe_outcome(outcome_ret);
 	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
 	guest->resumable = guest->reported = guest->signals_open = false;
 	if (enter(guest, false))
 		event = go_on(guest);
-	take_turn(guest, event, outcome_ret);
-	end_visit(guest, &visit, false);
-	rip_guest_end_outer(guest);
+	take_turn(guest, event, &outcome);
+	end_visit_with(guest, &visit, &outcome, outcome_ret);
 	return RIP_OK;
 }
 
@@ -494,14 +559,17 @@ rip_status rip_guest_finish(rip_guest *guest)
 
 rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
 {
-	if (!guest || !outcome_ret)
+	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
+	probe_outcome(outcome_ret);
+	rip_guest *caller = begin_busy();
 	rip_status status = rip_guest_finish(guest);
-	if (status != RIP_OK)
-		return status;
-	*outcome_ret = guest->outcome;
-	rip_guest_end_outer(guest);
-	return RIP_OK;
+	if (status == RIP_OK) {
+		*outcome_ret = guest->outcome;
+		rip_guest_end_outer(guest);
+	}
+	end_busy(caller);
+	return status;
 }
 
 /* --- Exceptions -------------------------------------------------------------------------------- */
@@ -524,7 +592,7 @@ void rip_guest_discard(rip_guest *guest)
 /* Of the guest that runs here, a segment's (rip_call) is meant. */
 rip_status rip_rethrow(rip_guest *guest)
 {
-	if (!guest)
+	if (!is_guest(guest))
 		return RIP_E_ARGUMENT;
 	bool may = guest->state == RIP_STATE_ENDED || (guest == rip_current && is_inside(guest));
 	return may ? rip_stop_rethrow(&guest->stop) : RIP_E_STATE;

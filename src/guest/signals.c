@@ -8,7 +8,10 @@ rip_status rip_set_signal_mode(rip_signal_mode mode)
 {
 	if (mode != RIP_SIGNALS_INSTALL && mode != RIP_SIGNALS_MANUAL)
 		return RIP_E_ARGUMENT;
-	return rip_fault_set_manual(mode == RIP_SIGNALS_MANUAL);
+	rip_guest *caller = begin_call(WATCH_STACK);
+	rip_status status = rip_fault_set_manual(mode == RIP_SIGNALS_MANUAL);
+	end_busy(caller);
+	return status;
 }
 
 bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext)
@@ -24,7 +27,10 @@ bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext)
 
 rip_status rip_thread_prepare(void)
 {
-	return rip_fault_prepare_thread();
+	rip_guest *caller = begin_call(WATCH_STACK);
+	rip_status status = rip_fault_prepare_thread();
+	end_busy(caller);
+	return status;
 }
 
 rip_status rip_thread_release(void)

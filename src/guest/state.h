@@ -35,7 +35,8 @@ struct rip_guest {
 	};
 	rip_state state;
 	rip_guest *outer;       /* the guest that this one was run from, on this thread */
-	rip_guest *face;        /* itself; of a hostcall's own stack, the guest that made the call */
+	rip_guest *face;        /* itself; of a hostcall's own stack, the guest that made the call;
+	                         * NULL: it was destroyed */
 	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
 	bool shown;             /* STOPPED, and still current: its on_stop runs */
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
@@ -138,7 +139,7 @@ static inline void end_busy(rip_guest *guest)
 
 /* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then
  * in here, before a lock is held. */
-enum { WATCH_STACK = 6 * 1024 };
+enum { SMALL_STACK = 2 * 1024, WATCH_STACK = 6 * 1024 };
 /* What rip_create and its like, and rip_destroy, need. Whoever could create can also destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
 void rip_guest_touch_stack(size_t size);
@@ -152,6 +153,12 @@ static inline rip_guest *begin_call(size_t stack)
 	return begin_busy();
 }
 
+/* Whether it is one, and is there: a look before anything is done, which faults if it is not even memory. */
+static inline bool is_guest(const rip_guest *guest)
+{
+	return guest && guest->face == guest;
+}
+
 /* For functions that wait on a guest's stack: true if it is to end now, wherever it stands. */
 bool rip_guest_must_end(const rip_guest *guest);
 
@@ -160,7 +167,11 @@ bool rip_guest_must_end(const rip_guest *guest);
 /* As rip_run, but a guest that must end its outer one too is left to the caller. */
 rip_status rip_guest_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Goes on ending the outer guest, if that is what `guest` was ended for. */
+/* The outer guest, if that is what `guest` was ended for: the caller has it go on ending. Else NULL. */
+rip_guest *rip_guest_take_outer(rip_guest *guest);
+
+/* The same, and has it go on. To be called before anything can stop that one in another way: what is left here
+ * would end it in another life. */
 void rip_guest_end_outer(rip_guest *guest);
 
 /* Unwinds a guest that yielded or is stopped. As rip_unwind, but an outer guest that one of the cleanups

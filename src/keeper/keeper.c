@@ -398,7 +398,7 @@ static bool close_keeper(rip_keeper *keeper)
 
 static void destroy(rip_keeper *keeper)
 {
-	rip_keeper_join(keeper->thread);
+	rip_lock_join(keeper->thread);
 	rip_destroy(keeper->guest);
 	keeper->stopped.keeper = NULL;
 	free(keeper);

@@ -59,7 +59,5 @@ void rip_news_sleep(const struct rip_news *news, uint32_t seen);
 
 /* Starts a thread that blocks what it can. Signals that faults and nudges come as stay open. */
 rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_t *thread_ret);
-/* Waits for its end, which is near: no cancellation point. */
-void rip_keeper_join(pthread_t thread);
 
 #endif

@@ -53,12 +53,3 @@ rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_
 	pthread_attr_destroy(&attributes);
 	return error ? RIP_E_SYSTEM : RIP_OK;
 }
-
-void rip_keeper_join(pthread_t thread)
-{
-	int before;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	pthread_join(thread, NULL);
-	pthread_setcancelstate(before, NULL);
-}

@@ -127,7 +127,7 @@ static void see_ended(rip_tree *tree, uint64_t now)
 	while (tree->ended) {
 		rip_child *child = tree->ended;
 		tree->ended = child->next_ended;
-		pthread_join(child->thread, NULL);
+		rip_lock_join(child->thread);
 		rip_supervise_ended(&child->node, child->end, now);
 	}
 }
@@ -306,7 +306,7 @@ static bool close_tree(rip_tree *tree)
 
 static void destroy(rip_tree *tree)
 {
-	rip_keeper_join(tree->thread);
+	rip_lock_join(tree->thread);
 	for (rip_child *child = tree->made, *next; child; child = next) {
 		next = child->next_made;
 		rip_destroy(child->guest);

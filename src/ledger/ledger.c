@@ -405,7 +405,27 @@ const struct rip_ledger_hooks rip_ledger_hooks = {
 
 /* --- Handing over ------------------------------------------------------------------------------ */
 
-void *rip_give(void *memory)
+/* As the hooks: what a function below does is not stopped half-way. */
+static struct rip_ledger *begin_busy(void)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (ledger) {
+		rip_ledger_touch(RIP_LEDGER_GIVE);
+		ledger->busy = true;
+	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return ledger;
+}
+
+static void end_busy(struct rip_ledger *ledger)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (ledger)
+		ledger->busy = false;
+}
+
+static void *give(void *memory)
 {
 	uint64_t data;
 	struct rip_ledger *owner = rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, &data);
@@ -417,7 +437,6 @@ void *rip_give(void *memory)
 	size_t size = owner ? (size_t)(data & ~RIP_MEMORY_MAPPED) : rip_heap_usable(memory);
 	if (size == 0)
 		return memory;
-	rip_ledger_touch(RIP_LEDGER_GIVE);
 	void *copy = malloc(size);
 	if (copy) {
 		memcpy(copy, memory, size);
@@ -426,18 +445,32 @@ void *rip_give(void *memory)
 	return copy;
 }
 
-rip_status rip_take(void *memory)
+void *rip_give(void *memory)
 {
-	struct rip_ledger *ledger = rip_ledger_current;
+	struct rip_ledger *ledger = begin_busy();
+	void *given = give(memory);
 
-	if (!ledger)
-		return RIP_E_STATE;
+	end_busy(ledger);
+	return given;
+}
+
+static rip_status take(struct rip_ledger *ledger, void *memory)
+{
 	if (!memory || rip_segment_span(memory) || rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, NULL))
 		return RIP_E_ARGUMENT;
 	if (rip_table_reserve(&ledger->table, 2) != RIP_OK)
 		return RIP_E_NOMEM;
 	rip_ledger_put(ledger, RIP_KIND_MEMORY, (uintptr_t)memory, malloc_usable_size(memory));
 	return RIP_OK;
+}
+
+rip_status rip_take(void *memory)
+{
+	struct rip_ledger *ledger = begin_busy();
+	rip_status status = ledger ? take(ledger, memory) : RIP_E_STATE;
+
+	end_busy(ledger);
+	return status;
 }
 
 static bool is_transferable(rip_kind kind)
@@ -458,12 +491,12 @@ static bool give_mapping(uintptr_t address, size_t size)
 
 rip_status rip_give_object(rip_kind kind, uintptr_t value, size_t size)
 {
-	if (!rip_ledger_current)
-		return RIP_E_STATE;
-	if (!is_transferable(kind))
-		return RIP_E_ARGUMENT;
-	bool known = kind == RIP_KIND_MAPPING ? give_mapping(value, size) : disown(kind, value, NULL);
-	return known ? RIP_OK : RIP_E_ARGUMENT;
+	struct rip_ledger *ledger = begin_busy();
+	bool known = ledger && is_transferable(kind) &&
+		     (kind == RIP_KIND_MAPPING ? give_mapping(value, size) : disown(kind, value, NULL));
+
+	end_busy(ledger);
+	return !ledger ? RIP_E_STATE : known ? RIP_OK : RIP_E_ARGUMENT;
 }
 
 rip_status rip_give_fd(int fd)
@@ -471,21 +504,30 @@ rip_status rip_give_fd(int fd)
 	return rip_give_object(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, 0);
 }
 
-rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size)
+/* What is read of the object is read first. */
+static rip_status take_object(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, size_t size)
 {
-	struct rip_ledger *ledger = rip_ledger_current;
+	bool locked = kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK;
 
-	if (!ledger)
-		return RIP_E_STATE;
 	if (!is_transferable(kind) || (kind == RIP_KIND_MAPPING && size == 0))
 		return RIP_E_ARGUMENT;
+	uint64_t data = locked ? rip_ledger_lock_owner(kind, (void *)value) : rip_ledger_descriptor_of(kind, value);
 	if (rip_table_reserve(&ledger->table, 2) != RIP_OK || rip_ranges_reserve(&ledger->ranges, 2) != RIP_OK)
 		return RIP_E_NOMEM;
 	if (kind == RIP_KIND_MAPPING)
 		map((void *)value, size);
-	else if (kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK)
-		lock(kind, (void *)value, rip_ledger_lock_owner(kind, (void *)value));
+	else if (locked)
+		lock(kind, (void *)value, (uint32_t)data);
 	else
-		rip_ledger_put(ledger, kind, value, rip_ledger_descriptor_of(kind, value));
+		rip_ledger_put(ledger, kind, value, data);
 	return RIP_OK;
+}
+
+rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size)
+{
+	struct rip_ledger *ledger = begin_busy();
+	rip_status status = ledger ? take_object(ledger, kind, value, size) : RIP_E_STATE;
+
+	end_busy(ledger);
+	return status;
 }

@@ -29,6 +29,9 @@ void rip_lock_take(struct rip_lock *lock);
 bool rip_lock_try(struct rip_lock *lock);
 void rip_lock_give(struct rip_lock *lock);
 
+/* Waits for the end of a thread, which is near: unlike pthread_join no cancellation point. */
+void rip_lock_join(pthread_t thread);
+
 /* Gives back all that the calling thread holds: what it did was stopped by a fault. */
 void rip_lock_give_all(void);
 

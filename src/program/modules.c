@@ -4,7 +4,16 @@
  * Nothing of a guest runs under the loader's lock: dl_iterate_phdr only finds, the callers act. */
 #include <elf.h>
 
+#include "port/port.h"
 #include "program/program.h"
+
+/* Nothing is stopped while it holds the loader's lock. */
+static void visit_modules(int (*look)(struct dl_phdr_info *, size_t, void *), void *context)
+{
+	rip_port_loader_lock();
+	dl_iterate_phdr(look, context);
+	rip_port_loader_unlock();
+}
 
 /* --- By its link map --------------------------------------------------------------------------- */
 
@@ -38,14 +47,14 @@ static int answer(struct dl_phdr_info *info, size_t size, void *context)
 struct rip_link *rip_module_link(const struct link_map *map)
 {
 	struct question question = { .map = map };
-	dl_iterate_phdr(answer, &question);
+	visit_modules(answer, &question);
 	return question.link;
 }
 
 bool rip_module_has_code(const struct link_map *map, uintptr_t address)
 {
 	struct question question = { .map = map, .address = address };
-	dl_iterate_phdr(answer, &question);
+	visit_modules(answer, &question);
 	return question.has_code;
 }
 
@@ -65,7 +74,7 @@ static int claim(struct dl_phdr_info *info, size_t size, void *owner)
 
 void rip_modules_claim(const rip_program *owner)
 {
-	dl_iterate_phdr(claim, (void *)owner);
+	visit_modules(claim, (void *)owner);
 	rip_ledger_attach();
 }
 
@@ -94,7 +103,7 @@ static int find_owned(struct dl_phdr_info *info, size_t size, void *context)
 static struct rip_link *next_owned(const rip_program *owner, struct rip_link *link)
 {
 	struct search search = { .owner = owner, .after = link };
-	dl_iterate_phdr(find_owned, &search);
+	visit_modules(find_owned, &search);
 	return search.found;
 }
 

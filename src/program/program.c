@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/probe.h"
+#include "guest/state.h"
 #include "unwind/unwind.h"
 
 /* A relative path is made absolute: dlopen would search for a name without a slash in the library path, and
@@ -86,31 +88,51 @@ static rip_status load_checked(rip_program *program, const char *path, const cha
 	return status;
 }
 
+/* What a caller names is touched before anything is done. */
+static void probe_names(const char *path, const char *entry, rip_program **program_ret, rip_error *error)
+{
+	rip_probe(program_ret, sizeof *program_ret);
+	if (error)
+		rip_probe(error, sizeof *error);
+	(void)*(const volatile char *)(path + strlen(path));
+	if (entry)
+		(void)*(const volatile char *)(entry + strlen(entry));
+}
+
 rip_status rip_program_open(const char *path, const char *entry, rip_program **program_ret,
 			    rip_error *error_ret)
 {
 	if (!path || !program_ret)
 		return rip_error_set(error_ret, RIP_E_ARGUMENT, path ? path : "rip_program_open",
 				     "a needed argument is NULL");
+	probe_names(path, entry, program_ret, error_ret);
 	rip_program *program = calloc(1, sizeof *program);
 	if (!program)
 		return rip_error_set(error_ret, RIP_E_NOMEM, path, "out of memory");
+	program->self = program;
 	rip_status status = load_checked(program, path, entry, error_ret);
 	if (status != RIP_OK) {
 		rip_program_close(program);
 		return status;
 	}
+	rip_guest *caller = begin_call(WATCH_STACK);
 	rip_modules_claim(program);
 	*program_ret = program;
+	end_busy(caller);
 	return RIP_OK;
 }
 
+/* Its destructors are the program's code: what they leave is not the library's. */
 void rip_program_close(rip_program *program)
 {
-	if (!program)
+	if (!rip_is_program(program))
 		return;
+	rip_guest *caller = begin_call(WATCH_STACK);
+	void *handle = program->handle;
 	rip_modules_disown(program);
-	if (program->handle)
-		dlclose(program->handle);
+	program->self = NULL;
 	free(program);
+	end_busy(caller);
+	if (handle)
+		dlclose(handle);
 }

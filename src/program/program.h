@@ -15,6 +15,7 @@
 #include "ledger/link.h"
 
 struct rip_program {
+	const rip_program *self; /* what tells it from other memory */
 	void *handle;            /* dlopen's */
 	struct link_map *map;
 	struct rip_link *link;   /* NULL for a module that `ripcord cc` did not link */
@@ -32,6 +33,12 @@ struct rip_program_run {
 	int argc;
 	char **argv;
 };
+
+/* Whether it is one: a look before anything is done, which faults if it is not even memory. */
+static inline bool rip_is_program(const rip_program *program)
+{
+	return program && program->self == program;
+}
 
 /* --- error.c --- */
 

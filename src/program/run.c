@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/probe.h"
+#include "guest/state.h"
 #include "program/program.h"
 
 static intptr_t call_entry(void *context)
@@ -49,33 +51,53 @@ static rip_status finish_program(struct rip_program_run *run, rip_guest *guest, 
 	return status;
 }
 
-rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, char **argv,
-			   rip_outcome *outcome_ret)
+static rip_status run_whole(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
 {
-	struct rip_program_run run = {
-		.program = program, .process = getpid(), .how = RIP_END_EXIT, .argc = argc, .argv = argv,
-	};
-	rip_outcome outcome;
-	if (!program || !guest || !argv || !outcome_ret)
-		return RIP_E_ARGUMENT;
-	rip_modules_claim(program);
+	rip_status status = rip_guest_run(guest, call_entry, run, outcome);
+
+	if (status == RIP_OK && has_to_finish(run, outcome))
+		status = finish_program(run, guest, outcome);
+	return status;
+}
+
+static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
+{
+	rip_modules_claim(run->program);
 	void *earlier = rip_guest_program(guest);
-	rip_guest_set_program(guest, &run);
+	rip_guest_set_program(guest, run);
 	rip_guest_set_glue(guest, call_entry, finish);
-	rip_status status = rip_run(guest, call_entry, &run, &outcome);
-	if (status == RIP_OK && has_to_finish(&run, &outcome))
-		status = finish_program(&run, guest, &outcome);
+	rip_status status = run_whole(run, guest, outcome);
 	rip_guest_set_program(guest, earlier);
 	if (status != RIP_OK)
 		return status;
-	program->finished = run.done;
-	rip_modules_drop_handlers(program);
+	run->program->finished = run->done;
+	rip_modules_drop_handlers(run->program);
 	rip_guest_reclaim(guest, false); /* flushed, if it is to be */
-	*outcome_ret = outcome;
 	return RIP_OK;
+}
+
+/* The guest names `run` while it runs: a kill of an outer guest waits until it does not any more. */
+rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, char **argv,
+			   rip_outcome *outcome_ret)
+{
+	struct rip_program_run whole = {
+		.program = program, .process = getpid(), .how = RIP_END_EXIT, .argc = argc, .argv = argv,
+	};
+	rip_outcome outcome;
+	if (!rip_is_program(program) || !is_guest(guest) || !argv || !outcome_ret)
+		return RIP_E_ARGUMENT;
+	rip_probe(outcome_ret, sizeof *outcome_ret);
+	rip_guest *caller = begin_call(WATCH_STACK);
+	rip_status status = run(&whole, guest, &outcome);
+	if (status == RIP_OK) {
+		*outcome_ret = outcome;
+		rip_guest_end_outer(guest);
+	}
+	end_busy(caller);
+	return status;
 }
 
 bool rip_program_finished(const rip_program *program)
 {
-	return program && program->finished;
+	return rip_is_program(program) && program->finished;
 }

@@ -90,7 +90,7 @@ rip_status rip_demand_create(rip_pool_supplier supply, void *context, struct rip
 void rip_demand_destroy(struct rip_demand *demand)
 {
 	rip_port_demand_stop(&demand->port);
-	pthread_join(demand->thread, NULL);
+	rip_lock_join(demand->thread);
 	rip_port_demand_close(&demand->port);
 	free(demand->page);
 	free(demand);

@@ -80,6 +80,15 @@ void rip_lock_give(struct rip_lock *lock)
 	rip_port_let_go();
 }
 
+void rip_lock_join(pthread_t thread)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	pthread_join(thread, NULL);
+	pthread_setcancelstate(before, NULL);
+}
+
 void rip_lock_give_all(void)
 {
 	while (locks)

@@ -237,7 +237,10 @@ bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret)
 {
 	Dl_info info;
 
-	if (dladdr((void *)(uintptr_t)pc, &info) == 0)
+	rip_port_hold(); /* the loader's lock */
+	bool found = dladdr((void *)(uintptr_t)pc, &info) != 0;
+	rip_port_let_go();
+	if (!found)
 		return false;
 	symbol_ret->module = info.dli_fname;
 	symbol_ret->module_base = (uintptr_t)info.dli_fbase;
