@@ -82,13 +82,14 @@ TOOL := $(BUILD)/bin/ripcord
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
                $(BUILD)/lib/ripcord/include/sys/cdefs.h
 # The plugin is for the GCC that compiles guests, whatever compiles the rest. ripcord_plugin.so is what GCC
-# loads; it finds the one for its version.
+# loads; it finds the one for its version. PLUGIN says that it was tried: what it holds is the line that says
+# why there is none, or nothing. Who would use the plugin depends on PLUGIN, and looks for PLUGIN_LOADER.
 GUEST_CXX    := g++
 PLUGIN_GCC   := $(shell $(GUEST_CXX) -dumpfullversion 2>/dev/null)
 PLUGIN_HEADERS := $(wildcard $(shell $(GUEST_CXX) -print-file-name=plugin 2>/dev/null)/include)
-ifneq ($(PLUGIN_HEADERS),)
-PLUGIN := $(BUILD)/lib/ripcord/ripcord_plugin.so $(BUILD)/lib/ripcord/ripcord_plugin-$(PLUGIN_GCC).so
-endif
+PLUGIN_LOADER  := $(BUILD)/lib/ripcord/ripcord_plugin.so
+PLUGIN_ITSELF  := $(BUILD)/lib/ripcord/ripcord_plugin-$(PLUGIN_GCC).so
+PLUGIN := $(BUILD)/obj/plugin-$(PLUGIN_GCC)$(if $(PLUGIN_HEADERS),,-without-headers).tried
 # The build tree looks like an installed one, so that the command finds its parts in both.
 # gdb looks for it beside the library, under this name.
 GDB_SCRIPT := $(BUILD)/lib/libripcord.so-gdb.py
@@ -96,9 +97,7 @@ PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 
 .PHONY: all run test test-all install clean setup setup-all setup-bench
 all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(GDB_SCRIPT)
-ifeq ($(PLUGIN),)
-	@echo 'plugin: left out, GCC $(PLUGIN_GCC) has no plugin headers here: guests get no polls'
-endif
+	@cat $(PLUGIN)
 
 $(BUILD)/obj/%.c.o: src/%.c
 	@mkdir -p $(@D)
@@ -117,13 +116,12 @@ $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -fno-optimize-sibling-calls -fno-plt -D__NO_INLINE__ -MMD -MP -c $< -o $@
 
-# This one is killable, like what it is linked to; where there is no plugin, guests have libc's.
+# This one is killable, like what it is linked to; where there is no plugin it is empty, and guests have libc's.
 SORT_OBJ := $(BUILD)/obj/tools/guest/sort.c.o
-STUB_OBJ := $(if $(PLUGIN),$(STUB_OBJ),$(filter-out $(SORT_OBJ),$(STUB_OBJ)))
 $(SORT_OBJ): tools/guest/sort.c $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)gcc -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden \
-	    -fexceptions -fnon-call-exceptions -fasynchronous-unwind-tables -fstack-clash-protection -MMD -MP -c $< -o $@
+	$(Q)what='-fplugin=$(PLUGIN_LOADER) $<'; [ -e $(PLUGIN_LOADER) ] || what='-x c /dev/null'; gcc -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden \
+	    -fexceptions -fnon-call-exceptions -fasynchronous-unwind-tables -fstack-clash-protection -MMD -MP -c $$what -o $@
 
 $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	@mkdir -p $(@D)
@@ -184,15 +182,31 @@ $(GDB_SCRIPT): tools/gdb/ripcord-gdb.py
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-# GCC's headers are C++, and not written for our warnings.
+# GCC's headers are C++, and not written for our warnings. A GCC that the plugin does not know may be too
+# different for it: then it is left out, and the rest works without. NEED_PLUGIN=1 makes that an error.
 PLUGIN_COMPILE = $(GUEST_CXX) -std=gnu++17 -Wall -Wextra -Werror -Wno-unused-parameter -isystem $(PLUGIN_HEADERS) \
                  -Iinclude -O2 -fno-rtti -fno-exceptions -fPIC -fvisibility=hidden -shared
-$(BUILD)/lib/ripcord/ripcord_plugin.so: plugin/load/load.cc
+PLUGIN_LOST    = guests get no polls, so kills wait for their grace and then lose what cleanups hold
+NEED_PLUGIN   ?=
+ifneq ($(PLUGIN_HEADERS),)
+PLUGIN_MISSING = it cannot be built for GCC $(PLUGIN_GCC) ($(@:.tried=.log) says why)
+$(PLUGIN): $(wildcard plugin/*.cc plugin/*.h plugin/load/*.cc) include/ripcord/killable.h
+	@mkdir -p $(@D) $(dir $(PLUGIN_LOADER))
+	@rm -f $(PLUGIN_LOADER) $(PLUGIN_ITSELF) $@
+	$(Q){ $(PLUGIN_COMPILE) $(wildcard plugin/*.cc) -o $(PLUGIN_ITSELF) && \
+	    $(PLUGIN_COMPILE) plugin/load/load.cc -o $(PLUGIN_LOADER) -ldl && \
+	    silence=$$(echo 'void f(int *i) { for (;;) ++*i; }' | gcc -O2 -fplugin=$(PLUGIN_LOADER) -x c - -S -o /dev/null 2>&1) && \
+	    echo "$$silence" && [ -z "$$silence" ]; } > $(@:.tried=.log) 2>&1 && : > $@ || \
+	    { rm -f $(PLUGIN_LOADER) $(PLUGIN_ITSELF); $(PLUGIN_LEFT_OUT); }
+else
+PLUGIN_MISSING = GCC $(PLUGIN_GCC) has no plugin headers here
+$(PLUGIN):
 	@mkdir -p $(@D)
-	$(Q)$(PLUGIN_COMPILE) $< -o $@ -ldl
-$(BUILD)/lib/ripcord/ripcord_plugin-%.so: $(wildcard plugin/*.cc plugin/*.h) include/ripcord/killable.h
-	@mkdir -p $(@D)
-	$(Q)$(PLUGIN_COMPILE) $(filter %.cc,$^) -o $@
+	@rm -f $(PLUGIN_LOADER)
+	$(Q)$(PLUGIN_LEFT_OUT)
+endif
+PLUGIN_LEFT_OUT = line='plugin: left out, $(PLUGIN_MISSING): $(PLUGIN_LOST)'; \
+                  if [ '$(NEED_PLUGIN)' ]; then echo "$$line" >&2; tail -n 20 $(@:.tried=.log) >&2; false; else echo "$$line" > $@; fi
 
 # --- Install -----------------------------------------------------------------------------------
 
@@ -209,7 +223,7 @@ install: all
 	$(INSTALL) -m 755 $(BUILD)/lib/ripcord/libgcc_s.so.1 '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 $(GDB_SCRIPT) '$(DEST)/lib'
 	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
-	$(if $(PLUGIN),$(INSTALL) -m 755 $(PLUGIN) '$(DEST)/lib/ripcord')
+	[ ! -e $(PLUGIN_LOADER) ] || $(INSTALL) -m 755 $(PLUGIN_LOADER) $(PLUGIN_ITSELF) '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'
 	$(INSTALL) -m 644 $(HEADERS) '$(DEST)/include/ripcord'
 	$(INSTALL) -m 644 $(wildcard man/*.1) '$(DEST)/share/man/man1'

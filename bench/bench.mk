@@ -1,10 +1,10 @@
 # Benchmarks: never part of a test. `make bench` prints every figure beside its peers'.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/keeper $(BENCH)/pool $(if $(PLUGIN),$(BENCH)/kill) $(BENCH)/ledger $(BENCH)/ledger-guest \
+BENCH_PROGRAMS := $(BENCH)/unwind $(BENCH)/stop $(BENCH)/keeper $(BENCH)/pool $(if $(wildcard $(PLUGIN_LOADER)),$(BENCH)/kill) $(BENCH)/ledger $(BENCH)/ledger-guest \
                   $(BENCH)/ledger-plain \
                   $(if $(wildcard /usr/include/boost/context),$(BENCH)/switch) \
-                  $(if $(shell command -v rustc),$(BENCH)/panic)
+                  $(if $(shell command -v rustc 2>/dev/null),$(BENCH)/panic)
 
 .PHONY: bench
 bench: all $(BENCH_PROGRAMS)
@@ -54,10 +54,10 @@ bench-plugin: all
 	@BUILD=$(BUILD) bench/plugin
 
 # Killable code, with a guest's qsort.
-$(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(SORT_OBJ)
+$(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(SORT_OBJ) $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -O2 $(WARN) $(CPPFLAGS) -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions \
-	    -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so $< -o $@ $(SORT_OBJ) $(BUILD)/lib/libripcord.a -pthread -ldl
+	    -fplugin=$(PLUGIN_LOADER) $< -o $@ $(SORT_OBJ) $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Kills in a whole interpreter.
 $(BENCH)/kill_duktape: bench/kill_duktape.c $(BUILD)/lib/libripcord.a

@@ -13,7 +13,7 @@ KERNEL_LINK   = ld -static -nostdlib -z max-page-size=4096 -z noexecstack --eh-f
 
 $(BUILD)/obj/kernel/%.c.o: kernel/%.c kernel/kernel.mk $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)gcc $(KERNEL_FLAGS) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so -MMD -MP -c $< -o $@
+	$(Q)gcc $(KERNEL_FLAGS) -fplugin=$(PLUGIN_LOADER) -MMD -MP -c $< -o $@
 $(BUILD)/obj/kernel/%.S.o: kernel/%.S kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(Q)gcc $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
@@ -37,7 +37,8 @@ $(KERNEL): $(BUILD)/kernel/symbols.S.o $(BUILD)/kernel/instructions.S.o $(KERNEL
 
 .PHONY: kernel kernel-run kernel-test campaign setup-kernel
 # Without the plugin it has no polls: it is not built.
-kernel: $(if $(PLUGIN),$(KERNEL))
+kernel: $(BUILD)/lib/libripcord-core.a $(PLUGIN)
+	@[ ! -e $(PLUGIN_LOADER) ] || $(MAKE) --no-print-directory $(KERNEL)
 setup-kernel:
 	@scripts/setup kernel
 # For a person; `exit` ends it.

@@ -30,6 +30,18 @@ status() {
 	"$@" >"$work/out" 2>"$work/err" </dev/null
 	echo $?
 }
+# skip_all WHY: says that nothing can be tested here, and ends the test.
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 77
+}
+needs_plugin() {
+	[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || skip_all 'needs the plugin, which was left out'
+}
+# needs COMMAND: which the machine may not have.
+needs() {
+	command -v "$1" >"$work/ok.log" 2>&1 || skip_all "there is no $1 here"
+}
 finish() {
 	echo "1..$count"
 	[ "$failed" = 0 ]

@@ -3,7 +3,7 @@
 build=${BUILD:-build}
 if [ -n "$SAN" ]; then
 	echo "1..0 # SKIP the sanitizers' calls are everywhere"
-	exit 0
+	exit 77
 fi
 objects=$(ls "$build"/obj/base/*.o "$build"/obj/cfi/*.o "$build"/obj/lsda/*.o)
 

@@ -3,7 +3,7 @@
 # accord) has the landing pad of the scope that it stands in. The audit finds no window where something can fault.
 . tests/tap.bash
 cd "$work" || exit 1
-[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || exit 77
+needs_plugin
 
 cat >guest.c <<'END'
 #include <stdio.h>

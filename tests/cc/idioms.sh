@@ -5,7 +5,7 @@
 . tests/tap.bash
 data=$top/tests/cc/idioms_data.c
 cd "$work" || exit 1
-[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || exit 77
+needs_plugin
 harmless='switch_to_table|return_struct|digits|call of __(popcountdi2|muldc3|divti3)'
 
 for options in -O0 -O1 -O2 -O3 -Os -Og '-O2 -flto' '-O3 -march=x86-64-v3' '-Ofast -march=x86-64-v4'; do

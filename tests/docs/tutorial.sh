@@ -2,7 +2,7 @@
 # The tutorial: each command prints what the page says, each change applies, and the result is the example. Numbers may differ,
 # but for the program's lines. UPDATE=1 writes what is printed to the page instead.
 . tests/tap.bash
-[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || exit 77
+needs_plugin
 page=$top/docs/tutorial.md
 cp "$top"/examples/tutorial/* "$work"
 cd "$work" || exit 1

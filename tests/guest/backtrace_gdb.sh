@@ -2,15 +2,15 @@
 # backtrace_gdb: gdb's backtrace in a guest, a cleanup, an inner guest and its cleanup shows the guest's frames,
 # then rip_run, then main.
 program=${BUILD:-build}/tests/guest/backtrace
-command -v gdb >/dev/null || { echo "no gdb"; exit 77; }
-[ -z "$SAN" ] || { echo "the sanitizers' own runtime is in the way"; exit 77; }
+command -v gdb >/dev/null || { echo "1..0 # SKIP there is no gdb here"; exit 77; }
+[ -z "$SAN" ] || { echo "1..0 # SKIP the sanitizers' own runtime is in the way"; exit 77; }
 
 out=$(gdb -batch -nx -ex 'set debuginfod enabled off' -ex 'handle SIGSEGV nostop noprint pass' -ex 'break here' -ex run \
 	-ex 'echo @1\n' -ex bt -ex continue -ex 'echo @3\n' -ex bt -ex continue -ex 'echo @4\n' -ex bt \
 	-ex continue -ex 'echo @5\n' -ex bt -ex continue -ex 'echo @2\n' -ex bt \
 	-ex continue -ex 'echo @6\n' -ex bt -ex continue -ex 'echo @7\n' -ex bt "$program" 2>&1)
 case $out in
-*ptrace*) echo "gdb may not trace here"; exit 77 ;;
+*ptrace*) echo "1..0 # SKIP gdb may not trace here"; exit 77 ;;
 esac
 
 number=0

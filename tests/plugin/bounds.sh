@@ -3,7 +3,7 @@
 # that are copied, stripped, unrolled, and left without a poll because they end soon.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 cat > "$work/guest.c" <<'END'
 #include "ripcord/poll.h"

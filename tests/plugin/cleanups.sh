@@ -3,7 +3,7 @@
 # not run on, and all other cleanups run, once.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 cat > "$work/other.c" <<'END'
 extern int *volatile nowhere;

@@ -4,10 +4,6 @@ sweep=$build/tests/plugin/exact/sweep
 guests=$top/tests/plugin/exact
 export GLIBC_TUNABLES=glibc.malloc.tcache_count=0
 
-has_plugin() {
-	[ -e "$build/lib/ripcord/ripcord_plugin.so" ]
-}
-
 build_guest() { # LANGUAGE OPTIONS INTO
 	local command=cc source=guests.c
 	[ "$1" = c ] || command=c++ source=guests.cc

@@ -2,7 +2,7 @@
 # Guests in C and C++, killed at every instruction of their run: nothing is left behind, nothing released twice.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 # Also with a poll at every back edge, as many as there can be.
 all=-fplugin-arg-ripcord_plugin-keep-polls

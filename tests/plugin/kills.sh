@@ -3,7 +3,7 @@
 # holds the places where a kill may land against the rule; here the library comes to them.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 for language in c cxx; do
 	build_guest $language -O2 "$work/guest.so" || ok "$language is built" false

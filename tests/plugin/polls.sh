@@ -2,7 +2,7 @@
 # Where the plugin puts polls and where it does not; what the module says of itself; what it warns of.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 cd "$work" || exit 1
 
 polls() { # FUNCTION FILE: how many polls it has

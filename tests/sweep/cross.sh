@@ -4,7 +4,7 @@
 # each window that was reached leaked.
 . tests/tap.bash
 . tests/sweep/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 places() { json 'join ", ", map { "$_ $d->{faults_by_audit}{$_}" } grep { $d->{faults_by_audit}{$_} } qw(window masked none), "in flight", qw(foreign pad plain unknown)' <"$work/json"; }
 # What the audit sees nothing to lose in, by function and line.

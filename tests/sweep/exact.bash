@@ -2,10 +2,6 @@
 # Builds the guests of the exactness tests for `ripcord sweep`. After tests/tap.bash.
 guests=$top/tests/plugin/exact
 
-has_plugin() {
-	[ -e "$build/lib/ripcord/ripcord_plugin.so" ]
-}
-
 gcc -shared -fPIC -O1 -fexceptions -I"$top/include" "$top/tests/sweep/exact_lib.c" -o "$work/libexact.so" || exit 1
 
 build_exact() { # LANGUAGE OPTIONS INTO

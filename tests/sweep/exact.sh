@@ -2,7 +2,7 @@
 # ripcord sweep over the guests of the exactness tests: all kills, all faults.
 . tests/tap.bash
 . tests/sweep/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 for language in c cxx; do
 	build_exact $language -O2 "$work/$language.so" || ok "$language is built" false

@@ -2,7 +2,7 @@
 # ripcord sweep: what it finds, options, formats, exit statuses, one stop again. More of what it says: tests/sweep/told.sh.
 . tests/tap.bash
 . tests/sweep/exact.bash
-has_plugin || exit 77
+needs_plugin
 cd "$work" || exit 1
 "$ripcord" cc -O1 -g -I"$top/include" -shared "$top/tests/sweep/leaky_data.c" -o leaky.so || exit 1
 sweep() { "$ripcord" sweep "$@"; }

@@ -2,7 +2,7 @@
 # ripcord sweep: names, counts, and what it says of the audit's windows.
 . tests/tap.bash
 . tests/sweep/exact.bash
-has_plugin || exit 77
+needs_plugin
 cd "$work" || exit 1
 sweep() { "$ripcord" sweep "$@"; }
 

@@ -3,8 +3,8 @@
 # where a suspended one does, with its frames, lines and locals, and changes nothing; the same from a core file.
 build=${BUILD:-build}
 program=$build/tests/tools/guests
-command -v gdb >/dev/null || { echo "no gdb"; exit 77; }
-[ -z "$SAN" ] || { echo "the sanitizers' own runtime is in the way"; exit 77; }
+command -v gdb >/dev/null || { echo "1..0 # SKIP there is no gdb here"; exit 77; }
+[ -z "$SAN" ] || { echo "1..0 # SKIP the sanitizers' own runtime is in the way"; exit 77; }
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 script=$build/lib/libripcord.so-gdb.py
 debug() { # ARGUMENT...
@@ -22,7 +22,7 @@ out=$(debug -x "$script" -ex 'handle SIGSEGV nostop noprint pass' -ex 'echo @0\n
 	-ex 'echo @9\n' -ex 'guest 2' \
 	-ex continue -ex 'echo @10\n' -ex guest -ex 'info guests' "$program")
 case $out in
-*ptrace*) echo "gdb may not trace here"; exit 77 ;;
+*ptrace*) echo "1..0 # SKIP gdb may not trace here"; exit 77 ;;
 esac
 
 number=0

@@ -2,7 +2,7 @@
 # Rust as guests and hostcalls, at two levels of optimisation, in a static library and in a shared object of its own.
 . tests/tap.bash
 
-command -v rustc >"$work/none" || exit 77
+needs rustc
 parts=tests/foreign/all
 gcc -g -O1 -fexceptions -fnon-call-exceptions -Iinclude -Itests -c $parts/rust_guest.c -o "$work/c.o" || exit 1
 g++ -O1 -c $parts/rust_guest.cc -o "$work/cc.o" || exit 1

@@ -2,8 +2,8 @@
 # campaign: the judge of the fault campaign finds what it is to find; a short campaign; and it is reproducible.
 . tests/tap.bash
 kernel=$build/kernel/kernel.elf
-command -v qemu-system-x86_64 > /dev/null || { echo "# there is no qemu-system-x86_64 here"; exit 77; }
-[ -e "$kernel" ] || { echo "# the kernel is not built: there is no plugin for this GCC"; exit 77; }
+needs qemu-system-x86_64
+[ -e "$kernel" ] || skip_all "the kernel is not built: there is no plugin for this GCC"
 
 run() { # COMMAND LINE...: the exit status; what it prints goes to $work/out
 	STEADY=1 timeout -k 5 60 scripts/run-kernel "$kernel" campaign "$@" < /dev/null 2> "$work/err" | tr -d '\r' > "$work/out"

@@ -2,8 +2,8 @@
 # kernel: boots it, and hands on what its own tests say; then its panics, and its shell.
 . tests/tap.bash
 kernel=$build/kernel/kernel.elf
-command -v qemu-system-x86_64 > /dev/null || { echo "# there is no qemu-system-x86_64 here"; exit 77; }
-[ -e "$kernel" ] || { echo "# the kernel is not built: there is no plugin for this GCC"; exit 77; }
+needs qemu-system-x86_64
+[ -e "$kernel" ] || skip_all "the kernel is not built: there is no plugin for this GCC"
 
 export STEADY=1
 run() { # COMMAND LINE...: the exit status; what it prints goes to $work/out

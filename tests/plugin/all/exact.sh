@@ -2,7 +2,7 @@
 # As tests/plugin/exact.sh, with a process for each instruction of the guest's own code; and with true kills.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 
 all=-fplugin-arg-ripcord_plugin-keep-polls
 for language in c cxx; do

@@ -2,7 +2,7 @@
 # A script in Duktape, swept: the engine knows nothing of stops, one cleanup holds all its memory. docs/cross-check.md.
 . tests/tap.bash
 . tests/sweep/exact.bash
-has_plugin || exit 77
+needs_plugin
 scripts/build-duktape sweep || exit
 guest=$build/duktape/sweep script='[3,1,2].sort().join("")'
 

@@ -3,7 +3,7 @@
 . tests/tap.bash
 . tests/sweep/exact.bash
 . tests/sweep/levels.bash
-has_plugin || exit 77
+needs_plugin
 
 sweep_levels c -O0 -O1 -O2 -O3 -Os '-O2 -flto'
 "$ripcord" sweep --json --kind exit,overflow --entry entry "$work/guest.so" >"$work/json"

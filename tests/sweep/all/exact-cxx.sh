@@ -3,7 +3,7 @@
 . tests/tap.bash
 . tests/sweep/exact.bash
 . tests/sweep/levels.bash
-has_plugin || exit 77
+needs_plugin
 
 sweep_levels cxx -O0 -O1 -Os
 finish
