@@ -42,7 +42,7 @@ void rip_eh_install(struct _Unwind_Context *context)
 /* Returns what the unwinder that made the context says, if that is another. */
 #define IF_OTHERS(name, ...) do { \
 	if (__builtin_expect(context->maker != rip_eh_maker, 0)) { \
-		__typeof__(name) *others = (__typeof__(name) *)rip_eh_others(#name); \
+		__typeof__(name) *others = (__typeof__(name) *)rip_eh_others(context, #name); \
 		if (others) \
 			return others(__VA_ARGS__); \
 	} \
@@ -54,8 +54,11 @@ EXPORT _Unwind_Word _Unwind_GetGR(struct _Unwind_Context *context, int index)
 	return index >= 0 && index < RIP_REGS ? context->cursor.reg[index] : 0;
 }
 
+/* The first register that a landing pad finds set is the exception. */
 EXPORT void _Unwind_SetGR(struct _Unwind_Context *context, int index, _Unwind_Word value)
 {
+	if (context->maker != rip_eh_maker && index == __builtin_eh_return_data_regno(0))
+		rip_eh_others_exception((const struct _Unwind_Exception *)value);
 	IF_OTHERS(_Unwind_SetGR, context, index, value);
 	if (index >= 0 && index < RIP_REGS)
 		context->cursor.reg[index] = value;

@@ -41,9 +41,16 @@ struct rip_eh_bases rip_eh_bases(const struct rip_known_module *module);
 
 extern const char rip_eh_maker[];
 
-/* A function of the machine's own libgcc_s.so.1, if that is loaded beside this library; else NULL. Not
- * signal-safe: call it only when a context or an exception has come from there. */
-void *rip_eh_others(const char *name);
+/* The function of this name of the unwinder that made `context`, or, where that has none, of any that is loaded
+ * beside this library; else NULL. Neither this nor the next is signal-safe: call them only with what has come from
+ * another unwinder. */
+void *rip_eh_others(const struct _Unwind_Context *context, const char *name);
+
+/* The personality of a frame that another unwinder is at has set this exception: it is that unwinder's. Whether that
+ * was the last such; and the function with which it goes on, or that of any other unwinder, or NULL. */
+void rip_eh_others_exception(const struct _Unwind_Exception *exception);
+bool rip_eh_others_has(const struct _Unwind_Exception *exception);
+void *rip_eh_others_next(const struct _Unwind_Exception *exception, const char *name);
 
 /* What the entries in assembly call, with their caller's registers in `from`. */
 _Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from);

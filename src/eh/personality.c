@@ -13,7 +13,7 @@ EXPORT _Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action acti
 static _Unwind_Reason_Code ask_others(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
 				      struct _Unwind_Exception *exception, struct _Unwind_Context *context)
 {
-	_Unwind_Personality_Fn others = (_Unwind_Personality_Fn)rip_eh_others("__gcc_personality_v0");
+	_Unwind_Personality_Fn others = (_Unwind_Personality_Fn)rip_eh_others(context, "__gcc_personality_v0");
 
 	return others ? others(version, actions, class, exception, context) : _URC_FATAL_PHASE1_ERROR;
 }

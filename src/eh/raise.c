@@ -121,13 +121,28 @@ static __thread struct _Unwind_Exception *forced_here __attribute__((tls_model("
 
 static void *others_if_forced_there(const struct _Unwind_Exception *exception, const char *name)
 {
-	return exception->private_1 == 0 || exception == forced_here ? NULL : rip_eh_others(name);
+	return exception->private_1 == 0 || exception == forced_here ? NULL : rip_eh_others_next(exception, name);
+}
+
+/* What another unwinder has thrown says in its own way where the handler is. */
+static void *others_if_begun_there(const struct _Unwind_Exception *exception, const char *name)
+{
+	return exception->private_1 == 0 && rip_eh_others_has(exception) ?
+		rip_eh_others_next(exception, name) : others_if_forced_there(exception, name);
+}
+
+/* Whose it was before, if its memory is used again. */
+static void begin_here(const struct _Unwind_Exception *exception)
+{
+	if (rip_eh_others_has(exception))
+		rip_eh_others_exception(NULL);
 }
 
 _Unwind_Reason_Code rip_eh_raise(struct _Unwind_Exception *exception, const struct rip_context *from)
 {
 	struct _Unwind_Context context;
 
+	begin_here(exception);
 	rip_eh_init(&context, from);
 	_Unwind_Reason_Code code = search(&context, exception);
 	if (code != _URC_HANDLER_FOUND)
@@ -141,6 +156,7 @@ _Unwind_Reason_Code rip_eh_forced(struct _Unwind_Exception *exception, const str
 {
 	struct _Unwind_Context context;
 
+	begin_here(exception);
 	forced_here = exception;
 	exception->private_1 = (uintptr_t)stop;
 	exception->private_2 = (uintptr_t)argument;
@@ -154,7 +170,7 @@ void *rip_eh_resume(struct _Unwind_Exception *exception, const struct rip_contex
 {
 	struct _Unwind_Context context;
 
-	void *others = others_if_forced_there(exception, "_Unwind_Resume");
+	void *others = others_if_begun_there(exception, "_Unwind_Resume");
 	if (others)
 		return others;
 	rip_eh_init(&context, from);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * eh: __register_frame and its kin, as libgcc_s exports them for JIT compilers and static start-up code.
  *
+ * A table may begin with an FDE, whose CIE lies elsewhere: programs that are made for LLVM's libunwind register each FDE
+ * by itself, with __register_frame or with LLVM's own names (__unw_add_dynamic_fde), by which they know that unwinder.
+ *
  * What is passed as `object` is storage that libgcc would use; here it is only a handle that deregistering gives
  * back. Registering what cannot be read or understood does nothing, as these functions cannot fail. */
 #include "eh/eh.h"
@@ -26,7 +29,7 @@ static bool is_empty(const void *begin)
 {
 	uint32_t length;
 
-	if (!begin)
+	if (!begin || !rip_port_readable((uintptr_t)begin, sizeof length))
 		return true;
 	__builtin_memcpy(&length, begin, sizeof length);
 	return length == 0;
@@ -102,6 +105,33 @@ EXPORT void *__deregister_frame_info(const void *begin)
 EXPORT void __deregister_frame(void *begin)
 {
 	__deregister_frame_info_bases(begin);
+}
+
+/* --- LLVM's names: the addresses are words --- */
+
+EXPORT void __unw_add_dynamic_fde(uintptr_t fde);
+EXPORT void __unw_remove_dynamic_fde(uintptr_t fde);
+EXPORT void __unw_add_dynamic_eh_frame_section(uintptr_t begin);
+EXPORT void __unw_remove_dynamic_eh_frame_section(uintptr_t begin);
+
+EXPORT void __unw_add_dynamic_fde(uintptr_t fde)
+{
+	__register_frame((void *)fde);
+}
+
+EXPORT void __unw_remove_dynamic_fde(uintptr_t fde)
+{
+	__deregister_frame((void *)fde);
+}
+
+EXPORT void __unw_add_dynamic_eh_frame_section(uintptr_t begin)
+{
+	__register_frame((void *)begin);
+}
+
+EXPORT void __unw_remove_dynamic_eh_frame_section(uintptr_t begin)
+{
+	__deregister_frame((void *)begin);
 }
 
 /* From the moment that this is loaded: a fork that is under way would not hear of it any more. Without memory for it a

@@ -15,10 +15,6 @@ struct slot {
 
 static struct slot slots[SLOTS];
 
-/* The slot number of registered tables. No module is put there. */
-enum { REGISTERED = SLOTS };
-static uint32_t registered_generation = 1;
-
 /* After four million reloads into one slot, an old row's owner would be taken for the new one. */
 static void start_generation(uint32_t generation)
 {
@@ -51,22 +47,8 @@ static bool still(const struct slot *slot, uint32_t sequence)
 	return !(sequence & 1) && __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) == sequence;
 }
 
-uint32_t rip_owner_registered(void)
-{
-	uint32_t generation = __atomic_load_n(&registered_generation, __ATOMIC_ACQUIRE);
-
-	return (uint32_t)REGISTERED << GENERATION_BITS | (generation & GENERATION_MASK);
-}
-
-void rip_owner_forget_registered(void)
-{
-	start_generation(__atomic_add_fetch(&registered_generation, 1, __ATOMIC_ACQ_REL));
-}
-
 bool rip_owner_valid(uint32_t owner)
 {
-	if (owner >> GENERATION_BITS == REGISTERED)
-		return owner == rip_owner_registered();
 	const struct slot *slot = &slots[owner >> GENERATION_BITS];
 	uint32_t sequence = sequence_now(slot);
 

@@ -11,7 +11,8 @@
 #include "cfi/cfi.h"
 #include "port/port.h"
 
-/* The owner of rows that may not be kept. */
+/* The owner of rows that may not be kept: of modules that cannot be told from others, and of registered tables, whose
+ * owner may change them at any time. */
 enum { RIP_OWNER_NONE = 0 };
 
 struct rip_known_module {
@@ -36,9 +37,5 @@ struct rip_bytes rip_module_bytes(const struct rip_known_module *module, uint64_
  * meanwhile by another thread, unless the pc is garbage; then its tables would be read in vain, too. Of other
  * modules only the loader's table is asked (see is_gone). */
 bool rip_owner_valid(uint32_t owner);
-
-/* The owner of rows from registered tables. It changes when any of them is taken back. */
-uint32_t rip_owner_registered(void);
-void rip_owner_forget_registered(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include "unwind/registry.h"
 
 #include "port/lock.h"
+#include "unwind/records.h"
 #include "unwind/unwind.h"
 
 /* Each level has a quarter of the nodes of the one below: 12 levels serve 16 million. */
@@ -15,22 +16,24 @@ struct node {
 	uint32_t sequence;
 	uint32_t levels;
 	uint64_t begin, end;
-	uint64_t offset;              /* of the FDE in its registration's section */
+	uint64_t fde;                 /* its address */
 	struct registration *owner;
 	struct node *sibling;         /* the next of the same registration, or of the free list */
 	struct node *next[];          /* `levels` of them */
 };
 
+/* `sequence` is odd while it is in the list of all. */
 struct registration {
 	struct rip_registry_section named;
-	struct rip_cfi_section section;
+	uint32_t sequence;
 	struct node *nodes;
 	struct registration *chain;   /* of its bucket, or of the free list */
+	struct registration *newer, *older; /* of all */
 };
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 static uint64_t head_storage[(sizeof(struct node) + LEVELS * sizeof(struct node *)) / sizeof(uint64_t)];
-static struct registration *buckets[BUCKETS], *free_registrations;
+static struct registration *buckets[BUCKETS], *free_registrations, *newest;
 static struct node *free_nodes[LEVELS + 1];
 static uint8_t *arena, *arena_end;
 static uint64_t version;             /* counts changes; odd during one */
@@ -104,7 +107,7 @@ static struct registration *new_registration(void)
 	if (registration)
 		free_registrations = registration->chain;
 	else
-		registration = allocate(sizeof *registration);
+		registration = allocate(sizeof *registration); /* all 0 */
 	return registration;
 }
 
@@ -121,25 +124,26 @@ static struct node *next_of(const struct node *node, uint32_t level)
 	return __atomic_load_n(&node->next[level], __ATOMIC_ACQUIRE);
 }
 
-/* For each level the last node that starts below `begin`. */
-static void find_before(uint64_t begin, struct node *before[LEVELS])
+/* For each level the last node that starts below `limit`. */
+static void find_before(uint64_t limit, struct node *before[LEVELS])
 {
 	struct node *at = head();
 
 	for (uint32_t level = LEVELS; level-- > 0;) {
-		for (struct node *next = next_of(at, level); next && next->begin < begin;
+		for (struct node *next = next_of(at, level); next && next->begin < limit;
 		     next = next_of(at, level))
 			at = next;
 		before[level] = at;
 	}
 }
 
-/* Bottom up, so that a reader that comes upon the node finds the rest of the list behind it. */
+/* Bottom up, so that a reader that comes upon the node finds the rest of the list behind it. Of those that start at one
+ * pc the newest comes last, where readers look. */
 static void link_node(struct node *node)
 {
 	struct node *before[LEVELS];
 
-	find_before(node->begin, before);
+	find_before(node->begin + 1, before);
 	for (uint32_t level = 0; level < node->levels; level++)
 		node->next[level] = next_of(before[level], level);
 	__atomic_store_n(&node->sequence, node->sequence + 1, __ATOMIC_RELEASE);
@@ -181,33 +185,6 @@ static struct registration **bucket_of(const void *name)
 	return &buckets[((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 52];
 }
 
-/* The section's size up to and with the record of length 0. Its memory is the program's, but a missing end
- * must not take the process down. */
-static rip_status measure(const void *begin, size_t *size_ret)
-{
-	const uint64_t limit = (uint64_t)1 << 31, extended = 0xffffffff;
-	uint64_t start = (uintptr_t)begin, offset = 0, length;
-	struct rip_memory memory = { 0 };
-	uint32_t word = 1;
-
-	while (word != 0) {
-		if (offset > limit || !rip_memory_read(&memory, start + offset, &word, sizeof word))
-			return RIP_E_MEMORY;
-		length = word;
-		offset += sizeof word;
-		if (word == extended) {
-			if (!rip_memory_read(&memory, start + offset, &length, sizeof length))
-				return RIP_E_MEMORY;
-			offset += sizeof length;
-		}
-		if (length > limit || !rip_port_readable(start + offset, length))
-			return RIP_E_MEMORY;
-		offset += length;
-	}
-	*size_ret = offset;
-	return RIP_OK;
-}
-
 static void drop_nodes(struct registration *registration)
 {
 	while (registration->nodes) {
@@ -217,27 +194,61 @@ static void drop_nodes(struct registration *registration)
 	}
 }
 
-/* Makes the nodes of all FDEs, not yet linked. */
+static rip_status add_node(struct registration *registration, const struct rip_fde *fde)
+{
+	struct node *node = new_node();
+
+	if (!node)
+		return RIP_E_NOMEM;
+	node->begin = fde->pc_begin;
+	node->end = fde->pc_end;
+	node->fde = fde->address;
+	node->owner = registration;
+	node->sibling = registration->nodes;
+	registration->nodes = node;
+	return RIP_OK;
+}
+
+/* Makes the nodes of all FDEs, not yet linked, up to the end or to what cannot be understood. What begins with an FDE
+ * is that one alone, as LLVM's libunwind has it: programs register the next ones as well. Where they do not, as
+ * libgcc_s has it, those are found without nodes. */
 static rip_status make_nodes(struct registration *registration)
 {
-	const struct rip_cfi_section *section = &registration->section;
-	uint64_t offset = 0;
+	const struct rip_registry_section *named = &registration->named;
+	struct rip_cfi_section section;
+	struct rip_records walk;
 	struct rip_fde fde;
+	rip_status status;
 
-	for (;;) {
-		rip_status status = rip_fde_next(section, &offset, &fde);
-		if (status == RIP_E_END)
-			return RIP_OK;
-		struct node *node = status == RIP_OK ? new_node() : NULL;
-		if (!node)
-			return status == RIP_OK ? RIP_E_NOMEM : status;
-		node->begin = fde.pc_begin;
-		node->end = fde.pc_end;
-		node->offset = fde.address - section->bytes.address;
-		node->owner = registration;
-		node->sibling = registration->nodes;
-		registration->nodes = node;
-	}
+	bool alone = rip_records_is_fde((uintptr_t)named->begin);
+	rip_records_start(&walk, (uintptr_t)named->begin, &named->bases, UINT32_MAX);
+	do {
+		status = rip_records_next(&walk, &section, &fde);
+		if (status == RIP_OK && add_node(registration, &fde) != RIP_OK)
+			return RIP_E_NOMEM;
+	} while (status == RIP_OK && !alone);
+	return registration->nodes || status == RIP_E_END ? RIP_OK : status;
+}
+
+/* Readers look at the list of registrations too, where a node does not tell. */
+static void list_registration(struct registration *registration)
+{
+	registration->newer = NULL;
+	registration->older = newest;
+	if (newest)
+		newest->newer = registration;
+	__atomic_store_n(&registration->sequence, registration->sequence + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&newest, registration, __ATOMIC_RELEASE);
+}
+
+static void unlist_registration(struct registration *registration)
+{
+	struct registration *older = registration->older, *newer = registration->newer;
+
+	if (older)
+		older->newer = newer;
+	__atomic_store_n(newer ? &newer->older : &newest, older, __ATOMIC_RELEASE);
+	__atomic_store_n(&registration->sequence, registration->sequence + 1, __ATOMIC_RELEASE);
 }
 
 static rip_status add_locked(struct registration *registration)
@@ -251,6 +262,7 @@ static rip_status add_locked(struct registration *registration)
 	begin_change();
 	for (struct node *node = registration->nodes; node; node = node->sibling)
 		link_node(node);
+	list_registration(registration);
 	end_change();
 	struct registration **bucket = bucket_of(registration->named.name);
 	registration->chain = *bucket;
@@ -260,22 +272,15 @@ static rip_status add_locked(struct registration *registration)
 
 rip_status rip_registry_add(const struct rip_registry_section *section)
 {
-	size_t size;
-
-	rip_status status = measure(section->begin, &size);
-	if (status != RIP_OK)
-		return status;
 	rip_lock_take(&lock);
 	struct registration *registration = new_registration();
 	if (!registration) {
 		rip_lock_give(&lock);
 		return RIP_E_NOMEM;
 	}
-	*registration = (struct registration){
-		.named = *section,
-		.section = { { section->begin, size, (uintptr_t)section->begin }, section->bases },
-	};
-	status = add_locked(registration);
+	registration->named = *section;
+	registration->nodes = NULL;
+	rip_status status = add_locked(registration);
 	if (status != RIP_OK)
 		free_registration(registration);
 	rip_lock_give(&lock);
@@ -290,8 +295,8 @@ static void remove_locked(struct registration **link)
 	begin_change();
 	for (struct node *node = registration->nodes; node; node = node->sibling)
 		unlink_node(node);
+	unlist_registration(registration);
 	end_change();
-	rip_owner_forget_registered();
 	drop_nodes(registration);
 	free_registration(registration);
 }
@@ -353,42 +358,87 @@ static struct node *descend(uint64_t pc)
 }
 
 /* Copies what the node names. False if it was changed meanwhile or does not cover pc. */
-static bool copy_node(const struct node *node, uint64_t pc, struct rip_cfi_section *section,
-		      uint64_t *offset)
+static bool copy_node(const struct node *node, uint64_t pc, uint64_t *fde, struct rip_pointer_bases *bases)
 {
 	uint32_t sequence = __atomic_load_n(&node->sequence, __ATOMIC_ACQUIRE);
 
 	if ((sequence & 1) || pc < node->begin || pc >= node->end)
 		return false;
-	*section = node->owner->section;
-	*offset = node->offset;
+	*bases = node->owner->named.bases;
+	*fde = node->fde;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return __atomic_load_n(&node->sequence, __ATOMIC_RELAXED) == sequence;
 }
 
-static bool find_node(uint64_t pc, struct rip_cfi_section *section, uint64_t *offset)
+static bool covers(const struct rip_fde *fde, uint64_t pc)
 {
-	for (int tries = 0; tries < TRIES; tries++) {
-		uint64_t before = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
-		struct node *node = descend(pc);
-		if (node && copy_node(node, pc, section, offset))
-			return true;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (!(before & 1) && __atomic_load_n(&version, __ATOMIC_RELAXED) == before)
-			return false;
+	return fde->pc_begin != 0 && pc >= fde->pc_begin && pc < fde->pc_end;
+}
+
+/* By the node, if the table still says there what it said when it was registered. */
+static bool find_by_node(uint64_t pc, struct rip_cfi_section *section, struct rip_fde *fde)
+{
+	struct rip_pointer_bases bases;
+	struct rip_records walk;
+	uint64_t address;
+
+	struct node *node = descend(pc);
+	if (!node || !copy_node(node, pc, &address, &bases))
+		return false;
+	rip_records_start(&walk, address, &bases, 1);
+	return rip_records_next(&walk, section, fde) == RIP_OK && covers(fde, pc);
+}
+
+static bool copy_registration(const struct registration *registration, uint64_t *begin, struct rip_pointer_bases *bases)
+{
+	uint32_t sequence = __atomic_load_n(&registration->sequence, __ATOMIC_ACQUIRE);
+
+	*begin = (uintptr_t)registration->named.begin;
+	*bases = registration->named.bases;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return (sequence & 1) && __atomic_load_n(&registration->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+/* In the tables as they are now: what was added to them or changed since, or follows an FDE that was registered alone.
+ * Bounded, as every walk through code without any table comes here: the newest TABLES, and RECORDS in them. */
+static bool find_in_tables(uint64_t pc, struct rip_cfi_section *section, struct rip_fde *fde)
+{
+	enum { TABLES = 1024, RECORDS = 16384 };
+	const struct registration *registration = __atomic_load_n(&newest, __ATOMIC_ACQUIRE);
+	uint32_t budget = RECORDS, tables = TABLES;
+	struct rip_records walk;
+	struct rip_pointer_bases bases;
+	uint64_t begin;
+
+	for (; registration && tables-- > 0 && budget > 0;
+	     registration = __atomic_load_n(&registration->older, __ATOMIC_ACQUIRE)) {
+		if (!copy_registration(registration, &begin, &bases))
+			continue;
+		rip_records_start(&walk, begin, &bases, budget);
+		while (rip_records_next(&walk, section, fde) == RIP_OK)
+			if (covers(fde, pc))
+				return true;
+		budget = walk.budget;
 	}
 	return false;
 }
 
+/* Not by what a reader was misled to: again if anything was changed meanwhile. */
 rip_status rip_registry_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret)
 {
-	uint64_t offset;
-	struct rip_known_module module = { .owner = rip_owner_registered() };
+	struct rip_known_module module = { .owner = RIP_OWNER_NONE };
+	struct rip_fde fde;
 
-	if (!find_node(pc, &module.section, &offset))
-		return RIP_E_NOFDE;
-	rip_status status = rip_fde_at(&module.section, offset, fde_ret);
-	if (status == RIP_OK)
-		*module_ret = module;
-	return status;
+	for (int tries = 0; tries < TRIES; tries++) {
+		uint64_t before = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
+		if (find_by_node(pc, &module.section, &fde) || find_in_tables(pc, &module.section, &fde)) {
+			*module_ret = module;
+			*fde_ret = fde;
+			return RIP_OK;
+		}
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(before & 1) && __atomic_load_n(&version, __ATOMIC_RELAXED) == before)
+			return RIP_E_NOFDE;
+	}
+	return RIP_E_NOFDE;
 }

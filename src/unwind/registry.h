@@ -5,13 +5,18 @@
  * Every FDE is a node of one skip list by its first pc. Writers hold a lock; readers take none, write
  * nothing, and may run in a signal handler that has interrupted a writer: a node becomes visible by one
  * store, and its memory is used for nodes only, ever. A reader that was misled by a node that has been used
- * again notices by the version, and tries again a bounded number of times. */
+ * again notices by the version, and tries again a bounded number of times.
+ *
+ * Nodes only say where an FDE stood when its table was registered. What it says is read from the table each time,
+ * and where the nodes do not tell, the tables themselves are searched: programs add to them, change them and unmap
+ * them while they are registered. */
 #ifndef RIPCORD_UNWIND_REGISTRY_H
 #define RIPCORD_UNWIND_REGISTRY_H
 
 #include "unwind/module.h"
 
-/* One section: the FDEs from `begin` to the record of length 0, at most 2 GiB away. */
+/* One table: the FDEs from `begin` to the record of length 0 (or what else is no record), at most 2 GiB away. It may
+ * begin with an FDE whose CIE lies elsewhere. */
 struct rip_registry_section {
 	const void *begin;
 	struct rip_pointer_bases bases;
@@ -20,14 +25,15 @@ struct rip_registry_section {
 	bool more;            /* it belongs to what was registered under this name before */
 };
 
-/* O(k log n) for k FDEs. NOMEM; MEMORY (unreadable); the errors of rip_fde_next: nothing is registered then.
- * Not async-signal-safe. */
+/* O(k log n) for k FDEs; one that begins with an FDE counts as one. NOMEM, or what is wrong with the first record
+ * (MEMORY, END, the errors of rip_fde_at): nothing is registered then. Not async-signal-safe. */
 rip_status rip_registry_add(const struct rip_registry_section *section);
 
 /* Takes back what was registered under this name last. NOFDE: there is nothing. Not async-signal-safe. */
 rip_status rip_registry_remove(const void *name, void **object_ret);
 
-/* The registered FDE that covers pc. NOFDE. Signal-safe. */
+/* The registered FDE that covers pc, of several the newest. NOFDE. O(log n); where only the tables themselves have it,
+ * or none has, O(n) up to 16,384 records of the 1,024 newest tables. Signal-safe. */
 rip_status rip_registry_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret);
 
 /* Around a fork, in both processes: nobody else changes the list meanwhile, as the child would have it half changed. */

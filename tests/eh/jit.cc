@@ -1,5 +1,6 @@
 // Registered tables, as JIT compilers use them: generated code with tables built by hand, exceptions thrown through
-// it, the same addresses used again, and what 16,384 objects cost. Linked with the drop-in.
+// it, the same addresses used again, FDEs that are registered alone, tables that are changed while they are registered,
+// and what 16,384 objects cost. Linked with the drop-in.
 #include "../tap.h"
 
 #include <algorithm>
@@ -30,6 +31,10 @@ void __register_frame_info_table_bases(void *, void *, void *, void *);
 void __deregister_frame(void *);
 void *__deregister_frame_info(const void *);
 void *__deregister_frame_info_bases(const void *);
+void __unw_add_dynamic_fde(uintptr_t);
+void __unw_remove_dynamic_fde(uintptr_t);
+void __unw_add_dynamic_eh_frame_section(uintptr_t);
+void __unw_remove_dynamic_eh_frame_section(uintptr_t);
 }
 
 namespace {
@@ -278,6 +283,156 @@ void mapped_again()
 	munmap(place, 4096);
 }
 
+// --- FDEs that are registered alone ---
+
+// In any order, all in one table: as LLVM's JIT compilers do beside LLVM's libunwind.
+void alone(const char *name, void (*add)(void *), void (*take)(void *))
+{
+	enum { COUNT = 300 };
+	uint8_t *code = new_code(COUNT * FUNCTION);
+	Section table(COUNT);
+	std::vector<std::size_t> order;
+	std::vector<void *> fdes;
+	std::mt19937 random{ 3 };
+	for (std::size_t i = 0; i < COUNT; i++) {
+		uint32_t words = 1 + 2 * static_cast<uint32_t>(i % 40);
+		write_function(code + i * FUNCTION, words);
+		table.add(code + i * FUNCTION, words);
+		fdes.push_back(const_cast<void *>(table.last));
+		order.push_back(i);
+	}
+	auto function = [&](std::size_t i) { return reinterpret_cast<generated>(code + i * FUNCTION); };
+	auto caught = [&] {
+		int good = 0;
+		for (std::size_t i = 0; i < COUNT; i++)
+			good += catches(function(i), 8) == 8 && walks(function(i));
+		return good;
+	};
+	for (int round = 0; round < 3; round++) { // upwards, downwards, anyhow
+		dwarf_eh_bases bases;
+		if (round)
+			std::reverse(order.begin(), order.end());
+		if (round == 2)
+			std::shuffle(order.begin(), order.end(), random);
+		for (std::size_t i : order)
+			add(fdes[i]);
+		tap_equal(caught(), COUNT, name);
+		tap_ok(find(function(7), &bases) == fdes[7], "%s: its own FDE is found", name);
+		for (std::size_t i : order)
+			take(fdes[i]);
+		tap_ok(ends(function(0)) && ends(function(COUNT / 2)) && ends(function(COUNT - 1)), "%s: taken back", name);
+	}
+	// libgcc_s takes the FDEs that follow as well.
+	add(fdes[100]);
+	tap_ok(catches(function(100), 1) == 1 && catches(function(101), 2) == 2 && catches(function(COUNT - 1), 3) == 3,
+		"%s: with those behind it", name);
+	tap_ok(ends(function(99)), "%s: and none before it", name);
+	take(fdes[100]);
+	munmap(code, COUNT * FUNCTION);
+}
+
+// The table's end is the memory's, and the CIE is pages away, before the FDE or behind it.
+void far_apart(bool behind)
+{
+	enum { PAGE = 4096, PAGES = 64 };
+	uint8_t *code = new_code(PAGE), *map = new_code(PAGES * PAGE);
+	generated function = write_function(code, 5);
+	Section section;
+	section.add(code, 5);
+	const uint8_t *from = static_cast<const uint8_t *>(section.begin());
+	uint8_t *cie = behind ? map + (PAGES - 1) * PAGE - 24 : map, *fde = behind ? map : map + (PAGES - 1) * PAGE - 32;
+	std::memcpy(cie, from, 24);
+	std::memcpy(fde, from + 24, 32);
+	int32_t distance = static_cast<int32_t>(fde + 4 - cie);
+	std::memcpy(fde + 4, &distance, 4);
+	mprotect(map + (PAGES - 1) * PAGE, PAGE, PROT_NONE);
+	mprotect(map + PAGE, (PAGES - 3) * PAGE, PROT_NONE);
+	__register_frame(fde);
+	tap_ok(catches(function, 4) == 4 && walks(function), "an FDE with its CIE %s it, unreadable memory between",
+		behind ? "behind" : "before");
+	__deregister_frame(fde);
+	tap_ok(ends(function), "and it is taken back");
+	munmap(map, PAGES * PAGE);
+	munmap(code, PAGE);
+}
+
+// --- Tables that change while they are registered ---
+
+void appended()
+{
+	enum { COUNT = 40 };
+	uint8_t *code = new_code(COUNT * FUNCTION);
+	int good = 0;
+	Section table(COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		uint8_t *at = code + i * FUNCTION;
+		uint32_t words = 1 + 2 * static_cast<uint32_t>(i);
+		generated function = write_function(at, words);
+		good += i == 0 || ends(function);
+		table.add(at, words);
+		if (i == 0)
+			__register_frame(table.begin());
+		good += catches(function, i) == i && walks(function);
+	}
+	tap_equal(good, 2 * COUNT, "FDEs that are added behind the end of a registered table count from then on");
+	__deregister_frame(table.begin());
+	tap_ok(ends(reinterpret_cast<generated>(code)) &&
+		ends(reinterpret_cast<generated>(code + (COUNT - 1) * FUNCTION)), "and go with it");
+	munmap(code, COUNT * FUNCTION);
+}
+
+// Other code at the same place, or the FDE of another place: what counts is what stands there now.
+void changed()
+{
+	uint8_t *code = new_code(4096);
+	Section table(3), other(3);
+	generated first = write_function(code, 3), second = write_function(code + FUNCTION, 9);
+	table.add(code, 3);
+	__register_frame(table.begin());
+	tap_ok(catches(first, 1) == 1 && walks(first), "a function of a registered table");
+	int good = 0;
+	for (uint32_t words = 5; words < 105; words += 2) {
+		Section now;
+		write_function(code, words);
+		now.add(code, words);
+		std::memcpy(table.begin(), now.begin(), 56);
+		good += catches(first, 2) == 2 && walks(first);
+	}
+	tap_equal(good, 50, "50 layouts of it, each written over the last, with its FDE");
+	other.add(code + FUNCTION, 9);
+	std::memcpy(table.begin(), other.begin(), 56);
+	tap_ok(catches(second, 3) == 3 && walks(second), "the FDE is made another function's");
+	tap_ok(ends(first), "and the first has none any more");
+	std::memset(table.begin(), 0xff, 56);
+	tap_ok(ends(first) && ends(second), "overwritten by what is no table");
+	__deregister_frame(table.begin());
+	munmap(code, 4096);
+}
+
+void unmapped()
+{
+	uint8_t *code = new_code(4096), *table = new_code(4096);
+	generated first = write_function(code, 3), second = write_function(code + FUNCTION, 7);
+	Section section, another;
+	section.add(code, 3);
+	another.add(code + FUNCTION, 7);
+	std::memcpy(table, section.begin(), 64);
+	__register_frame(table);
+	__register_frame(another.begin());
+	tap_equal(catches(first, 1), 1, "a table in memory of its own");
+	munmap(table, 4096);
+	tap_ok(ends(first), "that is unmapped while it is registered: there is no row");
+	tap_ok(catches(second, 2) == 2 && ends(reinterpret_cast<generated>(write_function(code + 4 * FUNCTION, 3))),
+		"others are found, and not found, as before");
+	__deregister_frame(table);
+	__register_frame(section.begin());
+	tap_equal(catches(first, 3), 3, "registered anew");
+	__deregister_frame(section.begin());
+	__deregister_frame(another.begin());
+	tap_ok(ends(first) && ends(second), "and taken back");
+	munmap(code, 4096);
+}
+
 // --- Many ---
 
 int counter = -1;
@@ -454,6 +609,14 @@ int main()
 	each_way();
 	again();
 	mapped_again();
+	alone("registered one by one", __register_frame, __deregister_frame);
+	alone("by LLVM's names", [](void *fde) { __unw_add_dynamic_fde(reinterpret_cast<uintptr_t>(fde)); },
+	      [](void *fde) { __unw_remove_dynamic_fde(reinterpret_cast<uintptr_t>(fde)); });
+	far_apart(false);
+	far_apart(true);
+	appended();
+	changed();
+	unmapped();
 	many();
 	threads();
 	tap_done();
