@@ -23,7 +23,8 @@ extern "C" {
 
 /* The kinds of objects, in the order in which they are taken back. */
 typedef enum rip_kind {
-	RIP_KIND_STREAM = 1, /* a FILE *; its descriptor belongs to it. What was not flushed is lost. */
+	RIP_KIND_STREAM_LOCK = 1, /* a FILE * that flockfile or ftrylockfile has locked */
+	RIP_KIND_STREAM,     /* a FILE *; its descriptor belongs to it. What was not flushed is lost. */
 	RIP_KIND_DIRECTORY,  /* a DIR *; its descriptor belongs to it */
 	RIP_KIND_PROCESS,    /* a child of popen, by its stream: it gets SIGKILL and is waited for */
 	RIP_KIND_MUTEX,      /* a pthread_mutex_t * or mtx_t *, locked */

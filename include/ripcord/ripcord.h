@@ -306,8 +306,9 @@ typedef struct rip_report {
 	                             entries RIP_REPORT_INNER - 1 and RIP_REPORT_INNER are left out */
 	rip_status walk_end;      /* END: the walk reached the host; else why it could not go on */
 
-	uint64_t cleanups_run;    /* landing pads that ran to their end */
-	uint64_t cleanups_failed; /* landing pads that were stopped themselves */
+	uint64_t cleanups_run;    /* landing pads, and libc's own handlers of
+	                           * cancellation, that ran to their end */
+	uint64_t cleanups_failed; /* those that were stopped themselves */
 	bool abandoned;           /* frames were left that could not be unwound */
 	rip_status abandon_reason;/* why, if abandoned */
 	rip_reclaimed reclaimed;  /* what the guest still owned when it had ended */

@@ -4,7 +4,7 @@
 CORE_CC     := gcc
 CORE_LAYERS := base cfi lsda supervise port/bare core
 CORE_SRC    := $(call sources,$(CORE_LAYERS)) \
-               $(addprefix src/arch/x86_64/,context.c flow.c poll.c switch.S) \
+               $(addprefix src/arch/x86_64/,aside.S context.c flow.c poll.c switch.S) \
                $(addprefix src/unwind/,bare.c cursor.c expr.c find.c load.c memory.c module.c plain.c row.c site.c) \
                src/stack/bounds.c $(addprefix src/stop/,stop.c unwind.c domain.c pads.c killable.c)
 CORE_OBJ    := $(patsubst src/%,$(BUILD)/obj/core/%.o,$(CORE_SRC))

@@ -216,9 +216,9 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 		rip_fault_unblock(NULL);
 	bool opened = make_room(guest) || guest->overflowing;
 	guest->overflowing = false;
+	rip_stop_unwind(&guest->stop, until, note_fate, &noting, &result);
 	rip_port_drop_handlers((uintptr_t)rip_stack_floor(&guest->stop.stack),
 			       until ? until->sp : (uintptr_t)guest->stop.stack.top);
-	rip_stop_unwind(&guest->stop, until, note_fate, &noting, &result);
 	guest->signals_open = false; /* its cleanups may have faulted, too */
 	if (opened)
 		rip_stack_close_reserve(&guest->stop.stack);

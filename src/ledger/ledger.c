@@ -475,7 +475,7 @@ rip_status rip_take(void *memory)
 
 static bool is_transferable(rip_kind kind)
 {
-	return kind >= RIP_KIND_STREAM && kind <= RIP_KIND_MAPPING && kind != RIP_KIND_PROCESS &&
+	return kind >= RIP_KIND_STREAM_LOCK && kind <= RIP_KIND_MAPPING && kind != RIP_KIND_PROCESS &&
 	       kind != RIP_KIND_REPLACED;
 }
 
@@ -507,7 +507,7 @@ rip_status rip_give_fd(int fd)
 /* What is read of the object is read first. */
 static rip_status take_object(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, size_t size)
 {
-	bool locked = kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK;
+	bool locked = kind == RIP_KIND_STREAM_LOCK || (kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK);
 
 	if (!is_transferable(kind) || (kind == RIP_KIND_MAPPING && size == 0))
 		return RIP_E_ARGUMENT;

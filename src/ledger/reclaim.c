@@ -55,6 +55,17 @@ static bool release_stream(FILE *stream, uint64_t data, bool flush)
 	return true;
 }
 
+/* One that is not this thread's, or is no stream any more, stays as it is. */
+static bool release_stream_lock(FILE *stream, uint64_t data)
+{
+	for (uint64_t i = 0; i < data >> 32; i++) {
+		if (!rip_port_has_locked((uintptr_t)stream))
+			return false;
+		funlockfile(stream);
+	}
+	return true;
+}
+
 /* Nobody else knows the child. */
 static bool release_process(pid_t child)
 {
@@ -93,6 +104,7 @@ static bool release_object(const struct reclaim *reclaim)
 	void *object = (void *)reclaim->item.value;
 
 	switch (reclaim->item.kind) {
+	case RIP_KIND_STREAM_LOCK: return release_stream_lock(object, reclaim->data);
 	case RIP_KIND_STREAM: return release_stream(object, reclaim->data, reclaim->flush);
 	case RIP_KIND_DIRECTORY: return release_directory(object, reclaim->data);
 	case RIP_KIND_PROCESS: return release_process((pid_t)reclaim->data);
@@ -105,7 +117,7 @@ static bool release_object(const struct reclaim *reclaim)
 }
 
 static const rip_kind contained[] = {
-	RIP_KIND_STREAM, RIP_KIND_DIRECTORY, RIP_KIND_PROCESS, RIP_KIND_MUTEX, RIP_KIND_RWLOCK,
+	RIP_KIND_STREAM_LOCK, RIP_KIND_STREAM, RIP_KIND_DIRECTORY, RIP_KIND_PROCESS, RIP_KIND_MUTEX, RIP_KIND_RWLOCK,
 	RIP_KIND_SPINLOCK, RIP_KIND_MEMORY,
 };
 enum { CONTAINED = sizeof contained / sizeof contained[0] };
@@ -260,7 +272,7 @@ uint64_t rip_ledger_descriptor_of(rip_kind kind, uintptr_t value)
 const char *rip_kind_name(rip_kind kind)
 {
 	static const char *const names[] = {
-		[RIP_KIND_STREAM] = "stream", [RIP_KIND_DIRECTORY] = "directory", [RIP_KIND_PROCESS] = "process",
+		[RIP_KIND_STREAM_LOCK] = "stream lock", [RIP_KIND_STREAM] = "stream", [RIP_KIND_DIRECTORY] = "directory", [RIP_KIND_PROCESS] = "process",
 		[RIP_KIND_MUTEX] = "mutex", [RIP_KIND_RWLOCK] = "rwlock", [RIP_KIND_SPINLOCK] = "spinlock",
 		[RIP_KIND_DESCRIPTOR] = "descriptor", [RIP_KIND_REPLACED] = "replaced descriptor",
 		[RIP_KIND_MAPPING] = "mapping", [RIP_KIND_MEMORY] = "memory",

@@ -32,6 +32,8 @@ RIP_LIBC(dup2);
 RIP_LIBC(fcntl);
 RIP_LIBC(fclose);
 RIP_LIBC(closedir);
+RIP_LIBC(ftrylockfile);
+RIP_LIBC(funlockfile);
 RIP_LIBC(dlopen);
 RIP_LIBC(pthread_mutex_lock);
 RIP_LIBC(pthread_mutex_trylock);

@@ -223,9 +223,25 @@ bool rip_port_is_holding(void);
 
 /* --- Time and threads --- */
 
-/* Takes those cancellation handlers off the calling thread's list that lie in [low, high): the functions that
- * put them there were ended (pthread_cond_wait, say), and the next longjmp or pthread_exit would run them. */
+/* A cancellation handler of the calling thread: what a function of libc, or an old program, wants called when it is
+ * ended before it has returned (pthread_cond_wait, printf, system). */
+struct rip_port_handler {
+	uint64_t place;  /* in the frame of the function that has put it on the thread's list */
+	uint64_t routine, argument;
+};
+
+/* The place of the innermost one if that lies in [low, high); else UINT64_MAX. */
+uint64_t rip_port_handler(uint64_t low, uint64_t high);
+/* Takes it off the list; false if there is none. */
+bool rip_port_take_handler(uint64_t low, uint64_t high, struct rip_port_handler *handler_ret);
+/* Takes off all that lie there: the functions that put them there are gone, and the next longjmp or pthread_exit
+ * would run them. */
 void rip_port_drop_handlers(uint64_t low, uint64_t high);
+
+/* True if there is a stream (FILE) at that address, and the calling thread has locked it. */
+bool rip_port_has_locked(uint64_t stream);
+/* The function that unlocks one, once: void (*)(FILE *). */
+uint64_t rip_port_unlocker(void);
 
 /* Nanoseconds of a clock that only goes forward. Signal-safe. */
 uint64_t rip_port_now(void);

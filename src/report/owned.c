@@ -7,7 +7,7 @@
 static const char *plural(rip_kind kind)
 {
 	static const char *const names[RIP_KINDS] = {
-		[RIP_KIND_STREAM] = "streams", [RIP_KIND_DIRECTORY] = "directories",
+		[RIP_KIND_STREAM_LOCK] = "stream locks", [RIP_KIND_STREAM] = "streams", [RIP_KIND_DIRECTORY] = "directories",
 		[RIP_KIND_PROCESS] = "processes", [RIP_KIND_MUTEX] = "mutexes", [RIP_KIND_RWLOCK] = "rwlocks",
 		[RIP_KIND_SPINLOCK] = "spinlocks", [RIP_KIND_DESCRIPTOR] = "descriptors",
 		[RIP_KIND_REPLACED] = "replaced descriptors", [RIP_KIND_MAPPING] = "mappings",
@@ -41,7 +41,7 @@ void rip_write_reclaimed(struct rip_writer *w, const rip_reclaimed *reclaimed)
 
 	if (reclaimed->total == 0)
 		return;
-	for (rip_kind kind = RIP_KIND_STREAM; kind < (rip_kind)RIP_KINDS; kind++) {
+	for (rip_kind kind = RIP_KIND_STREAM_LOCK; kind < (rip_kind)RIP_KINDS; kind++) {
 		uint64_t count = reclaimed->count[kind];
 		uint64_t bytes = kind == RIP_KIND_MEMORY ? reclaimed->bytes :
 				 kind == RIP_KIND_MAPPING ? reclaimed->mapped : 0;
@@ -67,8 +67,8 @@ void rip_write_reclaimed_json(struct rip_writer *w, const rip_reclaimed *reclaim
 	rip_write(w, ",\"reclaimed\":{\"total\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
 		  ",\"mapped\":%" PRIu64 ",\"count\":{", reclaimed->total, reclaimed->failed,
 		  reclaimed->bytes, reclaimed->mapped);
-	for (rip_kind kind = RIP_KIND_STREAM; kind < (rip_kind)RIP_KINDS; kind++)
-		rip_write(w, "%s\"%s\":%" PRIu64, kind == RIP_KIND_STREAM ? "" : ",", rip_kind_name(kind),
+	for (rip_kind kind = RIP_KIND_STREAM_LOCK; kind < (rip_kind)RIP_KINDS; kind++)
+		rip_write(w, "%s\"%s\":%" PRIu64, kind == RIP_KIND_STREAM_LOCK ? "" : ",", rip_kind_name(kind),
 			  reclaimed->count[kind]);
 	rip_write(w, "},\"items\":[");
 	for (uint32_t i = 0; i < reclaimed->item_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * stop: the loop of the forced unwind. */
+#include "stop/cancel.h"
 #include "stop/handlers.h"
 #include "stop/pads.h"
 
@@ -20,6 +21,8 @@ struct unwind {
 	uint64_t outermost_cfa; /* of the frames whose landing pads have run */
 	uint64_t told_cfa;      /* the frame whose fate was told last */
 	unsigned pads_here;     /* landing pads since that moved up */
+	uint64_t next_handler;  /* of libc's own: where the innermost one lies */
+	uint64_t unlocked_cfa;  /* the frame whose stream was unlocked last */
 	struct _Unwind_Exception *thrown; /* the one that has stopped the guest */
 	struct rip_handlers *handlers;
 };
@@ -29,6 +32,7 @@ static void start_from_guest(struct unwind *u)
 	struct rip_memory memory = rip_stop_memory(u->stop);
 
 	rip_cursor_init(&u->cursor, &u->stop->at, u->stop->exact, &memory);
+	u->next_handler = rip_cancel_next(u->stop);
 }
 
 /* What a landing pad calls stands where frames stood that are gone, and is not one of them. */
@@ -115,6 +119,7 @@ static rip_status after_pad(struct unwind *u, enum rip_event event)
 	u->result.cleanups_run++;
 	tell(u, RIP_FRAME_CLEANED);
 	rip_cursor_set(&u->cursor, &stop->at);
+	u->next_handler = rip_cancel_next(stop);
 	rip_cursor_skip_plain(&u->cursor); /* the pad's own frame, mostly */
 	return RIP_OK;
 }
@@ -141,6 +146,72 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 	return after_pad(u, event);
 }
 
+/* --- Handlers of libc's own --- */
+
+static void tell_handler(struct unwind *u, uint64_t cfa, rip_frame_fate fate)
+{
+	u->result.cleanups_run += fate == RIP_FRAME_CLEANED;
+	u->result.cleanups_failed += fate == RIP_FRAME_FAILED;
+	if (u->observer)
+		u->observer(u->context, cfa, fate);
+}
+
+/* Lands there for a routine of libc's. The cursor's frame is next, and the guest stands below it still: so it does
+ * afterwards. */
+static rip_status run_routine(struct unwind *u, const struct rip_context *context, uint64_t cfa)
+{
+	struct rip_stop *stop = u->stop;
+	struct rip_context before = stop->at;
+	struct rip_domain *base = stop->base;
+	bool exact = stop->exact;
+
+	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, u->cursor.exact);
+	u->handlers->in_handler = false;
+	enum rip_event event = rip_stop_land(stop, context);
+	stop->base = base;
+	if (event == RIP_EVENT_PASSING)
+		return RIP_E_END;
+	tell_handler(u, cfa, event == RIP_EVENT_RESUMED ? RIP_FRAME_CLEANED : RIP_FRAME_FAILED);
+	if (event == RIP_EVENT_RESUMED) {
+		stop->at = before;
+		stop->exact = exact;
+		u->next_handler = rip_cancel_next(stop);
+	} else {
+		start_from_guest(u);
+	}
+	return RIP_OK;
+}
+
+static rip_status run_handler(struct unwind *u)
+{
+	struct rip_context context;
+	uint64_t cfa = 0;
+
+	rip_status status = keep_pace(u);
+	if (status != RIP_OK)
+		return status;
+	if (rip_cancel_prepare(u->stop, &u->cursor.context, u->cursor.exact, &context, &cfa))
+		return run_routine(u, &context, cfa);
+	tell_handler(u, cfa, RIP_FRAME_FAILED);
+	u->next_handler = rip_cancel_next(u->stop);
+	return RIP_OK;
+}
+
+/* Beyond a broken frame there are no landing pads any more; handlers are found all the same. The list leads outwards,
+ * if it is one. */
+static void run_other_handlers(struct unwind *u)
+{
+	uint64_t end = u->until ? u->until->sp : (uintptr_t)u->stop->stack.top, last = 0;
+
+	start_from_guest(u);
+	while (u->next_handler < end && u->next_handler > last && !u->stop->abandon) {
+		last = u->next_handler;
+		rip_cursor_set(&u->cursor, &u->stop->at);
+		if (run_handler(u) != RIP_OK)
+			return;
+	}
+}
+
 /* Where the unwinding ends. */
 static bool at_end(const struct unwind *u)
 {
@@ -162,13 +233,17 @@ static void note_handler(struct unwind *u)
 static rip_status pass_frame(struct unwind *u)
 {
 	struct rip_entry landing = { RIP_ENTRY_NONE, 0 };
+	struct rip_context unlock;
 
-	if (at_end(u))
+	bool handler = u->next_handler < u->cursor.reg[RIP_REG_RSP];
+	if (!handler && at_end(u))
 		return RIP_E_END;
 	if (u->stop->abandon)
-		return RIP_E_TIME;
+		return at_end(u) ? RIP_E_END : RIP_E_TIME;
 	if (u->stop->pace && u->stop->pace(u->stop, false, false) != RIP_OK)
 		return RIP_E_TIME;
+	if (handler)
+		return run_handler(u);
 	u->cursor.cfa = 0;
 	rip_status status = rip_cursor_load(&u->cursor);
 	if (status != RIP_OK)
@@ -179,7 +254,11 @@ static rip_status pass_frame(struct unwind *u)
 		return run_pad(u, landing.selector);
 	if (status != RIP_OK)
 		abandon_frame(u, status);
-	else if (landing.kind == RIP_ENTRY_GAP || landing.kind == RIP_ENTRY_NOEXCEPT)
+	else if (landing.kind == RIP_ENTRY_GAP && u->cursor.cfa != u->unlocked_cfa &&
+		 rip_cancel_prepare_unlock(u->stop, &u->cursor, &unlock)) {
+		u->unlocked_cfa = u->cursor.cfa;
+		return run_routine(u, &unlock, u->cursor.cfa);
+	} else if (landing.kind == RIP_ENTRY_GAP || landing.kind == RIP_ENTRY_NOEXCEPT)
 		tell(u, RIP_FRAME_GAP);
 	note_handler(u);
 	status = rip_cursor_step(&u->cursor);
@@ -206,8 +285,10 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 	start_from_guest(&u);
 	while (status == RIP_OK)
 		status = pass_frame(&u);
-	if (status != RIP_E_END)
+	if (status != RIP_E_END) {
 		abandon_rest(&u, status);
+		run_other_handlers(&u);
+	}
 	rip_handlers_leave(u.handlers, UINT64_MAX);
 	stop->handlers = outer_handlers;
 	if (stop->thrown) /* by a pad */

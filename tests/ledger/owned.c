@@ -229,6 +229,25 @@ static int get_unlocked(void)
 static int get_read_lock(void) { return !pthread_rwlock_rdlock(&rwlock) && !pthread_rwlock_tryrdlock(&rwlock); }
 static int get_write_lock(void) { return pthread_rwlock_wrlock(&rwlock) == 0; }
 static int get_spin_lock(void) { return pthread_spin_lock(&spin) == 0; }
+static FILE *stream; /* the host's */
+static int get_stream_locks(void)
+{
+	flockfile(stream);
+	funlockfile(stream);
+	flockfile(stream);
+	return ftrylockfile(stream) == 0 && ftrylockfile(stderr) == 0;
+}
+static int get_lock_of_own_stream(void)
+{
+	FILE *own = tmpfile();
+
+	flockfile(own);
+	flockfile(own);
+	fclose(own);
+	own = tmpfile();
+	flockfile(own);
+	return own != NULL;
+}
 static int get_many(void)
 {
 	for (int i = 0; i < 20000; i++)
@@ -273,6 +292,8 @@ static const struct family {
 	{ "rwlock, read", get_read_lock, { [RIP_KIND_RWLOCK] = 1 } },
 	{ "rwlock, write", get_write_lock, { [RIP_KIND_RWLOCK] = 1 } },
 	{ "spin lock", get_spin_lock, { [RIP_KIND_SPINLOCK] = 1 } },
+	{ "stream locks", get_stream_locks, { [RIP_KIND_STREAM_LOCK] = 2 } },
+	{ "lock of an own stream", get_lock_of_own_stream, { [RIP_KIND_STREAM_LOCK] = 1, [RIP_KIND_STREAM] = 1 } },
 	{ "many", get_many, { [RIP_KIND_MEMORY] = 20000, [RIP_KIND_DESCRIPTOR] = 200 } },
 };
 
@@ -344,12 +365,34 @@ static int count_descriptors(void)
 	return count;
 }
 
+/* A thread may lock its own streams once more. */
+static void *lock_streams(void *unused)
+{
+	bool free = ftrylockfile(stream) == 0 && ftrylockfile(stderr) == 0;
+
+	if (free) {
+		funlockfile(stream);
+		funlockfile(stderr);
+	}
+	return free ? stream : unused;
+}
+
+static int streams_are_free(void)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	pthread_create(&thread, NULL, lock_streams, NULL);
+	pthread_join(thread, &result);
+	return result != NULL;
+}
+
 static int locks_are_free(void)
 {
 	int held = pthread_mutex_trylock(&mutex) || pthread_mutex_trylock(&recursive) || pthread_mutex_trylock(&checking) ||
 		   mtx_trylock(&c11) != thrd_success || pthread_rwlock_trywrlock(&rwlock) || pthread_spin_trylock(&spin);
 
-	if (held)
+	if (held || !streams_are_free())
 		return 0;
 	pthread_mutex_unlock(&mutex);
 	pthread_mutex_unlock(&recursive);
@@ -401,6 +444,7 @@ int main(void)
 {
 	mtx_init(&c11, mtx_plain);
 	pthread_spin_init(&spin, 0);
+	stream = tmpfile();
 	struct job warm = { &families[0], &ends[0], 0 };
 	rip_outcome outcome;
 	rip_guest *guest; /* the first one makes the region that all heaps share */

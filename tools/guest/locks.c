@@ -2,6 +2,7 @@
  * locks: those that a guest holds. Recorded when they are there, forgotten before they go. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <threads.h>
 #include <time.h>
 
@@ -67,3 +68,40 @@ UNLOCKS(pthread_rwlock_unlock, "2.34", RIP_KIND_RWLOCK, RW)
 LOCKS(pthread_spin_lock, "2.34", RIP_KIND_SPINLOCK, ENOMEM, (SPIN *lock), (lock))
 LOCKS(pthread_spin_trylock, "2.34", RIP_KIND_SPINLOCK, ENOMEM, (SPIN *lock), (lock))
 UNLOCKS(pthread_spin_unlock, "2.34", RIP_KIND_SPINLOCK, SPIN)
+
+/* --- Streams -------------------------------------------------------------------------------------- */
+
+LIBC(flockfile, "2.2.5");
+LIBC(ftrylockfile, "2.2.5");
+LIBC(funlockfile, "2.2.5");
+void libc_flockfile(FILE *stream);
+int libc_ftrylockfile(FILE *stream);
+void libc_funlockfile(FILE *stream);
+
+/* Without memory for the record it is locked all the same: it has no way to fail. */
+STUB void flockfile(FILE *stream)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	bool record = rip_active() && ledger->begin(RIP_NEED_LITTLE);
+	libc_flockfile(stream);
+	if (record)
+		ledger->lock(RIP_KIND_STREAM_LOCK, stream, 0);
+}
+
+STUB int ftrylockfile(FILE *stream)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	bool record = rip_active() && ledger->begin(RIP_NEED_LITTLE);
+	int result = libc_ftrylockfile(stream);
+	if (record && result == 0)
+		ledger->lock(RIP_KIND_STREAM_LOCK, stream, 0);
+	return result;
+}
+
+STUB void funlockfile(FILE *stream)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	if (ledger)
+		ledger->unlock(RIP_KIND_STREAM_LOCK, stream);
+	libc_funlockfile(stream);
+}

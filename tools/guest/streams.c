@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,20 +207,26 @@ STUB FILE *freopen64(const char *path, const char *mode, FILE *stream)
 	return reopen(libc_freopen64, path, mode, stream);
 }
 
+/* What may have to wait for long leaves the child in the ledger, by its number: a kill that comes meanwhile ends it. */
 static int wait_for(pid_t child)
 {
+	siginfo_t info;
 	int status;
-	while (waitpid(child, &status, 0) < 0)
+	while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return -1;
-	return status;
+	rip_disown(RIP_KIND_PROCESS, (const void *)(intptr_t)child, NULL);
+	return waitpid(child, &status, 0) < 0 ? -1 : status;
 }
 
 STUB int fclose(FILE *stream)
 {
 	uint64_t child;
+	rip_begin(RIP_NEED_MUCH); /* for the stack, too */
 	bool popened = rip_disown(RIP_KIND_PROCESS, stream, &child);
-	rip_begin(RIP_NEED_MUCH); /* for the stack */
+	if (popened)
+		rip_own(RIP_KIND_PROCESS, (const void *)(intptr_t)child, child);
+	rip_disown(RIP_KIND_STREAM_LOCK, stream, NULL);
 	rip_disown(RIP_KIND_STREAM, stream, NULL);
 	int result = libc_fclose(stream);
 	return popened ? wait_for((pid_t)child) : result;
@@ -307,8 +314,8 @@ STUB int pclose(FILE *stream)
 	uint64_t child;
 	if (!rip_disown(RIP_KIND_PROCESS, stream, &child))
 		return libc_pclose(stream);
-	fclose(stream);
-	return wait_for((pid_t)child);
+	rip_own(RIP_KIND_PROCESS, stream, child);
+	return fclose(stream);
 }
 
 /* --- Directories ----------------------------------------------------------------------------------- */

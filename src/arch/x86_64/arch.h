@@ -109,6 +109,23 @@ enum rip_event rip_arch_call(struct rip_segment *segment, intptr_t (*function)(v
  * segment->sp is RIP_SEGMENT_FRAME above the rsp that the function returns to, as with rip_arch_call. */
 intptr_t rip_arch_hostcall(struct rip_segment *segment, intptr_t (*function)(void *), void *argument);
 
+/* --- Calls that no code of a guest's has made --- */
+
+/* What lies on the guest's stack below such a call: whom it returns to, and where its caller stands, to who walks
+ * the stack. */
+struct rip_aside {
+	struct rip_switch *way;
+	struct rip_context *at;  /* receives where the call has returned to */
+	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip;
+} __attribute__((aligned(16)));
+
+/* Not a function: for rip_arch_land, with rsp a struct rip_aside on the guest's stack. Calls the function in rdx
+ * with rax as its argument; when it has returned, goes back to the host as rip_arch_leave with RESUMED. */
+extern const char rip_arch_aside[];
+
+/* Fills all but `way` and `at`, so that the call's caller stands at `there`; `exact` as of a cursor. */
+void rip_arch_set_aside(struct rip_aside *aside, const struct rip_context *there, bool exact);
+
 /* --- Return hooks --- */
 
 /* A hook that stands for a return address; -1: all are taken. It may be given back when nothing on a stack
@@ -217,6 +234,12 @@ bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret
 
 /* Goes where a branch that was passed leads. False if none is left. */
 bool rip_arch_next_branch(struct rip_arch_way *way);
+
+/* Whether a way through the function that begins at `code` leads over a compare and exchange, as which locks are
+ * taken, to its byte at `offset`. `size` bytes can be read; those
+ * beyond RIP_ARCH_LOCKS_MAX, and code that is not understood, are not looked at. */
+enum { RIP_ARCH_LOCKS_MAX = 2048 };
+bool rip_arch_may_have_locked(const uint8_t *code, size_t size, size_t offset);
 
 /* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the
  * slot says. Begins with loading a word of 64 bits. Two calls and nothing else, but for the alignment of the

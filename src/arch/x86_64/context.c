@@ -30,8 +30,31 @@ AT(struct rip_context, reg[RIP_REG_RIP], RIP_CONTEXT_RIP);
 AT(struct rip_context, mxcsr, RIP_CONTEXT_MXCSR);
 AT(struct rip_context, fcw, RIP_CONTEXT_FCW);
 
+AT(struct rip_aside, way, RIP_ASIDE_WAY);
+AT(struct rip_aside, at, RIP_ASIDE_AT);
+AT(struct rip_aside, rbx, RIP_ASIDE_RBX);
+AT(struct rip_aside, rbp, RIP_ASIDE_RBP);
+AT(struct rip_aside, r12, RIP_ASIDE_R12);
+AT(struct rip_aside, r13, RIP_ASIDE_R13);
+AT(struct rip_aside, r14, RIP_ASIDE_R14);
+AT(struct rip_aside, r15, RIP_ASIDE_R15);
+AT(struct rip_aside, rsp, RIP_ASIDE_RSP);
+AT(struct rip_aside, rip, RIP_ASIDE_RIP);
+
 _Static_assert(RIP_EVENT_RESUMED == RIP_EVENT_RESUMED_NUMBER, "the same event");
 _Static_assert(RIP_EVENT_PASSING == RIP_EVENT_PASSING_NUMBER, "the same event");
+
+/* Who walks from inside the call looks up the byte before a return address. */
+void rip_arch_set_aside(struct rip_aside *aside, const struct rip_context *there, bool exact)
+{
+	const uint64_t *reg = there->reg;
+
+	*aside = (struct rip_aside){
+		.way = aside->way, .at = aside->at, .rbx = reg[RIP_REG_RBX], .rbp = reg[RIP_REG_RBP],
+		.r12 = reg[RIP_REG_R12], .r13 = reg[RIP_REG_R13], .r14 = reg[RIP_REG_R14],
+		.r15 = reg[RIP_REG_R15], .rsp = reg[RIP_REG_RSP], .rip = reg[RIP_REG_RIP] + exact,
+	};
+}
 
 /* The length of `FF /2` with this ModRM and SIB byte, without prefixes; 0 if it is not a call. */
 static size_t indirect_call_size(uint8_t modrm, uint8_t sib)

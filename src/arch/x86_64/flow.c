@@ -176,6 +176,77 @@ bool rip_arch_next_branch(struct rip_arch_way *way)
 	return true;
 }
 
+/* --- Locks --- */
+
+/* A bit for each byte of the function: whether a way over a lock leads there. */
+struct ways {
+	uint64_t held[RIP_ARCH_LOCKS_MAX / 64];
+	size_t size;
+	bool changed;
+};
+
+static bool is_held(const struct ways *ways, size_t at)
+{
+	return ways->held[at / 64] >> (at % 64) & 1;
+}
+
+static void hold(struct ways *ways, size_t at)
+{
+	if (at >= ways->size || is_held(ways, at))
+		return;
+	ways->held[at / 64] |= 1ull << (at % 64);
+	ways->changed = true;
+}
+
+/* CMPXCHG r/m32, r32. */
+static bool is_exchange(const struct instruction *i)
+{
+	return i->two && i->opcode == 0xb1;
+}
+
+/* Addresses are offsets here. */
+static void pass_on(struct ways *ways, const struct instruction *i, size_t at)
+{
+	struct rip_arch_way way = { .pc = at };
+	struct rip_arch_call call;
+
+	if (take(i, &way, &call) != STEP_END)
+		hold(ways, way.pc);
+	if (way.branches)
+		hold(ways, way.branch[0]);
+}
+
+/* As far as the code is understood. */
+static void look_over(struct ways *ways, const uint8_t *code)
+{
+	for (size_t at = 0; at < ways->size;) {
+		struct instruction i = { .at = code + at };
+		decode(&i);
+		if (i.length == 0)
+			return;
+		if (is_held(ways, at) || is_exchange(&i))
+			pass_on(ways, &i, at);
+		at += i.length;
+	}
+}
+
+bool rip_arch_may_have_locked(const uint8_t *code, size_t size, size_t offset)
+{
+	enum { PASSES_MAX = 16, INSTRUCTION_MAX = 15 };
+	struct ways ways = { .changed = true };
+
+	if (size > RIP_ARCH_LOCKS_MAX + INSTRUCTION_MAX)
+		size = RIP_ARCH_LOCKS_MAX + INSTRUCTION_MAX;
+	if (size < INSTRUCTION_MAX || offset >= size - INSTRUCTION_MAX)
+		return true;
+	ways.size = size - INSTRUCTION_MAX;
+	for (int pass = 0; ways.changed && pass < PASSES_MAX; pass++) {
+		ways.changed = false;
+		look_over(&ways, code);
+	}
+	return is_held(&ways, offset);
+}
+
 bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *slot_ret)
 {
 	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };

@@ -47,6 +47,18 @@
  * address of the struct rip_switch. 16 bytes keep the ABI's alignment. */
 #define RIP_SLOT_SIZE 16
 
+/* struct rip_aside */
+#define RIP_ASIDE_WAY 0
+#define RIP_ASIDE_AT 8
+#define RIP_ASIDE_RBX 16
+#define RIP_ASIDE_RBP 24
+#define RIP_ASIDE_R12 32
+#define RIP_ASIDE_R13 40
+#define RIP_ASIDE_R14 48
+#define RIP_ASIDE_R15 56
+#define RIP_ASIDE_RSP 64
+#define RIP_ASIDE_RIP 72
+
 /* What an assembly file cannot take from an enum. */
 #define RIP_EVENT_RESUMED_NUMBER 2
 #define RIP_EVENT_PASSING_NUMBER 9

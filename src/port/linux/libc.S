@@ -37,6 +37,8 @@ rip_libc_\name:
 	way	fcntl, 2.2.5
 	way	fclose, 2.2.5
 	way	closedir, 2.2.5
+	way	ftrylockfile, 2.2.5
+	way	funlockfile, 2.2.5
 	way	dlopen, 2.34
 	way	pthread_mutex_lock, 2.2.5
 	way	pthread_mutex_trylock, 2.34
