@@ -6,6 +6,7 @@
 
 #include "guest/state.h"
 #include "ledger/link.h"
+#include "port/port.h"
 
 static int process; /* this one's number */
 
@@ -28,6 +29,7 @@ const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_atta
 
 static void start(void)
 {
+	rip_port_loader_find();
 	pthread_atfork(NULL, NULL, ask);
 	rip_link_hooks = &rip_guest_hooks;
 	ask();

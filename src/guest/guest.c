@@ -32,6 +32,8 @@ static rip_status create_stack(const rip_options *options, struct rip_stack *sta
 	return rip_stack_take(size, reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve, stack_ret);
 }
 
+static const struct rip_stop_owner owner = { rip_guest_catch, rip_guest_pace, rip_guest_divert };
+
 static void init(rip_guest *guest, const rip_options *options, const struct rip_stack *stack)
 {
 	memset(guest, 0, sizeof *guest);
@@ -43,8 +45,7 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->face = guest;
 	guest->report = stack->cold;
 	rip_stop_init(&guest->stop, stack);
-	guest->stop.catcher = rip_guest_catch;
-	guest->stop.pace = rip_guest_pace;
+	guest->stop.owner = &owner;
 	guest->process = rip_guest_process();
 	rip_ledger_init(&guest->ledger, options->heap_limit, options->descriptor_limit);
 }

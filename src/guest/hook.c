@@ -25,7 +25,7 @@ void rip_guest_unhook(rip_guest *guest)
 /* The thread itself stands in its signal handler, so nothing returns meanwhile. */
 enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot)
 {
-	if (guest->hook && guest->hook_slot == slot)
+	if (guest->hook && (guest->hook_slot == slot || guest->diverted))
 		return RIP_FAULT_GO_ON;
 	rip_guest_unhook(guest);
 	if (!rip_stack_holds(&guest->stop.stack, slot))
@@ -38,6 +38,20 @@ enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot)
 	guest->hook = hook + 1;
 	RIP_SYNC(HOOKED);
 	return RIP_FAULT_GO_ON;
+}
+
+bool rip_guest_divert(struct rip_stop *stop, uint64_t slot)
+{
+	rip_guest *guest = (rip_guest *)(void *)stop;
+
+	guest->diverted = false;
+	if (slot == 0) {
+		rip_guest_unhook(guest);
+		return false;
+	}
+	rip_guest_hook_return(guest, slot);
+	guest->diverted = guest->hook && guest->hook_slot == slot;
+	return guest->diverted;
 }
 
 bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault)

@@ -27,6 +27,9 @@ void rip_guest_next_cleanup(rip_guest *guest);
 /* True if the last rung has waited for as long as it may: on the guest's thread. */
 bool rip_guest_time_is_over(rip_guest *guest);
 
+/* The rip_stop_diverter of guests: by a hook. */
+bool rip_guest_divert(struct rip_stop *stop, uint64_t slot);
+
 /* The rip_stop_pace of guests. */
 rip_status rip_guest_pace(struct rip_stop *stop, bool landing, bool progress);
 

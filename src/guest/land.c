@@ -249,6 +249,16 @@ enum rip_fault_answer rip_guest_take_step(rip_guest *guest, const struct rip_fau
 	return consider(guest, &fault->context, exit_ret);
 }
 
+/* The unwind goes on from where the return leads. */
+static enum rip_fault_answer come_back(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+{
+	guest->diverted = false;
+	stop_here(guest, at, exit_ret);
+	guest->stop.exact = false;
+	exit_ret->rax = RIP_EVENT_RESUMED;
+	return RIP_FAULT_LEAVE;
+}
+
 enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fault *fault,
 					  struct rip_fault_exit *exit_ret)
 {
@@ -260,6 +270,8 @@ enum rip_fault_answer rip_guest_take_hook(rip_guest *guest, const struct rip_fau
 	at.reg[RIP_REG_RIP] = exit_ret->pc = rip_arch_hook_return(guest->hook - 1);
 	rip_guest_unhook(guest);
 	look_anew(guest);
+	if (guest->diverted && is_inside(guest))
+		return come_back(guest, &at, exit_ret);
 	return is_inside(guest) ? consider(guest, &at, exit_ret) : RIP_FAULT_GO_ON;
 }
 

@@ -29,6 +29,7 @@ struct rip_guest {
 			bool end_outer;    /* when this one has ended, the outer one goes on ending */
 			bool saves_mask;   /* rip_options.save_mask */
 			bool is_part;      /* a hostcall's own stack: `face` is another */
+			bool diverted;     /* that hook ends a turn of the unwind's (rip_stop_diverter) */
 			uint8_t hook;      /* the return hook in a stack of this guest's, plus 1; 0: none */
 		};
 		uint64_t seldom;

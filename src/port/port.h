@@ -208,6 +208,27 @@ void *rip_port_loaded(const char *library, const char *name);
 /* The same of the module that `address` lies in. */
 void *rip_port_loaded_beside(const void *address, const char *name);
 
+/* The loader's own lock, which a thread holds while it loads or unloads, also around constructors and destructors.
+ * rip_port_loader_find has to be called before; where the lock could not be found, it is never held. */
+void rip_port_loader_find(void);
+/* True if the calling thread holds it. Signal-safe. */
+bool rip_port_holds_loader(void);
+/* Unlocks it, as often as the calling thread has locked it. What it protects is as it is. */
+void rip_port_release_loader(void);
+
+/* True if the address lies in the loader itself. Signal-safe. */
+bool rip_port_in_loader(uint64_t address);
+/* True if it is that of dlopen or another function that loads, unloads or looks up: it returns an error, and leaves all
+ * whole, if what rip_port_loader_error gives is called on the way. *opens_ret: its result is a handle, which the function
+ * of rip_port_loader_closer closes. Both are void (*)(void *); 0: there is none. Signal-safe. */
+bool rip_port_is_loading(uint64_t function, bool *opens_ret);
+uint64_t rip_port_loader_error(void);
+uint64_t rip_port_loader_closer(void);
+
+/* Ends a look-up of a symbol that the calling thread stood in, and will not go on with: who unloads a module would wait
+ * for it. False if it stood in none. */
+bool rip_port_release_scope(void);
+
 /* How many modules have been loaded so far. */
 uint64_t rip_port_load_count(void);
 

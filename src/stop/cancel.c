@@ -83,6 +83,12 @@ bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_context *there, 
 	       make_call(stop, there, exact, handler.routine, handler.argument, context_ret);
 }
 
+bool rip_cancel_prepare_call(struct rip_stop *stop, const struct rip_cursor *cursor, uint64_t routine, uint64_t argument,
+			     struct rip_context *context_ret)
+{
+	return make_call(stop, &cursor->context, cursor->exact, routine, argument, context_ret);
+}
+
 /* --- Streams --- */
 
 /* The first word of the frame, in a register or on the stack, that is a stream which this thread has locked. */

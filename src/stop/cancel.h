@@ -20,6 +20,10 @@ uint64_t rip_cancel_next(const struct rip_stop *stop);
 bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_context *there, bool exact,
 			struct rip_context *context_ret, uint64_t *cfa_ret);
 
+/* The same for any routine, void (*)(void *): its caller stands at the cursor. False: there is no room. */
+bool rip_cancel_prepare_call(struct rip_stop *stop, const struct rip_cursor *cursor, uint64_t routine, uint64_t argument,
+			     struct rip_context *context_ret);
+
 /* The same for a frame of libc's at a gap: to land where the stream that it has locked is unlocked. False: it has
  * locked none. `cursor` is at that frame, loaded. */
 bool rip_cancel_prepare_unlock(struct rip_stop *stop, const struct rip_cursor *cursor, struct rip_context *context_ret);

@@ -192,7 +192,7 @@ static bool callee_reads_caller(uint64_t address)
 }
 
 /* Where the frame's return address lies; 0 if not in its usual place. */
-static uint64_t return_slot(const struct rip_cursor *cursor)
+uint64_t rip_stop_return_slot(const struct rip_cursor *cursor)
 {
 	const struct rip_rule *rule = &cursor->row.rules[RIP_CFI_RA];
 
@@ -239,7 +239,7 @@ static rip_status judge_and_step(struct judging *j)
 	if (status != RIP_OK)
 		return status;
 	j->outermost = judge_frame(j->stop, &j->cursor, &j->memo);
-	uint64_t slot = return_slot(&j->cursor);
+	uint64_t slot = rip_stop_return_slot(&j->cursor);
 	if (j->outermost != RIP_LANDING_HERE) {
 		j->landing = j->outermost;
 		j->slot = j->landing == RIP_LANDING_FOREIGN ? slot : j->inner_slot;
@@ -326,7 +326,7 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 			break;
 		inside = true;
 		if (!hook)
-			*slot_ret = return_slot(&cursor);
+			*slot_ret = rip_stop_return_slot(&cursor);
 		if (rip_cursor_step(&cursor) != RIP_OK)
 			break;
 	}
@@ -367,7 +367,7 @@ bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at,
 		    rip_cursor_load(&cursor) != RIP_OK || is_killable(&memo, pc))
 			return false;
 		if (rip_stop_is_stub(pc)) {
-			*slot_ret = hookable(&memory, return_slot(&cursor));
+			*slot_ret = hookable(&memory, rip_stop_return_slot(&cursor));
 			return true;
 		}
 		if (rip_cursor_step(&cursor) != RIP_OK)

@@ -47,4 +47,7 @@ bool rip_stop_is_stub(uint64_t pc);
 /* True if the pc lies in code that the compiler made killable. */
 bool rip_stop_killable(uint64_t pc);
 
+/* Where the return address of the frame lies that the cursor has loaded; 0 if not in its usual place. */
+uint64_t rip_stop_return_slot(const struct rip_cursor *cursor);
+
 #endif

@@ -82,7 +82,7 @@ enum rip_event rip_stop_go_on(struct rip_stop *stop, enum rip_event event)
 	const struct rip_context *next;
 
 	rip_foreign_stay(&stop->foreign);
-	while (rip_stop_is_stop(event) && stop->catcher && (next = stop->catcher(stop, event)) != NULL) {
+	while (rip_stop_is_stop(event) && stop->owner && (next = stop->owner->catcher(stop, event)) != NULL) {
 		stop->inside = true;
 		event = rip_stop_land_on_stack(stop, next);
 		stop->inside = false;

@@ -71,6 +71,17 @@ typedef const struct rip_context *(*rip_stop_catcher)(struct rip_stop *stop, enu
  * reason. Without one, the unwind counts landings itself. */
 typedef rip_status (*rip_stop_pace)(struct rip_stop *stop, bool landing, bool progress);
 
+/* Asked on the host's stack: has the return by the address at `slot` on the guest's stack come back as RESUMED, with `at`
+ * where the return leads; with 0, no more. False: it cannot. */
+typedef bool (*rip_stop_diverter)(struct rip_stop *stop, uint64_t slot);
+
+/* Whom the engine asks. */
+struct rip_stop_owner {
+	rip_stop_catcher catcher;
+	rip_stop_pace pace;
+	rip_stop_diverter divert;
+};
+
 /* One guest's stack, and where on it the guest stands. Zeroed, then rip_stop_init. */
 struct rip_stop {
 	struct rip_switch way;
@@ -79,8 +90,7 @@ struct rip_stop {
 	volatile bool inside;   /* control is on the guest's stack: a fault on this thread is its own */
 	struct rip_domain *domain; /* innermost; NULL: the guest's first code */
 	struct rip_domain *base;   /* while a landing pad runs: the domain that it began in */
-	rip_stop_catcher catcher;  /* may be NULL */
-	rip_stop_pace pace;        /* may be NULL */
+	const struct rip_stop_owner *owner; /* may be NULL */
 	volatile bool abandon;     /* no cleanup of this guest's is to run any more */
 	const void *glue[2];       /* functions of the runtime's that hold nothing: kills pass their frames */
 	struct rip_context catch;  /* what the catcher returns */

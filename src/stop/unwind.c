@@ -2,6 +2,7 @@
  * stop: the loop of the forced unwind. */
 #include "stop/cancel.h"
 #include "stop/handlers.h"
+#include "stop/loader.h"
 #include "stop/pads.h"
 
 #include "layout.h"
@@ -22,17 +23,32 @@ struct unwind {
 	uint64_t told_cfa;      /* the frame whose fate was told last */
 	unsigned pads_here;     /* landing pads since that moved up */
 	uint64_t next_handler;  /* of libc's own: where the innermost one lies */
+	struct rip_loader_way loader; /* the innermost way through the loader */
 	uint64_t unlocked_cfa;  /* the frame whose stream was unlocked last */
 	struct _Unwind_Exception *thrown; /* the one that has stopped the guest */
 	struct rip_handlers *handlers;
 };
+
+/* What libc and the loader have on the stack from the cursor on. */
+static void look_for_libc(struct unwind *u)
+{
+	u->next_handler = rip_cancel_next(u->stop);
+	rip_loader_find(u->stop, &u->cursor.context, u->cursor.exact, &u->loader);
+}
+
+/* Frames of the loader hold nothing that a table tells. */
+static void skip_plain(struct unwind *u)
+{
+	if (!u->loader.there)
+		rip_cursor_skip_plain(&u->cursor);
+}
 
 static void start_from_guest(struct unwind *u)
 {
 	struct rip_memory memory = rip_stop_memory(u->stop);
 
 	rip_cursor_init(&u->cursor, &u->stop->at, u->stop->exact, &memory);
-	u->next_handler = rip_cancel_next(u->stop);
+	look_for_libc(u);
 }
 
 /* What a landing pad calls stands where frames stood that are gone, and is not one of them. */
@@ -94,8 +110,8 @@ static rip_status keep_pace(struct unwind *u)
 
 	if (progress)
 		u->outermost_cfa = u->cursor.cfa;
-	if (u->stop->pace)
-		return u->stop->pace(u->stop, true, progress);
+	if (u->stop->owner)
+		return u->stop->owner->pace(u->stop, true, progress);
 	u->pads_here = progress ? 1 : u->pads_here + 1;
 	return u->pads_here > PADS_WITHOUT_PROGRESS ? RIP_E_LOOP : RIP_OK;
 }
@@ -119,8 +135,8 @@ static rip_status after_pad(struct unwind *u, enum rip_event event)
 	u->result.cleanups_run++;
 	tell(u, RIP_FRAME_CLEANED);
 	rip_cursor_set(&u->cursor, &stop->at);
-	u->next_handler = rip_cancel_next(stop);
-	rip_cursor_skip_plain(&u->cursor); /* the pad's own frame, mostly */
+	look_for_libc(u);
+	skip_plain(u); /* the pad's own frame, mostly */
 	return RIP_OK;
 }
 
@@ -156,26 +172,34 @@ static void tell_handler(struct unwind *u, uint64_t cfa, rip_frame_fate fate)
 		u->observer(u->context, cfa, fate);
 }
 
+static enum rip_event land_for_libc(struct unwind *u, const struct rip_context *context)
+{
+	struct rip_stop *stop = u->stop;
+	struct rip_domain *base = stop->base;
+
+	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, u->cursor.exact);
+	u->handlers->in_handler = false;
+	enum rip_event event = rip_stop_land(stop, context);
+	stop->base = base;
+	return event;
+}
+
 /* Lands there for a routine of libc's. The cursor's frame is next, and the guest stands below it still: so it does
  * afterwards. */
 static rip_status run_routine(struct unwind *u, const struct rip_context *context, uint64_t cfa)
 {
 	struct rip_stop *stop = u->stop;
 	struct rip_context before = stop->at;
-	struct rip_domain *base = stop->base;
 	bool exact = stop->exact;
 
-	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, u->cursor.exact);
-	u->handlers->in_handler = false;
-	enum rip_event event = rip_stop_land(stop, context);
-	stop->base = base;
+	enum rip_event event = land_for_libc(u, context);
 	if (event == RIP_EVENT_PASSING)
 		return RIP_E_END;
 	tell_handler(u, cfa, event == RIP_EVENT_RESUMED ? RIP_FRAME_CLEANED : RIP_FRAME_FAILED);
 	if (event == RIP_EVENT_RESUMED) {
 		stop->at = before;
 		stop->exact = exact;
-		u->next_handler = rip_cancel_next(stop);
+		look_for_libc(u);
 	} else {
 		start_from_guest(u);
 	}
@@ -195,6 +219,53 @@ static rip_status run_handler(struct unwind *u)
 	tell_handler(u, cfa, RIP_FRAME_FAILED);
 	u->next_handler = rip_cancel_next(u->stop);
 	return RIP_OK;
+}
+
+/* --- The loader --- */
+
+static bool is_loaders(const struct unwind *u)
+{
+	const struct rip_loader_way *way = &u->loader;
+
+	return way->there && (way->inside || (u->cursor.reg[RIP_REG_RSP] == way->sp &&
+					      u->cursor.reg[RIP_REG_RIP] == way->pc));
+}
+
+/* A module whose constructor was stopped is closed again: its handle has come to nobody. */
+static rip_status close_module(struct unwind *u)
+{
+	struct rip_context context;
+	uint64_t handle = u->stop->at.reg[RIP_REG_RAX];
+
+	if (handle == 0 || !rip_loader_prepare_close(u->stop, &u->cursor, handle, &context))
+		return RIP_OK;
+	return run_routine(u, &context, 0);
+}
+
+/* Goes back into the loader, and comes again where it has returned to. */
+static rip_status pass_loader(struct unwind *u)
+{
+	struct rip_stop *stop = u->stop;
+	const struct rip_loader_way way = u->loader;
+	struct rip_context context = u->cursor.context;
+	rip_status status = keep_pace(u);
+
+	if (status != RIP_OK)
+		return status;
+	u->loader.there = false;
+	context.mxcsr = stop->at.mxcsr;
+	context.fcw = stop->at.fcw;
+	context.reg[RIP_REG_RAX] = 0;
+	if ((way.inside && !rip_loader_prepare_error(stop, &u->cursor, &context)) ||
+	    !stop->owner || !stop->owner->divert(stop, way.slot))
+		return RIP_OK;
+	enum rip_event event = land_for_libc(u, &context);
+	stop->owner->divert(stop, 0);
+	if (event == RIP_EVENT_PASSING)
+		return RIP_E_END;
+	tell_handler(u, way.cfa, event == RIP_EVENT_RESUMED ? RIP_FRAME_CLEANED : RIP_FRAME_FAILED);
+	start_from_guest(u);
+	return event == RIP_EVENT_RESUMED && way.opens ? close_module(u) : RIP_OK;
 }
 
 /* Beyond a broken frame there are no landing pads any more; handlers are found all the same. The list leads outwards,
@@ -240,10 +311,12 @@ static rip_status pass_frame(struct unwind *u)
 		return RIP_E_END;
 	if (u->stop->abandon)
 		return at_end(u) ? RIP_E_END : RIP_E_TIME;
-	if (u->stop->pace && u->stop->pace(u->stop, false, false) != RIP_OK)
+	if (u->stop->owner && u->stop->owner->pace(u->stop, false, false) != RIP_OK)
 		return RIP_E_TIME;
 	if (handler)
 		return run_handler(u);
+	if (is_loaders(u))
+		return pass_loader(u);
 	u->cursor.cfa = 0;
 	rip_status status = rip_cursor_load(&u->cursor);
 	if (status != RIP_OK)
@@ -263,7 +336,7 @@ static rip_status pass_frame(struct unwind *u)
 	note_handler(u);
 	status = rip_cursor_step(&u->cursor);
 	if (status == RIP_OK)
-		rip_cursor_skip_plain(&u->cursor);
+		skip_plain(u);
 	/* The host's frames lie behind the backstop: a stack that ends before is broken. */
 	return status == RIP_E_END ? RIP_E_RETURN : status;
 }
@@ -297,5 +370,6 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 	rip_foreign_leave(&stop->foreign, entered);
 	rip_arch_settle();
 	rip_stop_settle_exceptions(stop, until);
+	rip_loader_settle(stop, until);
 	*result_ret = u.result;
 }

@@ -445,6 +445,7 @@ int main(void)
 	mtx_init(&c11, mtx_plain);
 	pthread_spin_init(&spin, 0);
 	stream = tmpfile();
+	streams_are_free(); /* a first thread leaves its stack to later ones */
 	struct job warm = { &families[0], &ends[0], 0 };
 	rip_outcome outcome;
 	rip_guest *guest; /* the first one makes the region that all heaps share */

@@ -18,6 +18,13 @@ static inline bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_co
 	return false;
 }
 
+static inline bool rip_cancel_prepare_call(struct rip_stop *stop, const struct rip_cursor *cursor, uint64_t routine,
+					   uint64_t argument, struct rip_context *context_ret)
+{
+	(void)stop, (void)cursor, (void)routine, (void)argument, (void)context_ret;
+	return false;
+}
+
 static inline bool rip_cancel_prepare_unlock(struct rip_stop *stop, const struct rip_cursor *cursor,
 					     struct rip_context *context_ret)
 {
