@@ -80,7 +80,7 @@ LIBS := $(BUILD)/lib/libripcord.a $(BUILD)/lib/libripcord.so \
 TOOL := $(BUILD)/bin/ripcord
 # What `ripcord cc` links into each guest.
 GUEST_PARTS := $(BUILD)/lib/ripcord/guest_start.o $(BUILD)/lib/ripcord/libripcord-guest.a \
-               $(BUILD)/lib/ripcord/include/sys/cdefs.h
+               $(BUILD)/lib/ripcord/killable.ld $(BUILD)/lib/ripcord/include/sys/cdefs.h
 # The plugin is for the GCC that compiles guests, whatever compiles the rest. ripcord_plugin.so is what GCC
 # loads; it finds the one for its version. PLUGIN says that it was tried: what it holds is the line that says
 # why there is none, or nothing. Who would use the plugin depends on PLUGIN, and looks for PLUGIN_LOADER.
@@ -171,6 +171,9 @@ $(BUILD)/lib/ripcord/libripcord-guest.a: $(STUB_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
+$(BUILD)/lib/ripcord/%.ld: tools/guest/%.ld
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 $(BUILD)/lib/ripcord/include/%: tools/guest/include/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
@@ -222,7 +225,7 @@ install: all
 	$(INSTALL) -m 755 $(filter %.so,$(LIBS)) '$(DEST)/lib'
 	$(INSTALL) -m 755 $(BUILD)/lib/ripcord/libgcc_s.so.1 '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 $(GDB_SCRIPT) '$(DEST)/lib'
-	$(INSTALL) -m 644 $(filter %.o %.a,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
+	$(INSTALL) -m 644 $(filter %.o %.a %.ld,$(GUEST_PARTS)) '$(DEST)/lib/ripcord'
 	[ ! -e $(PLUGIN_LOADER) ] || $(INSTALL) -m 755 $(PLUGIN_LOADER) $(PLUGIN_ITSELF) '$(DEST)/lib/ripcord'
 	$(INSTALL) -m 644 tools/guest/include/sys/cdefs.h '$(DEST)/lib/ripcord/include/sys'
 	$(INSTALL) -m 644 $(HEADERS) '$(DEST)/include/ripcord'

@@ -120,25 +120,49 @@ unsigned own_work_of(class loop *loop)
 	return work;
 }
 
+edge pad_edge(gimple *poll)
+{
+	edge e;
+	edge_iterator i;
+	FOR_EACH_EDGE(e, i, gimple_bb(poll)->succs)
+		if (e->flags & EDGE_EH)
+			return e;
+	return NULL;
+}
+
+/* Whether a loop has both: without the edge, some of its blocks may lead nowhere in it. */
+bool is_in_a_loop(edge e)
+{
+	return loop_outer(find_common_loop(e->src->loop_father, e->dest->loop_father)) != NULL;
+}
+
+/* Another poll's landing pad may have been the only way to this one: then it is gone with the pad. */
 void remove_poll(gimple *poll)
 {
-	gimple_stmt_iterator at = gsi_for_stmt(poll);
 	basic_block block = gimple_bb(poll);
+	if (!block)
+		return;
+	gimple_stmt_iterator at = gsi_for_stmt(poll);
+	edge pad = pad_edge(poll);
+	if (pad && is_in_a_loop(pad))
+		loops_state_set(LOOPS_NEED_FIXUP);
 	unlink_stmt_vdef(poll);
 	gsi_remove(&at, true);
 	release_defs(poll);
 	gimple_purge_dead_eh_edges(block);
 }
 
+bool remove_all(const auto_vec<gimple *> &polls)
+{
+	for (gimple *poll : polls)
+		remove_poll(poll);
+	return !polls.is_empty();
+}
+
 /* False: it has none. */
 bool remove_polls(class loop *loop)
 {
-	auto_vec<gimple *> polls = polls_of(loop);
-	gimple *poll;
-	unsigned n;
-	FOR_EACH_VEC_ELT(polls, n, poll)
-		remove_poll(poll);
-	return !polls.is_empty();
+	return remove_all(polls_of(loop));
 }
 
 /* --- Loops that need none of their own -------------------------------------------------------- */
@@ -155,8 +179,8 @@ bool is_of_each_round(class loop *loop, gimple *poll)
 
 unsigned work_of(class loop *loop, bool polled);
 
-/* The most that runs in an inner loop from one poll to the next, or from its begin to the first, whatever "strips" makes of
- * it; 0 if that may be anything. */
+/* The most that runs in an inner loop from one poll to the next, or from its begin to the first, whatever
+ * "strips" makes of it; 0 if that may be anything. */
 unsigned work_between_polls(class loop *inner)
 {
 	auto_vec<gimple *> polls = polls_of(inner);
@@ -169,8 +193,8 @@ unsigned work_between_polls(class loop *inner)
 	return 0;
 }
 
-/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than WORK_MAX. `polled`: an
- * inner loop that is not known to end soon may count by its own polls. */
+/* What one time round costs, inner loops and all, polls aside; 0 if it is not known, or more than
+ * WORK_MAX. `polled`: an inner loop that is not known to end soon may count by its own polls. */
 unsigned work_of(class loop *loop, bool polled)
 {
 	uint64_t work = own_work_of(loop);
@@ -190,8 +214,9 @@ bool ends_soon(class loop *loop, unsigned work)
 	return work != 0 && (uint64_t)work * rounds_of(loop) <= WORK_MAX;
 }
 
-/* Whether a poll of an inner loop's is still met each time when "strips" has been there: in a copy for few rounds, between
- * strips of more, or in every fourth round it is not. Loops that call something stay as they are. */
+/* Whether a poll of an inner loop's is still met each time when "strips" has been there: in a copy for few
+ * rounds, between strips of more, or in every fourth round it is not. Loops that call something stay as
+ * they are. */
 bool stays(const gimple *poll)
 {
 	return own_work_of(gimple_bb(poll)->loop_father) == 0 || optimize_function_for_size_p(cfun);
@@ -200,10 +225,9 @@ bool stays(const gimple *poll)
 /* One poll each time round is enough: an inner loop's, or one of several. */
 bool drop_superfluous(class loop *loop)
 {
-	auto_vec<gimple *> polls = polls_of(loop);
+	auto_vec<gimple *> polls = polls_of(loop), dropped;
 	gimple *poll, *kept = NULL;
 	unsigned n;
-	bool dropped = false;
 
 	FOR_EACH_VEC_ELT(polls, n, poll)
 		if (gimple_bb(poll)->loop_father != loop && each_time_round(loop, poll) && stays(poll))
@@ -211,14 +235,12 @@ bool drop_superfluous(class loop *loop)
 	FOR_EACH_VEC_ELT(polls, n, poll) {
 		if (!is_of_each_round(loop, poll))
 			continue;
-		if (kept) {
-			remove_poll(poll);
-			dropped = true;
-		} else {
+		if (kept)
+			dropped.safe_push(poll);
+		else
 			kept = poll;
-		}
 	}
-	return dropped;
+	return remove_all(dropped);
 }
 
 bool drop_if_short(class loop *loop)
@@ -231,16 +253,11 @@ bool drop_if_few(class loop *loop)
 {
 	if (!loop->inner || !ends_soon(loop, work_of(loop, true)))
 		return false;
-	auto_vec<gimple *> polls = polls_of(loop);
-	gimple *poll;
-	unsigned n;
-	bool dropped = false;
-	FOR_EACH_VEC_ELT(polls, n, poll)
-		if (is_of_each_round(loop, poll)) {
-			remove_poll(poll);
-			dropped = true;
-		}
-	return dropped;
+	auto_vec<gimple *> polls = polls_of(loop), dropped;
+	for (gimple *poll : polls)
+		if (is_of_each_round(loop, poll))
+			dropped.safe_push(poll);
+	return remove_all(dropped);
 }
 
 /* --- Strips -----------------------------------------------------------------------------------
@@ -289,21 +306,13 @@ tree value_between(const strips &s, tree value)
 	return PHI_ARG_DEF_FROM_EDGE(definition, loop_latch_edge(s.loop));
 }
 
-edge pad_edge(gimple *poll)
-{
-	edge e;
-	edge_iterator i;
-	FOR_EACH_EDGE(e, i, gimple_bb(poll)->succs)
-		if (e->flags & EDGE_EH)
-			return e;
-	return NULL;
-}
-
 bool pad_can_move(const strips &s)
 {
 	edge e = pad_edge(s.poll);
 	if (!e)
 		return true;
+	if (flow_bb_inside_loop_p(s.loop, e->dest))
+		return false;
 	for (gphi_iterator i = gsi_start_phis(e->dest); !gsi_end_p(i); gsi_next(&i))
 		if (!virtual_operand_p(gimple_phi_result(i.phi())) &&
 		    !value_between(s, PHI_ARG_DEF_FROM_EDGE(i.phi(), e)))
@@ -621,16 +630,28 @@ bool has_polls(function *f)
 	return false;
 }
 
+/* With the last poll of a scope goes its landing pad, with that the loops of the cleanups that were
+ * inlined there, and also a loop that came round by way of the pad. False: this one is among them. */
+bool is_left(function *f, int number)
+{
+	if (loops_state_satisfies_p(LOOPS_NEED_FIXUP)) {
+		calculate_dominance_info(CDI_DOMINATORS);
+		fix_loop_structure(NULL);
+	}
+	return get_loop(f, number) != NULL;
+}
+
 /* Inner loops first. `last`: no pass drops polls after this one. */
 bool drop_polls(function *f, bool last)
 {
+	bool (*const drops[])(class loop *) = { drop_superfluous, drop_if_short, drop_if_few };
 	bool changed = false;
+
 	calculate_dominance_info(CDI_DOMINATORS);
 	for (auto loop : loops_list(f, LI_FROM_INNERMOST)) {
-		changed |= drop_superfluous(loop);
-		changed |= drop_if_short(loop);
-		if (last)
-			changed |= drop_if_few(loop);
+		int number = loop->num;
+		for (int n = 0; n < (last ? 3 : 2) && is_left(f, number); n++)
+			changed |= drops[n](get_loop(f, number));
 		if (changed)
 			calculate_dominance_info(CDI_DOMINATORS);
 	}
@@ -662,8 +683,11 @@ public:
 	unsigned execute(function *f) final override
 	{
 		bool changed = drop_polls(f, true);
-		for (auto loop : loops_list(f, LI_ONLY_INNERMOST))
-			changed |= relieve(loop);
+		for (auto loop : loops_list(f, LI_ONLY_INNERMOST)) {
+			int number = loop->num;
+			if (is_left(f, number))
+				changed |= relieve(get_loop(f, number));
+		}
 		if (!changed)
 			return 0;
 		free_dominance_info(CDI_DOMINATORS);

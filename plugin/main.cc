@@ -43,10 +43,22 @@ static void set_options()
 		SET_OPTION_IF_UNSET(&global_options, &global_options_set, param_max_inline_insns_auto, 16);
 }
 
-static void insert(const char *plugin, opt_pass *pass, const char *reference, pass_positioning_ops where)
+void insert(const char *plugin, opt_pass *pass, const char *reference, pass_positioning_ops where, int instance)
 {
-	register_pass_info info = {pass, reference, 1, where};
+	register_pass_info info = {pass, reference, instance, where};
 	register_callback(plugin, PLUGIN_PASS_MANAGER_SETUP, NULL, &info);
+}
+
+/* Hidden while something is inlined: each time before GCC's inliner, and until behind it. */
+static void insert_builtins(const char *plugin)
+{
+	insert(plugin, make_hide_pass(g), "nothrow", PASS_POS_INSERT_BEFORE);
+	insert(plugin, make_show_pass(g), "einline", PASS_POS_INSERT_AFTER);
+	insert(plugin, make_hide_pass(g), "release_ssa", PASS_POS_INSERT_BEFORE);
+	insert(plugin, make_show_pass(g), "ehdisp", PASS_POS_INSERT_AFTER);
+	insert(plugin, make_show_pass(g), "ccp", PASS_POS_INSERT_AFTER, 0);
+	insert(plugin, make_show_pass(g), "forwprop", PASS_POS_INSERT_AFTER, 0);
+	insert(plugin, make_show_all_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 }
 
 static void insert_passes(const char *plugin)
@@ -58,8 +70,8 @@ static void insert_passes(const char *plugin)
 		insert(plugin, make_short_pass(g), "ripcord_masks", PASS_POS_INSERT_AFTER);
 		insert(plugin, make_strips_pass(g), "loopinit", PASS_POS_INSERT_AFTER);
 	}
-	insert(plugin, make_before_bswap_pass(g), "bswap", PASS_POS_INSERT_BEFORE);
-	insert(plugin, make_after_bswap_pass(g), "bswap", PASS_POS_INSERT_AFTER);
+	insert_builtins(plugin);
+	insert_withouts(plugin, g);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 	insert(plugin, make_marks_pass(g), "eh_ranges", PASS_POS_INSERT_AFTER);
 }
@@ -83,6 +95,7 @@ extern "C" __attribute__((visibility("default"))) int ripcord_plugin_init(plugin
 	register_callback(arguments->base_name, PLUGIN_START_UNIT, expect_stops_in_builtins, NULL);
 	register_callback(arguments->base_name, PLUGIN_PRE_GENERICIZE, note_generic_body, NULL);
 	register_callback(arguments->base_name, PLUGIN_FINISH_UNIT, write_end, NULL);
+	register_callback(arguments->base_name, PLUGIN_REGISTER_GGC_ROOTS, NULL, const_cast<ggc_root_tab *>(builtin_roots));
 	insert_passes(arguments->base_name);
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * marks: the last pass, on the finished instructions: what the runtime reads (ripcord/killable.h).
  *
- * A poll is known by the address 0 in the instruction: where GCC has put a register that holds 0, it stands there again.
- * Behind each call in a masked region stands a no-op that says so, and each part of a function has an
- * entry in the module's table of killable code. */
+ * A poll is known by the address 0 in the instruction: where GCC has put a register that holds 0, it
+ * stands there again. Behind each call in a masked region stands a no-op that says so, and each part of a
+ * function has an entry in the module's table of killable code. */
 #include "ripcord_plugin.h"
 
 #include "memmodel.h"
@@ -46,7 +46,6 @@ void look_at_calls()
 	for (rtx_insn *insn = get_insns(); insn; insn = NEXT_INSN(insn)) {
 		if (!CALL_P(insn) || SIBLING_CALL_P(insn))
 			continue;
-		note_probe(insn);
 		eh_landing_pad pad = get_eh_landing_pad_from_rtx(insn);
 		if (pad && landing_pad_is_masked(pad->index))
 			mark_call(insn);
@@ -163,16 +162,16 @@ public:
 
 } // namespace
 
-/* The module's note, once, whatever the number of its objects. The names are the linker's; weak, because it may drop all
- * the code. */
+/* The object's note. The runtime takes a module's first. Not in a group, of which the linker would keep
+ * one: --gc-sections keeps notes, but not those in groups. The names are the linker's; weak, because it
+ * may drop all the code. */
 static void write_note()
 {
 	if (first_labels.is_empty())
 		return;
 	fputs("\t.weak\t__start_" RIP_KILLABLE_SECTION ", __stop_" RIP_KILLABLE_SECTION "\n"
 	      "\t.hidden\t__start_" RIP_KILLABLE_SECTION ", __stop_" RIP_KILLABLE_SECTION "\n"
-	      "\t.section " RIP_KILLABLE_NOTE_SECTION ",\"aG\",@note,ripcord_killable_"
-	      STRING(RIP_KILLABLE_VERSION) ",comdat\n"
+	      "\t.section " RIP_KILLABLE_NOTE_SECTION ",\"a\",@note\n"
 	      "\t.balign 4\n"
 	      "\t.long\t1f - 0f, 3f - 2f, " STRING(RIP_KILLABLE_NOTE_TYPE) "\n"
 	      "0:\t.asciz \"" RIP_KILLABLE_NOTE_NAME "\"\n"

@@ -123,10 +123,8 @@ public:
 	{
 		bool changed = false;
 		basic_block block;
-		FOR_EACH_BB_FN(block, f) {
+		FOR_EACH_BB_FN(block, f)
 			changed |= remove_masked_polls(block);
-			keep_calls(block);
-		}
 		return changed ? TODO_cleanup_cfg : 0;
 	}
 };

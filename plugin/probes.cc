@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * probes: variable-length arrays and alloca.
  *
- * GCC's own probes, by which they take their place page by page, have no landing pad: where the stack ends there, the
- * frame's cleanups would be skipped. So a call goes before, to a function that touches the same pages: calls have pads.
- * It is written beside the code that calls it, in a group of its own of which the linker keeps one. */
+ * GCC's own probes, by which they take their place page by page, have no landing pad: where the stack ends
+ * there, the frame's cleanups would be skipped. So a call goes before, to a function that touches the same
+ * pages: calls have pads. It is written beside the code that calls it, in a group of its own of which the
+ * linker keeps one. */
 #include "ripcord_plugin.h"
 
 #include "output.h"
@@ -18,8 +19,8 @@ const char PROBE_NAME[] = "__ripcord_probe";
 /* What is not larger than a page, GCC's probes of the frame have touched. */
 enum { SMALL = 4096 };
 
-/* void __ripcord_probe(size_t size). Each call has a declaration of its own, as garbage collection knows nothing of the
- * plugin's. */
+/* void __ripcord_probe(size_t size). Each call has a declaration of its own, as garbage collection knows
+ * nothing of the plugin's. */
 tree build_probe_function()
 {
 	tree type = build_function_type_list(void_type_node, size_type_node, NULL_TREE);
@@ -31,8 +32,6 @@ tree build_probe_function()
 	DECL_VISIBILITY_SPECIFIED(function) = 1;
 	return function;
 }
-
-bool called; /* by the unit's finished code */
 
 } // namespace
 
@@ -55,20 +54,18 @@ gimple *build_probe(const gcall *call)
 	return probe;
 }
 
-void note_probe(const rtx_insn *insn)
+/* Whether what was written names it: by a call, one that is a jump, or a load of its address. */
+static bool is_named()
 {
-	rtx call = get_call_rtx_from(insn);
-	rtx callee = call ? XEXP(XEXP(call, 0), 0) : NULL_RTX;
-
-	if (callee && SYMBOL_REF_P(callee) && !strcmp(XSTR(callee, 0), PROBE_NAME))
-		called = true;
+	tree name = maybe_get_identifier(PROBE_NAME);
+	return name && TREE_SYMBOL_REFERENCED(name);
 }
 
-/* The stack pointer goes down with the pages, as in GCC's own. The 256 bytes: what GCC adds so that the room, and a type in
- * it, is aligned. */
+/* The stack pointer goes down with the pages, as in GCC's own. The 256 bytes: what GCC adds so that the
+ * room, and a type in it, is aligned. */
 void write_probe_function()
 {
-	if (!called)
+	if (!is_named())
 		return;
 	fputs("\t.section .text.__ripcord_probe,\"axG\",@progbits,__ripcord_probe,comdat\n"
 	      "\t.weak\t__ripcord_probe\n"

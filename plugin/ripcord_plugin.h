@@ -65,13 +65,18 @@ bool is_masked(eh_region region);
 /* probes.cc. takes_room: a variable-length array, or alloca. */
 bool takes_room(const gcall *call);
 gimple *build_probe(const gcall *call);
-void note_probe(const rtx_insn *call);
 void write_probe_function();
 
 /* builtins.cc */
 bool is_expanded(tree function); /* in place, whatever happens: there is no function of that name to call */
 void expect_stops_in_builtins(void *, void *);
-void keep_calls(basic_block block);
+extern const struct ggc_root_tab *builtin_roots;
+
+/* main.cc. Instance 0: each of GCC's passes of that name. */
+void insert(const char *plugin, opt_pass *pass, const char *reference, pass_positioning_ops where, int instance = 1);
+
+/* without.cc */
+void insert_withouts(const char *plugin, gcc::context *context);
 
 /* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
 void warn_of(const gimple *statement, bool in_scope);
@@ -83,8 +88,9 @@ opt_pass *make_short_pass(gcc::context *);
 opt_pass *make_strips_pass(gcc::context *);
 opt_pass *make_pads_pass(gcc::context *);
 opt_pass *make_marks_pass(gcc::context *);
-opt_pass *make_before_bswap_pass(gcc::context *);
-opt_pass *make_after_bswap_pass(gcc::context *);
+opt_pass *make_hide_pass(gcc::context *);
+opt_pass *make_show_pass(gcc::context *);
+opt_pass *make_show_all_pass(gcc::context *);
 
 /* masks.cc: of the function that is being compiled. */
 bool landing_pad_is_masked(int number);

@@ -26,8 +26,8 @@
  * linker sorts it by address where all of it comes from the plugin. */
 #define RIP_KILLABLE_SECTION "ripcord_killable"
 
-/* The note that leads to it (gABI chapter 5, "Note Section"): name, type, and struct rip_killable_note. A
- * module has one for each version of the format that its objects were built for. */
+/* The note that leads to it (gABI chapter 5, "Note Section"): name, type, and struct rip_killable_note. Each
+ * object of a module has one, all of which lead to the same table. */
 #define RIP_KILLABLE_NOTE_SECTION ".note.ripcord.killable"
 #define RIP_KILLABLE_NOTE_NAME "Ripcord"
 #define RIP_KILLABLE_NOTE_TYPE 2

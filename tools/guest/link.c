@@ -45,6 +45,7 @@ __asm__(".pushsection .note.ripcord, \"a\", @note\n"
 
 /* Likewise: see ripcord/killable.h. */
 __asm__(".pushsection .note.ripcord, \"a\", @note\n"
+	".weak __start_ripcord_stubs, __stop_ripcord_stubs\n"
 	".hidden __start_ripcord_stubs, __stop_ripcord_stubs\n"
 	".balign 4\n"
 	".long 8, 16, 3\n"

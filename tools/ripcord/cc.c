@@ -11,12 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linker.h"
 #include "tool.h"
 #include "words.h"
 
 /* Where the parts are: relative to the command, so that a build tree and an installed one are alike. */
 struct parts {
-	char *include, *guest_include, *start, *archive;
+	char *include, *guest_include, *start, *archive, *script;
 	char *plugin; /* NULL where it was not built */
 };
 
@@ -29,6 +30,7 @@ struct request {
 	bool bare;         /* -nostdlib and the like: without the start-up files and libc */
 	bool no_start;     /* -nostartfiles: it has its own start-up files */
 	bool undefined_ok; /* parts of it are found only at run time: sanitizers */
+	struct linker_request linker;
 };
 
 static const char *const compile_options[] = {
@@ -36,16 +38,22 @@ static const char *const compile_options[] = {
 	/* Landing pads at calls and at instructions that may trap, and tables to find them. */
 	"-fexceptions", "-fnon-call-exceptions", "-fasynchronous-unwind-tables",
 	/* GCC may drop a store that a trap or a kill would make visible: it stays, which costs 2.5 % of
-	 * instructions on float loops and nothing elsewhere. It may drop a load whose result nobody uses, and then there is no trap to see: keeping
-	 * it costs 1 % on Duktape, and is not worth it (bench/README.md). */
+	 * instructions on float loops and nothing elsewhere. It may drop a load whose result nobody uses,
+	 * and then there is no trap to see: keeping it costs 1 % on Duktape, and is not worth it
+	 * (bench/README.md). */
 	"-fno-tree-dse", "-fno-dse",
-	/* Loads of scalars that become those of vectors (with SSE4.1 and more) would lose their landing pads. */
+	/* Loads of scalars that become those of vectors (with SSE4.1 and more) would lose their landing
+	 * pads. */
 	"-mno-stv",
 	/* A large frame touches each page in order, so that none steps over the guard. */
 	"-fstack-clash-protection",
-	/* GCC's built-in declarations are nothrow whatever the headers say (see sys/cdefs.h), which
-	 * takes the landing pad off a call. Those that are mostly expanded inline or folded to
-	 * constants stay: memcpy, memset, strlen and the like. */
+	NULL,
+};
+
+/* Without the plugin. GCC's built-in declarations are nothrow whatever the headers say (see sys/cdefs.h),
+ * which takes the landing pad off a call. Those that are mostly expanded inline or folded to constants
+ * stay: memcpy, memset, strlen and the like. */
+static const char *const unplugged_options[] = {
 	"-fno-builtin-exit", "-fno-builtin-_exit", "-fno-builtin-_Exit", "-fno-builtin-abort",
 	"-fno-builtin-malloc", "-fno-builtin-calloc", "-fno-builtin-realloc", "-fno-builtin-free",
 	"-fno-builtin-aligned_alloc", "-fno-builtin-posix_memalign",
@@ -148,6 +156,8 @@ static struct request examine(const struct words *words)
 		if ((in_list(with_argument, word) || is(word, "-l")) && i + 1 < words->count)
 			i++;
 	}
+	request.linker = linker_examine(words);
+	request.stops |= request.linker.relocatable;
 	return request;
 }
 
@@ -233,6 +243,8 @@ static void add_user_words(struct words *command, const struct words *given, con
 static void add_compile_options(struct words *command, const struct parts *parts)
 {
 	words_add_list(command, compile_options);
+	if (!parts->plugin)
+		words_add_list(command, unplugged_options);
 	words_add(command, "-isystem");
 	words_add(command, parts->guest_include);
 	words_add(command, "-idirafter");
@@ -242,9 +254,11 @@ static void add_compile_options(struct words *command, const struct parts *parts
 /* A program's undefined symbols are errors, as they are where a program is linked: configure scripts
  * find out by that what the libraries have. -Bsymbolic: the guest's own functions come before
  * those of the same name in the host. -z now: finding a symbol late takes stack and the loader's locks. */
-static void add_link_options(struct words *command, const struct request *request)
+static void add_link_options(struct words *command, const struct request *request, const char *script)
 {
 	words_add(command, "-Wl,-Bsymbolic,-z,now");
+	if (script)
+		words_add(command, words_format("-Wl,-T,%s", script));
 	if (request->shared)
 		return;
 	words_add(command, "-shared");
@@ -256,7 +270,17 @@ static void add_link_options(struct words *command, const struct request *reques
 		words_add(command, "-Wl,-z,defs,--no-allow-shlib-undefined");
 }
 
-static void build_command(struct words *command, char **argv, const struct parts *parts)
+/* For GNU ld, a reference to the start of a table keeps all of it, and with it all functions that it
+ * names, whatever --gc-sections says; but not where a script says where the table starts. NULL: as it is. */
+static const char *choose_script(const struct request *request, const struct words *words, const struct parts *parts,
+				 const char *compiler)
+{
+	const struct linker_request *linker = &request->linker;
+	bool needed = linker->collects && !linker->script && linker_is_gnu(compiler, words);
+	return needed ? parts->script : NULL;
+}
+
+static void build_command(struct words *command, char **argv, const struct parts *parts, const char *compiler)
 {
 	struct words given = {0}, opened = {0};
 	take_arguments(argv, &given, &opened);
@@ -266,6 +290,8 @@ static void build_command(struct words *command, char **argv, const struct parts
 		return;
 	}
 	bool links = request.code && !request.stops;
+	if (request.linker.relocatable)
+		words_add(command, "-no-pie"); /* which GCC knows of -r itself, but not of -Wl,-r */
 	const char *archive = links && !request.bare ? parts->archive : NULL;
 	if (archive && !request.shared && !request.no_start)
 		add_link_input(command, parts->start);
@@ -273,7 +299,7 @@ static void build_command(struct words *command, char **argv, const struct parts
 	add_user_words(command, &given, archive);
 	add_compile_options(command, parts);
 	if (links)
-		add_link_options(command, &request);
+		add_link_options(command, &request, choose_script(&request, &opened, parts, compiler));
 	if (archive) {
 		/* For what comes behind it: a static libstdc++'s new is then the guest's, too. */
 		words_add(command, "-Wl,-u,malloc");
@@ -307,11 +333,12 @@ static bool find_parts(struct parts *parts)
 	parts->include = words_format("%s/include", prefix);
 	parts->guest_include = words_format("%s/lib/ripcord/include", prefix);
 	parts->start = words_format("%s/lib/ripcord/guest_start.o", prefix);
+	parts->script = words_format("%s/lib/ripcord/killable.ld", prefix);
 	parts->archive = words_format("%s/lib/ripcord/libripcord-guest.a", prefix);
 	parts->plugin = words_format("%s/lib/ripcord/ripcord_plugin.so", prefix);
 	if (access(parts->plugin, R_OK) != 0)
 		parts->plugin = NULL;
-	if (access(parts->start, R_OK) == 0 && access(parts->archive, R_OK) == 0)
+	if (access(parts->start, R_OK) == 0 && access(parts->archive, R_OK) == 0 && access(parts->script, R_OK) == 0)
 		return true;
 	tool_complain("%s/lib/ripcord: parts are missing", prefix);
 	return false;
@@ -327,7 +354,7 @@ static int compile(char **argv, const char *variable, const char *compiler)
 	if (!find_parts(&parts))
 		return TOOL_HOST;
 	words_add(&command, compiler);
-	build_command(&command, argv + 1, &parts);
+	build_command(&command, argv + 1, &parts, compiler);
 	execvp(compiler, command.items);
 	tool_complain("%s: %s", compiler, strerror(errno));
 	return errno == ENOENT ? TOOL_MISSING : TOOL_NOT_RUN;

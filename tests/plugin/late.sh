@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# GCC's later passes undo nothing: no landing pad takes a value from before the call that leads to it, nothing that can be
+# stopped is moved into a scope, and what is made of library functions, bytes and bits has the pads that these had. Each
+# function of the guest is killed at every poll, and gets a fault at every instruction that can have one.
+. tests/tap.bash
+. tests/plugin/exact.bash
+has_plugin || exit 77
+cp "$top/tests/plugin/late_guest.c" "$work" && cd "$work" || exit 1
+
+# A fault in a cleanup is what it is: the audit calls its place masked. "refill" has the guard say for a moment what is not so.
+findings() {
+	awk '/^[^ ]/ { where = $1 } /^    (kill|fault) / && !(/^    fault / && (/masked\)/ || where == "refill")) { print where $0 }'
+}
+
+for options in -O0 -O1 -O2 -O3 -Os -Og '-O2 -flto' '-O2 -D_FORTIFY_SOURCE=2' '-Os -D_FORTIFY_SOURCE=2' \
+	'-O3 -march=x86-64-v3 -D_FORTIFY_SOURCE=3' -Ofast; do
+	ok "$options: is built" "$ripcord" cc -w -g $options late_guest.c -o guest
+	is "$options: no window" "$("$ripcord" audit --all guest | grep '^  window  .* at late_guest')" ''
+	said=$(nice "$ripcord" sweep --kind kill,fault guest 2>&1)
+	is "$options: nothing is left, and nothing released twice" "$(findings <<<"$said")" ''
+	ok "$options: it was swept" grep -q 'kills land at' <<<"$said"
+done
+
+# --- Loops that go with the last poll of their scope ---
+cat >loops.c <<'END'
+int take(void), call(int);
+#define IN_LINE static inline __attribute__((always_inline))
+IN_LINE void drop(int *held) { int w[4] = { *held }; for (int i = 0; i < 4; i++) w[i] += w[i & 3]; }
+IN_LINE void deep(int *held) { for (int i = 0; i < 3; i++) for (int j = 0; j < *held; j++) ((volatile int *)held)[0] ^= i; }
+int one(int a) { { int held __attribute__((cleanup(drop))) = take(); for (int i = 0; i < 2; i++) (void)held; } return a; }
+int in_loop(int n)
+{
+	for (int k = 0; k < n; k++) {
+		int held __attribute__((cleanup(deep))) = take();
+		for (int i = 0; i < 2; i++)
+			(void)held;
+	}
+	return call(n);
+}
+int recursive(int a, int *p)
+{
+	int inner(void) { int held __attribute__((cleanup(drop))) = take(); for (int i = 0; i < 2; i++) (void)held; return 0; }
+	inner();
+	int room[] = { (p[a], a, p[7]) };
+	call(room[0]);
+	return recursive(1, p);
+}
+END
+cat >loops.cc <<'END'
+int take(), call(int);
+struct held { int n = take(); ~held() { for (int i = 0; i < 4; i++) n += i & n; } };
+struct deep { int n = take(); ~deep() { for (int j = 0; j < n; j++) for (int i = 0; i < 4; i++) ((volatile int &)n) += i & n; } };
+int again(int n) { for (;;) { try { held h; for (int i = 0; i < 2; i++) n += i; return n; } catch (...) { for (int j = 0; j < n; j++) n ^= j; } } }
+int nests(int n) { for (int k = 0; k < n; k++) { deep d; { held h; for (int i = 0; i < 3; i++) n ^= i; } } return call(n); }
+END
+for options in -O1 -O2 -O3 -Os '-O2 -fchecking' '-O3 -funroll-loops'; do
+	ok "$options, C: compiles" "$ripcord" cc -w $options -c loops.c -o loops.o
+	ok "$options, C++: compiles" "$ripcord" c++ -w $options -c loops.cc -o loops.o
+done
+finish
