@@ -34,7 +34,7 @@ TEST_SH   := $(filter-out tests/unwind/signal_safe.sh,$(TEST_SH))
 endif
 
 # Under ThreadSanitizer: what runs guests, and has threads. Without:
-# - fault, unwind/signals, stop/edges, stop/hostile, unwind/wild: it stands in front of signal handlers, with frames, delays
+# - fault, unwind/signals, stop/edges, stop/hostile, unwind/wild, kill/depth, kill/signal_stacks: it stands in front of signal handlers, with frames, delays
 #   and memory of its own; guest/backtrace: its frame is backtrace()'s; program/open: so it does in front of dlopen;
 # - foreign/forced: it refuses pthread_exit in a guest; guest/frames, guest/nested_errors: overflows in its own functions,
 #   which take more stack than a guest's reserve allows for;
@@ -49,7 +49,7 @@ TEST_SH   :=
 TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,unwind/signals unwind/wild stop/edges stop/hostile \
              foreign/forced guest/backtrace guest/frames% guest/nested_errors% guest/states guest/alternation \
              guest/exact% guest/forks stack/many stack/suspended stack/flat stack/demand ledger/heap kill/deadlines \
-             kill/hooks kill/ladder kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
+             kill/depth kill/signal_stacks kill/hooks kill/ladder kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
              $(filter $(foreach a,guest stop foreign kill stack ledger unwind report program timer,$(BUILD)/tests/$(a)/%),\
              $(TEST_PROG)))
 endif

@@ -62,14 +62,22 @@ bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
 /* --- Threads ----------------------------------------------------------------------------------- */
 
 /* Looks at the calling thread's alternate signal stack and signal mask, as its first run of a guest does.
- * Later runs do not look again: a host that changes either in between says so by this. An alternate stack of
- * the host's that is large enough (MINSIGSTKSZ and 4 KiB) is used as it is, and kept; else the thread gets
- * another. NOMEM, MAPS; SYSTEM: the thread runs on its alternate stack just now. */
+ * Later runs do not look again: a host that takes its alternate stack away in between, or blocks one of the
+ * signals above, says so by this (or by rip_thread_changed).
+ *
+ * Ripcord's handlers run on a stack of their own, which the thread gets with this. Of the host's alternate
+ * stack they need room for what the kernel writes there, as any handler does: sysconf(_SC_MINSIGSTKSZ) bytes.
+ * One that is smaller is replaced while a guest runs, which takes four system calls a run. A thread without
+ * one gets one of 200 KiB, and keeps it: handlers with SA_ONSTACK run on it from then on. All else stays the
+ * host's: it may set another at any time, its handlers have all of it, and it never sees one that it has not
+ * set.
+ *
+ * NOMEM, MAPS, SYSTEM. */
 rip_status rip_thread_prepare(void);
 
-/* Gives the thread's alternate stack back and puts the host's earlier one in its place, unless the host has
- * set another since. Happens by itself when the thread ends. STATE: a guest runs on the thread. SYSTEM, as
- * above. */
+/* Gives back what the thread has got: afterwards it has no alternate stack if it had none before, unless the
+ * host has set one since. Happens by itself when the thread ends. STATE: a guest runs on the thread. SYSTEM:
+ * the thread stands on that stack, in a signal handler. */
 rip_status rip_thread_release(void);
 
 #ifdef __cplusplus

@@ -99,8 +99,8 @@ typedef struct rip_options {
 	uint64_t abandon_grace; /* from firm to abandon; likewise. The two bound the whole stop */
 
 	/* If not NULL, asked about each fault of the guest, its overflows and its cleanups' faults too.
-	 * Called in the signal handler, on the alternate stack: async-signal-safe code only, and no fault of
-	 * its own. */
+	 * Called in the signal handler, on the alternate stack, with that signal and SIGURG blocked:
+	 * async-signal-safe code only, and no fault of its own. It returns. */
 	rip_fault_action (*on_fault)(rip_guest *guest, const struct rip_fault_info *fault, void *context);
 	void *on_fault_context;
 	rip_pool *pool;      /* where the stack comes from, with its sizes; NULL: a process-wide pool */
@@ -171,15 +171,15 @@ typedef struct rip_outcome {
 	const rip_type *type; /* of the value; NULL if none was said */
 } rip_outcome;
 
-/* Runs function(argument) on the guest's stack and returns when it has ended, however it ended, and has
- * been unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well.
- * A guest runs once, until rip_reset. A function that runs on a guest may itself create and run other guests.
- * The calling thread gets an alternate signal stack, unless it has a large enough one; it is kept
- * until the thread ends. A thread that has set another since, or blocked one of the signals above, must say
- * so (rip_thread_changed).
- * Afterwards the floating-point control words are those before the call; see rip_options.save_mask for the
- * signal mask. ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this
- * and has less than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
+/* Runs function(argument) on the guest's stack and returns when it has ended, however it ended, and has been
+ * unwound, or has yielded. RIP_OK says that *outcome_ret is set, not that the guest ended well. A guest runs
+ * once, until rip_reset. A function that runs on a guest may itself create and run other guests. The calling
+ * thread gets an alternate signal stack, unless it has one; it is kept until the thread ends. A thread that
+ * has taken its own away since, or blocked one of the signals above, must say so (rip_thread_changed). In a
+ * signal handler, the guest's faults come on another alternate stack for this run (fault.h). Afterwards the
+ * floating-point control words are those before the call; see rip_options.save_mask for the signal mask.
+ * ARGUMENT (a NULL), STATE (it ran before, or is running), NOMEM (also where a guest calls this and has less
+ * than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
 /* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control
@@ -231,9 +231,8 @@ intptr_t rip_hostcall(rip_function function, void *argument);
  * guest. ARGUMENT (a NULL), STATE (no guest runs here). */
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called; the last one looks whether one has
- * come. Cheap. STATE: no guest
- * runs here; also an rip_unmask too many. */
+/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called; the last one looks
+ * whether one has come. Cheap. STATE: no guest runs here; also an rip_unmask too many. */
 rip_status rip_mask(void);
 rip_status rip_unmask(void);
 

@@ -11,7 +11,7 @@
 /* Each armed thread has a cell, and its base tells which: 16, 32, ... All that a program reads at its base,
  * up to the end of the thread's control block (2,304 bytes), then lies in page 0, and all before it at the
  * end of the address space. */
-enum { CELLS = 64, BASE_STEP = 16, BASE_END = (CELLS + 1) * BASE_STEP };
+enum { CELLS = RIP_CELLS, BASE_STEP = RIP_CELL_BASE_STEP, BASE_END = (CELLS + 1) * BASE_STEP };
 
 /* Sanitizers have code of their own in handlers. */
 #if defined(__SANITIZE_ADDRESS__) || defined(RIP_WITH_TSAN)
@@ -20,21 +20,24 @@ enum { WATCHED = true };
 enum { WATCHED = false };
 #endif
 
+/* entry.S knows the first field, and the size. */
 struct cell {
+	uint8_t *stack;      /* the thread's handler stack */
 	uint64_t base, mask; /* the thread's own */
-	ucontext_t *context; /* of the handler that arms it, while that has not returned */
 	uint8_t selector;    /* the kernel reads it */
+	uint64_t unused;
 };
 
-static struct cell cells[CELLS];
+struct cell rip_arm_cells[CELLS] __attribute__((visibility("hidden"), used));
 static uint64_t taken;                   /* atomic: a bit for each */
-static bool possible;                    /* the FS base can be written, page 0 is not
-                                          * mapped; atomic; stays true */
+/* The FS base can be written, page 0 is not mapped; atomic; stays true. */
+bool rip_arm_possible __attribute__((visibility("hidden"), used));
 static struct sigaction earlier;         /* SIGSYS; written before the handler can run */
 static bool spent;
 bool rip_arm_never;                      /* for tests */
 
 _Static_assert(CELLS == 64, "the bits of a word");
+_Static_assert(offsetof(struct cell, stack) == 0 && sizeof(struct cell) == RIP_CELL_SIZE, "entry.S");
 
 void rip_arm_forget_threads(void)
 {
@@ -78,41 +81,39 @@ static const uint8_t *trampoline_of(const ucontext_t *context)
 bool rip_arm(ucontext_t *context)
 {
 	const uint8_t *trampoline = trampoline_of(context);
-	uint64_t mask = *mask_of(context), meanwhile = can_wait() | bit_of(RIP_NUDGE_SIGNAL);
+	uint64_t mask = *mask_of(context);
 
 	if (!trampoline || mask & (bit_of(SIGSEGV) | bit_of(SIGSYS)))
 		return false;
 	int cell = rip_bit_take(&taken);
 	if (cell < 0)
 		return false;
-	cells[cell] = (struct cell){ .base = rip_arch_base(), .mask = mask, .context = context,
+	rip_arm_cells[cell] = (struct cell){ .stack = rip_fault_stack, .base = rip_arch_base(), .mask = mask,
 				     .selector = RIP_CALLS_PASS };
-	rip_port_set_mask(&meanwhile);
 	/* Where a call stands is the address behind it. */
-	if (!rip_port_trap_calls(&cells[cell].selector, (uintptr_t)trampoline, RIP_TRAMPOLINE_SIZE + 1)) {
+	if (!rip_port_trap_calls(&rip_arm_cells[cell].selector, (uintptr_t)trampoline,
+				 RIP_TRAMPOLINE_SIZE + 1)) {
 		rip_bit_give(&taken, cell);
 		return false;
 	}
 	*mask_of(context) |= can_wait();
-	__atomic_store_n(&cells[cell].selector, RIP_CALLS_TRAP, __ATOMIC_RELAXED);
+	__atomic_store_n(&rip_arm_cells[cell].selector, RIP_CALLS_TRAP, __ATOMIC_RELAXED);
 	rip_arch_set_base((uint64_t)(cell + 1) * BASE_STEP);
 	return true;
 }
 
 bool rip_disarm(ucontext_t *context)
 {
-	if (!__atomic_load_n(&possible, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&rip_arm_possible, __ATOMIC_RELAXED))
 		return false;
 	uint64_t base = rip_arch_base();
 	if (base == 0 || base >= BASE_END)
 		return false;
 	int cell = (int)(base / BASE_STEP) - 1;
-	__atomic_store_n(&cells[cell].selector, RIP_CALLS_PASS, __ATOMIC_RELAXED);
+	__atomic_store_n(&rip_arm_cells[cell].selector, RIP_CALLS_PASS, __ATOMIC_RELAXED);
 	rip_port_free_calls();
-	rip_arch_set_base(cells[cell].base);
-	/* The arming handler itself may be interrupted: in it nudges are blocked. */
-	bool interrupted = *mask_of(context) & bit_of(RIP_NUDGE_SIGNAL);
-	*mask_of(interrupted ? cells[cell].context : context) = cells[cell].mask;
+	rip_arch_set_base(rip_arm_cells[cell].base);
+	*mask_of(context) = rip_arm_cells[cell].mask;
 	rip_bit_give(&taken, cell);
 	return true;
 }
@@ -120,7 +121,8 @@ bool rip_disarm(ucontext_t *context)
 /* --- SIGSYS --- */
 
 /* The registers are as they were before the call, but for rip (kernel/entry/syscall_user_dispatch.c). */
-static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, void *context, bool armed)
+static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, void *context, bool armed,
+						struct rip_fault_entry *entry)
 {
 	enum { SYS_USER_DISPATCH_CODE = 2 };
 	ucontext_t *from = context;
@@ -128,7 +130,7 @@ static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, voi
 
 	rip_fault_clear_flags();
 	if (!armed || info->si_code != SYS_USER_DISPATCH_CODE) {
-		rip_fault_pass_on(&earlier, &spent, signal, info, context);
+		rip_fault_pass_on(&earlier, &spent, signal, info, context, entry);
 		errno = saved_errno;
 		return;
 	}
@@ -136,11 +138,12 @@ static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, voi
 	rip_nudge_take(context, RIP_NUDGE_CALL);
 }
 
-static void on_call(int signal, siginfo_t *info, void *context)
+__attribute__((used)) void rip_fault_on_call(int signal, siginfo_t *info, void *context,
+					     struct rip_fault_entry *entry)
 {
 	bool armed = rip_disarm(context);
 
-	take_call(signal, info, context, armed);
+	take_call(signal, info, context, armed, entry);
 }
 
 /* --- Whether it can be done --- */
@@ -150,26 +153,26 @@ static bool is_handled(void)
 	struct sigaction now;
 
 	return rip_fault_is_installed(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 &&
-	       now.sa_sigaction == on_call;
+	       now.sa_sigaction == rip_fault_entry_call;
 }
 
+/* A handler of the host's has code of its own to run after us. */
 bool rip_fault_can_run(void)
 {
-	return __atomic_load_n(&possible, __ATOMIC_RELAXED) && !rip_arm_never && !rip_fault_is_manual() &&
-	       is_handled();
+	return __atomic_load_n(&rip_arm_possible, __ATOMIC_RELAXED) && !rip_arm_never &&
+	       !rip_fault_is_manual() && !rip_fault_thread.asked_by_host && is_handled();
 }
 
 rip_status rip_arm_install(void)
 {
-	struct sigaction action = { .sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction action;
 
 	if (WATCHED || rip_fault_is_manual() || rip_port_readable(BASE_STEP, 1) || !rip_port_can_arm())
 		return RIP_OK;
-	sigemptyset(&action.sa_mask);
-	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
+	rip_fault_fill_action(&action, rip_fault_entry_call);
 	if (sigaction(SIGSYS, NULL, &earlier) != 0 || sigaction(SIGSYS, &action, NULL) != 0)
 		return RIP_E_SYSTEM;
-	__atomic_store_n(&possible, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&rip_arm_possible, true, __ATOMIC_RELAXED);
 	return RIP_OK;
 }
 
@@ -177,7 +180,7 @@ void rip_arm_uninstall(void)
 {
 	struct sigaction now;
 
-	if (__atomic_load_n(&possible, __ATOMIC_RELAXED) && sigaction(SIGSYS, NULL, &now) == 0 &&
-	    now.sa_sigaction == on_call)
+	if (__atomic_load_n(&rip_arm_possible, __ATOMIC_RELAXED) && sigaction(SIGSYS, NULL, &now) == 0 &&
+	    now.sa_sigaction == rip_fault_entry_call)
 		sigaction(SIGSYS, &earlier, NULL);
 }

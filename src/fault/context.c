@@ -43,8 +43,8 @@ static rip_access access_of(const ucontext_t *from)
 	return error & PF_WRITE ? RIP_ACCESS_WRITE : RIP_ACCESS_READ;
 }
 
-/* valgrind moves the stack pointer before a push or call stores, where processors do it after: found there, the
- * instruction is undone, as it would be elsewhere. */
+/* valgrind moves the stack pointer before a push or call stores, where processors do it after: found there,
+ * the instruction is undone, as it would be elsewhere. */
 static void undo_push(int signal, const siginfo_t *info, ucontext_t *from)
 {
 	greg_t *reg = from->uc_mcontext.gregs;
@@ -57,8 +57,7 @@ static void undo_push(int signal, const siginfo_t *info, ucontext_t *from)
 		reg[REG_RSP] += 8;
 }
 
-void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from,
-			struct rip_fault *fault_ret)
+void rip_fault_describe(int signal, siginfo_t *info, ucontext_t *from, struct rip_fault *fault_ret)
 {
 	bool memory = signal == SIGSEGV || signal == SIGBUS;
 
@@ -124,24 +123,26 @@ static void open_faults(sigset_t *mask)
 	sigset_t faults;
 
 	rip_fault_signals(&faults);
-	for (size_t i = 0; i < sizeof mask->__val / sizeof mask->__val[0]; i++)
-		mask->__val[i] &= ~faults.__val[i];
+	mask->__val[0] &= ~faults.__val[0]; /* the kernel's is no longer */
 }
 
-void rip_fault_leave(ucontext_t *context, const struct rip_fault_exit *exit)
+void rip_fault_leave(ucontext_t *context, const struct rip_fault_exit *exit, struct rip_fault_entry *entry)
 {
-	uint64_t reg[RIP_REGS] = { 0 };
-
 	open_faults(&context->uc_sigmask);
 	if (must_return(context)) {
 		redirect(context, exit);
 		return;
 	}
-	reg[RIP_REG_RIP] = exit->pc;
-	reg[RIP_REG_RSP] = exit->sp;
-	reg[RIP_REG_RAX] = exit->rax;
-	rip_port_set_mask(&context->uc_sigmask);
-	rip_arch_resume(reg);
+	entry->way = RIP_ENTRY_LEAVES;
+	entry->pc = exit->pc;
+	entry->sp = exit->sp;
+	entry->value = exit->rax;
+	entry->mask = context->uc_sigmask.__val[0];
+}
+
+uint64_t rip_fault_mask_in(const ucontext_t *context, int signal, uint64_t more)
+{
+	return context->uc_sigmask.__val[0] | (uint64_t)1 << (signal - 1) | more;
 }
 
 void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit)

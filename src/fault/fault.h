@@ -14,13 +14,14 @@
 
 struct rip_fault {
 	int signal, code;      /* number and si_code */
-	bool has_address;      /* `address` is what could not be accessed */
-	uint64_t address;
 	rip_access access;
+	bool has_address;      /* `address` is what could not be accessed */
 	bool exact;            /* context.rip is the faulting instruction; false: it is behind it */
+	uint64_t address;
 	struct rip_context context;
 	siginfo_t *siginfo;    /* what the handler was given: valid while it runs */
 	void *ucontext;
+	struct rip_fault_entry *entry; /* the same: how the host's code is called (rip_fault_call_host) */
 };
 
 /* Where a fault that was taken goes on. */
@@ -55,6 +56,11 @@ void rip_fault_release(void);
 void rip_fault_before_fork(void);
 void rip_fault_after_fork(void);
 
+/* Calls the host's code from a taker: where the kernel has called the handler, so that it has what there is
+ * of the alternate stack, and with the signals blocked that the kernel would have blocked. It must return. */
+intptr_t rip_fault_call_host(const struct rip_fault *fault, intptr_t (*function)(void *argument),
+			     void *argument);
+
 /* As rip_set_signal_mode and rip_handle_signal. */
 rip_status rip_fault_set_manual(bool manual);
 bool rip_fault_handle(int signal, siginfo_t *info, void *ucontext);
@@ -72,16 +78,44 @@ extern void (*rip_fault_moment_hook)(enum rip_fault_moment moment);
 struct rip_fault_thread {
 	bool ready; /* it has an alternate stack that is large enough */
 	bool open;  /* and blocks none of the fault signals */
-	bool plain; /* both */
+	bool plain; /* both, and no run needs to look */
+	bool borrows; /* each run is to ask for another alternate stack */
+	bool asked_by_host; /* rip_handle_signal runs on it */
 	uint64_t words; /* its floating-point control words (rip_arch_words) */
+	uint64_t alternate, alternate_size; /* its alternate stack */
 };
 extern __thread struct rip_fault_thread rip_fault_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Finds it out, and gives the thread an alternate signal stack unless it has one that is large enough. Kept
- * until rip_fault_release_thread, or until the thread ends. NOMEM, MAPS, SYSTEM. */
+/* How deep our own handlers go at most, below the kernel's frame. tests/fault/depth.c measures it. */
+enum { RIP_FAULT_DEPTH = 16 * 1024 };
+
+/* What an alternate stack must have: room for what the kernel puts there. */
+size_t rip_fault_frame_size(void);
+extern size_t rip_fault_frame_least; /* for tests */
+
+/* Finds it out, gives the thread a handler stack, and an alternate signal stack if it has none. Kept until
+ * rip_fault_release_thread, or until the thread ends. NOMEM, MAPS, SYSTEM. */
 rip_status rip_fault_prepare_thread(void);
 rip_status rip_fault_release_thread(void);
+
+/* Another alternate stack for one run of a guest. */
+struct rip_fault_loan {
+	uint8_t *map; /* NULL: none was needed */
+	size_t size;
+	stack_t host;
+};
+
+/* Whether the thread stands on its alternate stack: in a signal handler. Then a run begins with
+ * rip_fault_borrow, and so it does if the thread borrows. */
+static inline bool rip_fault_on_alternate(void)
+{
+	return rip_arch_sp() - rip_fault_thread.alternate < rip_fault_thread.alternate_size;
+}
+
+/* With loan_ret->map NULL before. After it, rip_fault_give_back, unless that is still so. NOMEM, SYSTEM. */
+rip_status rip_fault_borrow(struct rip_fault_loan *loan_ret);
+void rip_fault_give_back(struct rip_fault_loan *loan);
 
 /* The thread may have changed these since: they are asked for again. */
 void rip_fault_forget_thread(void);

@@ -45,22 +45,35 @@ static void default_action(int signal, siginfo_t *info, void *context)
 		syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
 }
 
-static void call_handler(const struct sigaction *action, int signal, siginfo_t *info, void *context)
+/* Nudges stay blocked in what is called for a fault: they would find the host's code, and not the guest. */
+static uint64_t mask_for_host(const ucontext_t *context, int signal, uint64_t more)
 {
-	sigset_t mask;
+	return rip_fault_mask_in(context, signal, more | (uint64_t)1 << (RIP_NUDGE_SIGNAL - 1));
+}
 
-	pthread_sigmask(SIG_BLOCK, &action->sa_mask, &mask);
-	if ((action->sa_flags & SA_NODEFER) && !sigismember(&action->sa_mask, signal)) {
-		sigset_t self;
-		sigemptyset(&self);
-		sigaddset(&self, signal);
-		pthread_sigmask(SIG_UNBLOCK, &self, NULL);
-	}
-	if (action->sa_flags & SA_SIGINFO)
-		action->sa_sigaction(signal, info, context);
-	else
-		action->sa_handler(signal);
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+/* The handler's frame will be where the entry has been: nothing of ours is left on the stack. */
+static void end_in(void (*handler)(int, siginfo_t *, void *), uint64_t mask, int signal, siginfo_t *info,
+		   void *context, struct rip_fault_entry *entry)
+{
+	entry->way = RIP_ENTRY_PASSES;
+	entry->pc = (uintptr_t)handler;
+	entry->sp = entry->called_at;
+	entry->first = (uint64_t)signal;
+	entry->second = (uintptr_t)info;
+	entry->value = (uintptr_t)context;
+	entry->mask = mask;
+}
+
+/* What takes one argument does not mind more (psABI 3.2.3). */
+void rip_fault_end_in(const struct sigaction *action, int signal, siginfo_t *info, void *context,
+		      struct rip_fault_entry *entry)
+{
+	uint64_t mask = mask_for_host(context, signal, action->sa_mask.__val[0]);
+	uint64_t self = (uint64_t)1 << (signal - 1);
+
+	if ((action->sa_flags & SA_NODEFER) && !(action->sa_mask.__val[0] & self))
+		mask &= ~self | ((const ucontext_t *)context)->uc_sigmask.__val[0];
+	end_in(action->sa_sigaction, mask, signal, info, context, entry);
 }
 
 /* A handler that was for one signal only, and has had it. */
@@ -72,7 +85,7 @@ static bool is_spent(const struct sigaction *action, bool *spent_flag)
 }
 
 void rip_fault_pass_on(const struct sigaction *action, bool *spent_flag, int signal, siginfo_t *info,
-		       void *context)
+		       void *context, struct rip_fault_entry *entry)
 {
 	bool plain = !(action->sa_flags & SA_SIGINFO);
 
@@ -81,9 +94,9 @@ void rip_fault_pass_on(const struct sigaction *action, bool *spent_flag, int sig
 	/* The kernel does not let a true fault be ignored either. */
 	if ((plain && (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)) ||
 	    is_spent(action, spent_flag))
-		default_action(signal, info, context);
+		end_in(default_action, mask_for_host(context, signal, 0), signal, info, context, entry);
 	else
-		call_handler(action, signal, info, context);
+		rip_fault_end_in(action, signal, info, context, entry);
 }
 
 /* A signal that somebody sent is nobody's fault, unless the thread sent it to itself just now (raise, abort):
@@ -94,7 +107,7 @@ static bool may_be_fault(int signal, const siginfo_t *info, const ucontext_t *co
 	       (info->si_code > 0 || rip_fault_raised_here(signal, info, context));
 }
 
-static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context,
+static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context, struct rip_fault_entry *entry,
 				   struct rip_fault_exit *exit_ret)
 {
 	struct rip_fault fault;
@@ -103,51 +116,72 @@ static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context,
 	if (!taker || !may_be_fault(signal, info, context))
 		return RIP_FAULT_PASS;
 	rip_fault_describe(signal, info, context, &fault);
+	fault.entry = entry;
 	return taker(&fault, exit_ret);
+}
+
+struct asked {
+	int signal;
+	siginfo_t *info;
+	void *context;
+	uint64_t mask;
+};
+
+static intptr_t judge_for_host(void *argument, void *left)
+{
+	struct asked *asked = argument;
+	struct rip_fault_exit exit = { 0 };
+	uint64_t called_at = left ? (uintptr_t)left - sizeof(uint64_t) : 0;
+	struct rip_fault_entry entry = { .mask = asked->mask, .called_at = called_at };
+	enum rip_fault_answer answer = judge(asked->signal, asked->info, asked->context, &entry, &exit);
+
+	if (answer != RIP_FAULT_PASS)
+		rip_fault_answer(asked->context, answer, &exit);
+	return answer != RIP_FAULT_PASS;
 }
 
 /* From the host's own handler, which wants to return. */
 bool rip_fault_handle(int signal, siginfo_t *info, void *context)
 {
-	struct rip_fault_exit exit = { 0 };
-	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+	struct asked asked = { .signal = signal, .info = info, .context = context };
 
-	if (answer != RIP_FAULT_PASS)
-		rip_fault_answer(context, answer, &exit);
-	return answer != RIP_FAULT_PASS;
+	return rip_fault_move(judge_for_host, &asked, &asked.mask) != 0;
 }
 
-static __attribute__((noinline)) void take(int signal, siginfo_t *info, void *context)
+static __attribute__((noinline)) void take(int signal, siginfo_t *info, void *context,
+					   struct rip_fault_entry *entry)
 {
 	struct rip_fault_exit exit = { 0 };
 	int saved_errno = errno;
 	unsigned i = index_of(signal);
 
 	rip_fault_clear_flags();
-	enum rip_fault_answer answer = judge(signal, info, context, &exit);
+	entry->mask = mask_for_host(context, signal, 0);
+	enum rip_fault_answer answer = judge(signal, info, context, entry, &exit);
 	if (answer == RIP_FAULT_PASS)
-		rip_fault_pass_on(&earlier[i], &spent[i], signal, info, context);
+		rip_fault_pass_on(&earlier[i], &spent[i], signal, info, context, entry);
 	errno = saved_errno;
 	if (answer == RIP_FAULT_LEAVE)
-		rip_fault_leave(context, &exit);
+		rip_fault_leave(context, &exit, entry);
 	else if (answer != RIP_FAULT_PASS)
 		rip_fault_answer(context, answer, &exit);
 }
 
 /* What an armed thread did not come to because of its base is done again. */
-static void on_signal(int signal, siginfo_t *info, void *context)
+__attribute__((used)) void rip_fault_on_signal(int signal, siginfo_t *info, void *context,
+					       struct rip_fault_entry *entry)
 {
 	if (rip_disarm(context) && signal == SIGSEGV)
 		rip_nudge_take(context, RIP_NUDGE_ACCESS);
 	else
-		take(signal, info, context);
+		take(signal, info, context, entry);
 }
 
 bool rip_fault_is_installed(int signal)
 {
 	struct sigaction now;
 
-	return sigaction(signal, NULL, &now) == 0 && now.sa_sigaction == on_signal;
+	return sigaction(signal, NULL, &now) == 0 && now.sa_sigaction == rip_fault_entry_signal;
 }
 
 void rip_fault_signals(sigset_t *set_ret)
@@ -176,11 +210,9 @@ static void put_back(unsigned i)
 
 static rip_status install(void)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction action;
 
-	/* A nudge would find the handler, and not the guest that a step or fault has stopped. */
-	sigemptyset(&action.sa_mask);
-	sigaddset(&action.sa_mask, RIP_NUDGE_SIGNAL);
+	rip_fault_fill_action(&action, rip_fault_entry_signal);
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
 		/* Read first: the handler may be called before sigaction returns. */
 		if (sigaction(signals[i], NULL, &earlier[i]) != 0 ||
@@ -200,7 +232,7 @@ static void uninstall(void)
 
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
-		    now.sa_sigaction == on_signal)
+		    now.sa_sigaction == rip_fault_entry_signal)
 			put_back(i);
 }
 

@@ -27,15 +27,14 @@ static bool is_ours(const siginfo_t *info)
 	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &cookie;
 }
 
-static void pass_on(int signal, siginfo_t *info, void *context)
+static bool has_handler(void)
 {
-	if (earlier.sa_flags & SA_SIGINFO)
-		earlier.sa_sigaction(signal, info, context);
-	else if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN)
-		earlier.sa_handler(signal);
+	return (earlier.sa_flags & SA_SIGINFO) ||
+	       (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN);
 }
 
-void rip_nudge_take(void *context, enum rip_nudge why)
+/* `run`: it may be armed. The next nudge sees to it where the host's handler is to run first. */
+static void take(void *context, enum rip_nudge why, bool run)
 {
 	struct rip_fault_exit exit = { 0 };
 	struct rip_context at;
@@ -44,42 +43,58 @@ void rip_nudge_take(void *context, enum rip_nudge why)
 	rip_port_context(context, &at);
 	enum rip_fault_answer answer = the_taker(why, &at, &exit);
 	errno = saved_errno;
+	if (answer == RIP_FAULT_RUN && !run)
+		answer = RIP_FAULT_GO_ON;
 	if (answer != RIP_FAULT_PASS)
 		rip_fault_answer(context, answer, &exit);
+}
+
+void rip_nudge_take(void *context, enum rip_nudge why)
+{
+	take(context, why, true);
+}
+
+static intptr_t take_for_host(void *context, void *left)
+{
+	(void)left;
+	take(context, RIP_NUDGE_SENT, false);
+	return 0;
 }
 
 bool rip_nudge_handle(siginfo_t *info, void *context)
 {
 	if (!is_ours(info))
 		return false;
-	rip_nudge_take(context, RIP_NUDGE_SENT);
+	rip_fault_move(take_for_host, context, NULL);
 	return true;
 }
 
-static __attribute__((noinline)) void take_signal(int signal, siginfo_t *info, void *context)
+/* The host's handler comes last: then nothing of ours is on its stack. */
+static __attribute__((noinline)) void take_signal(int signal, siginfo_t *info, void *context,
+						  struct rip_fault_entry *entry)
 {
-	int saved_errno = errno;
+	bool pass_on = !is_ours(info) && has_handler();
 
 	rip_fault_clear_flags();
-	if (!is_ours(info))
-		pass_on(signal, info, context);
-	errno = saved_errno;
-	rip_nudge_take(context, RIP_NUDGE_SENT);
+	take(context, RIP_NUDGE_SENT, !pass_on);
+	if (pass_on)
+		rip_fault_end_in(&earlier, signal, info, context, entry);
 }
 
 /* Apart: GCC takes errno's address early, as it does not change. */
-static void on_nudge(int signal, siginfo_t *info, void *context)
+__attribute__((used)) void rip_fault_on_nudge(int signal, siginfo_t *info, void *context,
+					      struct rip_fault_entry *entry)
 {
 	rip_disarm(context);
-	take_signal(signal, info, context);
+	take_signal(signal, info, context, entry);
 }
 
 /* Without SA_RESTART: a system call that blocks comes back with EINTR. */
 static rip_status install(rip_nudge_taker taker)
 {
-	struct sigaction action = { .sa_sigaction = on_nudge, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction action;
 
-	sigemptyset(&action.sa_mask);
+	rip_fault_fill_action(&action, rip_fault_entry_nudge);
 	the_taker = taker;
 	if (rip_fault_is_manual())
 		return RIP_OK;
@@ -91,7 +106,7 @@ static rip_status install(rip_nudge_taker taker)
 		return RIP_E_SYSTEM;
 	}
 #ifdef RIP_WITH_TSAN
-	rip_port_handle_directly(RIP_NUDGE_SIGNAL, (void (*)(int, void *, void *))on_nudge);
+	rip_port_handle_directly(RIP_NUDGE_SIGNAL, (void (*)(int, void *, void *))rip_fault_entry_nudge);
 #endif
 	return RIP_OK;
 }
@@ -127,7 +142,7 @@ void rip_nudge_release(void)
 	if (--users == 0) {
 		rip_arm_uninstall();
 		if (sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
-		    now.sa_sigaction == on_nudge)
+		    now.sa_sigaction == rip_fault_entry_nudge)
 			sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
 	}
 	rip_lock_give(&lock);

@@ -52,11 +52,30 @@ static void close_mask(bool opened, const sigset_t *mask)
 		pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
+/* The thread's alternate stack is to be one on which the guest's faults can be told. */
+static inline rip_status borrow(struct rip_fault_loan *loan)
+{
+	bool in_handler = rip_fault_on_alternate() ||
+			  (rip_current && !rip_stack_holds(&rip_current->stop.stack, rip_arch_sp()));
+
+	loan->map = NULL;
+	if (__builtin_expect(!rip_fault_thread.borrows && !in_handler, 1))
+		return RIP_OK;
+	return rip_fault_borrow(loan);
+}
+
+static inline void give_back(struct rip_fault_loan *loan)
+{
+	if (__builtin_expect(loan->map != NULL, 0))
+		rip_fault_give_back(loan);
+}
+
 /* What a visit to a guest's stack begins with, and ends with. */
 struct visit {
 	bool opened;
 	rip_guest *caller;
 	sigset_t mask;
+	struct rip_fault_loan loan;
 };
 
 static inline bool is_watched(const rip_guest *guest)
@@ -68,7 +87,8 @@ static inline bool is_watched(const rip_guest *guest)
  * watched. */
 static inline bool is_plain(const rip_guest *guest)
 {
-	return __builtin_expect(!rip_current && rip_fault_thread.plain && !is_watched(guest), 1);
+	return __builtin_expect(!rip_current && rip_fault_thread.plain && !is_watched(guest) &&
+				!rip_fault_on_alternate(), 1);
 }
 
 /* `plain` is a constant, here and below, so that a plain turn has no code for the other kind. */
@@ -79,16 +99,19 @@ INLINE rip_status begin_visit(rip_guest *guest, struct visit *visit, bool plain)
 	visit->caller = begin_busy();
 	rip_status status = prepare();
 	if (status == RIP_OK)
+		status = borrow(&visit->loan);
+	if (status == RIP_OK)
 		visit->opened = open_mask(guest, &visit->mask);
 	else
 		end_busy(visit->caller);
 	return status;
 }
 
-INLINE void end_visit(rip_guest *guest, const struct visit *visit, bool plain)
+INLINE void end_visit(rip_guest *guest, struct visit *visit, bool plain)
 {
 	if (!plain) {
 		close_mask(visit->opened, &visit->mask);
+		give_back(&visit->loan);
 		end_busy(visit->caller);
 	}
 	rip_stop_pass_on(&guest->stop);
@@ -96,10 +119,11 @@ INLINE void end_visit(rip_guest *guest, const struct visit *visit, bool plain)
 
 /* The same, with a result for the caller. An outer guest that is to end does so before anything can stop it in another
  * way; a plain visit has none. */
-INLINE void end_visit_with(rip_guest *guest, const struct visit *visit, const rip_outcome *outcome,
+INLINE void end_visit_with(rip_guest *guest, struct visit *visit, const rip_outcome *outcome,
 			   rip_outcome *outcome_ret)
 {
 	close_mask(visit->opened, &visit->mask);
+	give_back(&visit->loan);
 	*outcome_ret = *outcome;
 	rip_guest_end_outer(guest);
 	end_busy(visit->caller);
@@ -576,9 +600,10 @@ rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret)
 
 void rip_guest_discard(rip_guest *guest)
 {
+	struct rip_fault_loan loan;
 	sigset_t mask;
 
-	if (!guest->stop.thrown || prepare() != RIP_OK)
+	if (!guest->stop.thrown || prepare() != RIP_OK || borrow(&loan) != RIP_OK)
 		return;
 	bool opened = open_mask(guest, &mask);
 	guest->outer = rip_current;
@@ -586,6 +611,7 @@ void rip_guest_discard(rip_guest *guest)
 	rip_stop_discard(&guest->stop);
 	rip_current = guest->outer;
 	close_mask(opened, &mask);
+	give_back(&loan);
 	rip_stop_pass_on(&guest->stop);
 }
 

@@ -17,10 +17,14 @@ rip_status rip_set_signal_mode(rip_signal_mode mode)
 bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext)
 {
 	int saved_errno = errno;
+	bool before = rip_fault_thread.asked_by_host;
+
+	rip_fault_thread.asked_by_host = true;
 	bool taken = siginfo && ucontext &&
 		     (signal == RIP_NUDGE_SIGNAL ? rip_nudge_handle(siginfo, ucontext) :
 						   rip_fault_handle(signal, siginfo, ucontext));
 
+	rip_fault_thread.asked_by_host = before;
 	errno = saved_errno;
 	return taken;
 }

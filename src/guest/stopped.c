@@ -29,9 +29,24 @@ static bool is_hosts(const rip_guest *guest, const struct rip_fault *fault)
 	return domain && domain->kind == RIP_DOMAIN_HOST;
 }
 
+struct question {
+	rip_guest *guest;
+	const rip_fault_info *info;
+};
+
+static intptr_t call_on_fault(void *argument)
+{
+	const struct question *question = argument;
+	const rip_options *options = &question->guest->options;
+
+	return options->on_fault(question->guest->face, question->info, options->on_fault_context);
+}
+
 /* The embedder's word comes first. */
 static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
 {
+	if (!guest->options.on_fault)
+		return RIP_ON_FAULT_STOP;
 	rip_fault_info info = {
 		.signal = fault->signal, .code = fault->code,
 		.has_address = fault->has_address, .address = fault->address, .access = fault->access,
@@ -39,9 +54,8 @@ static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
 		.siginfo = fault->siginfo, .ucontext = fault->ucontext,
 	};
 
-	if (!guest->options.on_fault)
-		return RIP_ON_FAULT_STOP;
-	return guest->options.on_fault(guest->face, &info, guest->options.on_fault_context);
+	struct question question = { guest, &info };
+	return (rip_fault_action)rip_fault_call_host(fault, call_on_fault, &question);
 }
 
 /* A pushf that was stepped over has kept the flag, and its popf sets it once more. */

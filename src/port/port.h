@@ -144,8 +144,10 @@ bool rip_port_mask_before(uint64_t trampoline_sp, uint64_t *mask_ret);
  * Signal-safe. */
 void rip_port_unblock_to(uint64_t mask);
 
-/* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask). Signal-safe. */
+/* Sets the calling thread's signal mask to that of a ucontext_t (its uc_sigmask), and says which it was. The
+ * kernel's is one word: signal n is bit n - 1. Signal-safe. */
 void rip_port_set_mask(const void *mask);
+void rip_port_swap_mask(const void *mask, uint64_t *before_ret);
 
 /* True if the thread's base register can be read and written by instructions (rip_arch_base), and system
  * calls be trapped. Any thread. */

@@ -176,6 +176,15 @@ __attribute__((noreturn)) void rip_arch_resume(const uint64_t *reg);
 /* Clears those of the given bits of EFLAGS that user code may change. Async-signal-safe. */
 void rip_arch_clear_flags(uint64_t flags);
 
+/* The stack pointer, about. */
+static inline uint64_t rip_arch_sp(void)
+{
+	uint64_t sp;
+
+	__asm__("movq %%rsp, %0" : "=r"(sp));
+	return sp;
+}
+
 /* The FS base: where the thread's local variables are found. By RDFSBASE and WRFSBASE (rip_port_can_arm). The
  * compiler knows nothing of it. */
 static inline uint64_t rip_arch_base(void)

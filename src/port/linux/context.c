@@ -46,6 +46,11 @@ void rip_port_set_mask(const void *mask)
 	rip_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, sizeof(uint64_t));
 }
 
+void rip_port_swap_mask(const void *mask, uint64_t *before_ret)
+{
+	rip_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, (long)before_ret, sizeof(uint64_t));
+}
+
 void rip_port_unblock_to(uint64_t mask)
 {
 	uint64_t others = ~mask;
