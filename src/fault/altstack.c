@@ -6,8 +6,7 @@
  * switches. The host's own stays, if it has room for the kernel's frame. Where it has not, or is in use,
  * since the host runs the guest in a signal handler (the kernel would begin at its upper end again, over that
  * handler's frames), or may be disarmed, each run has another in its place. */
-#include "fault/entry.h"
-#include "fault/fault.h"
+#include "fault/context.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -217,6 +216,18 @@ rip_status rip_fault_release_thread(void)
 	if (status == RIP_OK)
 		rip_fault_forget_thread();
 	return status;
+}
+
+void rip_fault_restore_stack(ucontext_t *context)
+{
+	stack_t now = context->uc_stack;
+
+	if (!(now.ss_flags & SS_DISABLE) || !rip_fault_thread.ready || disarms || mine.lent || !mine.map ||
+	    install(&now) != RIP_OK)
+		return;
+	rip_fault_thread.alternate = (uintptr_t)now.ss_sp;
+	rip_fault_thread.alternate_size = now.ss_size;
+	context->uc_stack = now;
 }
 
 /* --- Another one for a run --------------------------------------------------------------------- */

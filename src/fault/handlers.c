@@ -156,6 +156,7 @@ static __attribute__((noinline)) void take(int signal, siginfo_t *info, void *co
 	unsigned i = index_of(signal);
 
 	rip_fault_clear_flags();
+	rip_fault_restore_stack(context);
 	entry->mask = mask_for_host(context, signal, 0);
 	enum rip_fault_answer answer = judge(signal, info, context, entry, &exit);
 	if (answer == RIP_FAULT_PASS)

@@ -76,6 +76,7 @@ static __attribute__((noinline)) void take_signal(int signal, siginfo_t *info, v
 	bool pass_on = !is_ours(info) && has_handler();
 
 	rip_fault_clear_flags();
+	rip_fault_restore_stack(context);
 	take(context, RIP_NUDGE_SENT, !pass_on);
 	if (pass_on)
 		rip_fault_end_in(&earlier, signal, info, context, entry);

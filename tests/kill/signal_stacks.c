@@ -394,6 +394,66 @@ static void too_small(void)
 	rip_thread_release();
 }
 
+/* --- Guests that change it, by the system call --- */
+
+static const stack_t off = { .ss_flags = SS_DISABLE };
+
+NOINLINE static intptr_t off_and_loop(void *unused) { sigaltstack(&off, NULL); return spin(unused); }
+NOINLINE static intptr_t off_and_libc(void *unused) { sigaltstack(&off, NULL); return in_libc(unused); }
+NOINLINE static intptr_t off_and_fault(void *unused) { sigaltstack(&off, NULL); return faults(unused); }
+NOINLINE static intptr_t off_and_overflow(void *unused) { sigaltstack(&off, NULL); return overflows(unused); }
+
+NOINLINE static intptr_t with_own(rip_function function)
+{
+	uint8_t on_stack[8192];
+	stack_t stack = { .ss_sp = on_stack, .ss_size = sizeof on_stack };
+
+	sigaltstack(&stack, NULL);
+	return function(NULL) + on_stack[0];
+}
+NOINLINE static intptr_t own_and_loop(void *unused) { (void)unused; return with_own(spin); }
+NOINLINE static intptr_t own_and_libc(void *unused) { (void)unused; return with_own(in_libc); }
+NOINLINE static intptr_t own_and_fault(void *unused) { (void)unused; return with_own(faults); }
+NOINLINE static intptr_t own_and_overflow(void *unused) { (void)unused; return with_own(overflows); }
+
+static int dies(void)
+{
+	rip_report report;
+
+	run_guest(off_and_overflow, NULL, &report);
+	return 0;
+}
+
+static void changed_by_guests(void)
+{
+	static const struct { const char *name; rip_function function; rip_cause cause; } cases[] = {
+		{ "takes it away and loops", off_and_loop, RIP_CAUSE_DEADLINE },
+		{ "takes it away, and is in libc", off_and_libc, RIP_CAUSE_DEADLINE },
+		{ "takes it away and faults", off_and_fault, RIP_CAUSE_FAULT },
+		{ "has one on its own stack and loops", own_and_loop, RIP_CAUSE_DEADLINE },
+		{ "has one on its own stack, and is in libc", own_and_libc, RIP_CAUSE_DEADLINE },
+		{ "has one on its own stack and faults", own_and_fault, RIP_CAUSE_FAULT },
+		{ "has one on its own stack and overflows", own_and_overflow, RIP_CAUSE_OVERFLOW },
+	};
+	rip_options options = { .deadline = MILLISECOND, .grace = RIP_NEVER };
+	rip_report report;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		set_own(8192, 0);
+		rip_thread_changed();
+		resources_reset();
+		rip_outcome o = run_with(&options, cases[i].function, NULL, &report);
+		bool right = o.cause == cases[i].cause && resources.held[0] == 0 && !report.abandoned && !has_none();
+		if (cases[i].function == own_and_loop || cases[i].function == own_and_libc ||
+		    cases[i].function == own_and_fault || cases[i].function == own_and_overflow)
+			set_own(8192, 0);
+		tap_ok(right && stops() < 0, "a guest that %s is stopped, and so are others after it", cases[i].name);
+	}
+	set_own(8192, 0);
+	rip_thread_changed();
+	tap_equal(in_child(dies), 1000 + SIGSEGV, "one that takes it away and overflows at once is the process's end");
+}
+
 /* --- Profilers --- */
 
 static volatile long samples, outside;
@@ -496,6 +556,7 @@ int main(void)
 	in_a_hook();
 	changed();
 	too_small();
+	changed_by_guests();
 	profiled();
 	threads_and_forks();
 	in_handlers();
