@@ -152,7 +152,7 @@ static bool is_handled(void)
 {
 	struct sigaction now;
 
-	return rip_fault_is_installed(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 &&
+	return rip_fault_is_handled(SIGSEGV) && sigaction(SIGSYS, NULL, &now) == 0 &&
 	       now.sa_sigaction == rip_fault_entry_call;
 }
 

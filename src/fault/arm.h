@@ -29,12 +29,10 @@ void rip_nudge_take(void *context, enum rip_nudge why);
 /* What entry.S finds an armed thread's handler stack by. */
 extern bool rip_arm_possible __attribute__((visibility("hidden")));
 
-/* handlers.c: has the handler end in that of who had the signal before, as if the kernel had called it; true
- * if faults still come to Ripcord. */
+/* handlers.c: has the handler end in that of who had the signal before, as if the kernel had called it. */
 void rip_fault_pass_on(const struct sigaction *action, bool *spent, int signal, siginfo_t *info,
 		       void *context, struct rip_fault_entry *entry);
 void rip_fault_end_in(const struct sigaction *action, int signal, siginfo_t *info, void *context,
 		      struct rip_fault_entry *entry);
-bool rip_fault_is_installed(int signal);
 
 #endif

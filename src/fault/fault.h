@@ -65,6 +65,8 @@ intptr_t rip_fault_call_host(const struct rip_fault *fault, intptr_t (*function)
 rip_status rip_fault_set_manual(bool manual);
 bool rip_fault_handle(int signal, siginfo_t *info, void *ucontext);
 bool rip_fault_is_manual(void);
+/* True if the handler of this fault signal is the one that was installed. Signal-safe. */
+bool rip_fault_is_handled(int signal);
 /* The same for a nudge; false: Ripcord did not send it. */
 bool rip_nudge_handle(siginfo_t *info, void *ucontext);
 
@@ -165,5 +167,9 @@ void rip_nudge_unlock(void);
 /* Interrupts a thread of this process, by its number; no harm if it is gone. Any thread,
  * async-signal-safe. */
 void rip_nudge(int tid);
+
+/* Nudges are sent, and nobody looks: if the handler has been replaced or the signal is ignored, it is installed again. Any
+ * thread but those of guests. */
+void rip_nudge_insist(void);
 
 #endif

@@ -178,7 +178,7 @@ __attribute__((used)) void rip_fault_on_signal(int signal, siginfo_t *info, void
 		take(signal, info, context, entry);
 }
 
-bool rip_fault_is_installed(int signal)
+bool rip_fault_is_handled(int signal)
 {
 	struct sigaction now;
 

@@ -18,7 +18,8 @@
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 static unsigned users;            /* under lock */
-static struct sigaction earlier;  /* written before the handler can run */
+static struct sigaction earlier_ones[2]; /* written before the handler can run, or can find them */
+static struct sigaction *earlier = earlier_ones; /* atomic */
 static rip_nudge_taker the_taker;
 static const char cookie;         /* its address marks our signals */
 
@@ -27,10 +28,10 @@ static bool is_ours(const siginfo_t *info)
 	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &cookie;
 }
 
-static bool has_handler(void)
+static bool is_handler(const struct sigaction *action)
 {
-	return (earlier.sa_flags & SA_SIGINFO) ||
-	       (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN);
+	return (action->sa_flags & SA_SIGINFO) ||
+	       (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
 }
 
 /* `run`: it may be armed. The next nudge sees to it where the host's handler is to run first. */
@@ -73,13 +74,13 @@ bool rip_nudge_handle(siginfo_t *info, void *context)
 static __attribute__((noinline)) void take_signal(int signal, siginfo_t *info, void *context,
 						  struct rip_fault_entry *entry)
 {
-	bool pass_on = !is_ours(info) && has_handler();
+	bool pass_on = !is_ours(info) && is_handler(__atomic_load_n(&earlier, __ATOMIC_ACQUIRE));
 
 	rip_fault_clear_flags();
 	rip_fault_restore_stack(context);
 	take(context, RIP_NUDGE_SENT, !pass_on);
 	if (pass_on)
-		rip_fault_end_in(&earlier, signal, info, context, entry);
+		rip_fault_end_in(__atomic_load_n(&earlier, __ATOMIC_ACQUIRE), signal, info, context, entry);
 }
 
 /* Apart: GCC takes errno's address early, as it does not change. */
@@ -91,24 +92,30 @@ __attribute__((used)) void rip_fault_on_nudge(int signal, siginfo_t *info, void 
 }
 
 /* Without SA_RESTART: a system call that blocks comes back with EINTR. */
-static rip_status install(rip_nudge_taker taker)
+static bool set_handler(void)
 {
 	struct sigaction action;
 
 	rip_fault_fill_action(&action, rip_fault_entry_nudge);
-	the_taker = taker;
-	if (rip_fault_is_manual())
-		return RIP_OK;
-	if (sigaction(RIP_NUDGE_SIGNAL, NULL, &earlier) != 0 ||
-	    sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
-		return RIP_E_SYSTEM;
-	if (rip_arm_install() != RIP_OK) {
-		sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
-		return RIP_E_SYSTEM;
-	}
+	if (sigaction(RIP_NUDGE_SIGNAL, &action, NULL) != 0)
+		return false;
 #ifdef RIP_WITH_TSAN
 	rip_port_handle_directly(RIP_NUDGE_SIGNAL, (void (*)(int, void *, void *))rip_fault_entry_nudge);
 #endif
+	return true;
+}
+
+static rip_status install(rip_nudge_taker taker)
+{
+	the_taker = taker;
+	if (rip_fault_is_manual())
+		return RIP_OK;
+	if (sigaction(RIP_NUDGE_SIGNAL, NULL, earlier) != 0 || !set_handler())
+		return RIP_E_SYSTEM;
+	if (rip_arm_install() != RIP_OK) {
+		sigaction(RIP_NUDGE_SIGNAL, earlier, NULL);
+		return RIP_E_SYSTEM;
+	}
 	return RIP_OK;
 }
 
@@ -144,8 +151,32 @@ void rip_nudge_release(void)
 		rip_arm_uninstall();
 		if (sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 		    now.sa_sigaction == rip_fault_entry_nudge)
-			sigaction(RIP_NUDGE_SIGNAL, &earlier, NULL);
+			sigaction(RIP_NUDGE_SIGNAL, earlier, NULL);
 	}
+	rip_lock_give(&lock);
+}
+
+/* A handler that somebody has put there since gets what is not ours, and is put back in the end. Whoever had SIGURG ignored
+ * or set to its default wanted no such thing. */
+static void install_again(const struct sigaction *now)
+{
+	struct sigaction *other = earlier == earlier_ones ? earlier_ones + 1 : earlier_ones;
+
+	if (is_handler(now)) {
+		*other = *now;
+		__atomic_store_n(&earlier, other, __ATOMIC_RELEASE);
+	}
+	set_handler();
+}
+
+void rip_nudge_insist(void)
+{
+	struct sigaction now;
+
+	if (rip_fault_is_manual() || !rip_lock_try(&lock))
+		return;
+	if (users > 0 && sigaction(RIP_NUDGE_SIGNAL, NULL, &now) == 0 && now.sa_sigaction != rip_fault_entry_nudge)
+		install_again(&now);
 	rip_lock_give(&lock);
 }
 

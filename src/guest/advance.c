@@ -36,7 +36,7 @@ static bool may_step(const struct rip_context *at)
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
 	give_up_if_late(guest);
-	if (guest->tired || !may_step(at))
+	if (guest->tired || !may_step(at) || !rip_guest_may_trap())
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
 		looks_of(guest)->stepping_since = rip_timer_now();

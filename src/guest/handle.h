@@ -29,6 +29,7 @@ struct rip_slot {
 	uint32_t turn;      /* atomic: changes when a turn begins, and when it ends */
 	uint32_t nudging;   /* atomic: how many may be about to nudge that thread */
 	uint32_t nudged;    /* atomic: somebody has in this turn */
+	uint32_t heard;     /* atomic: the thread has looked since the timer thread last asked */
 	uint64_t armed;     /* atomic: when the timer will go off at the latest; 0: it will not */
 	uint64_t deadline;  /* atomic: of rip_timer_now; 0: none */
 	uint64_t cpu_limit; /* atomic, ns; 0: none */
@@ -42,6 +43,7 @@ struct rip_slot {
 	uint64_t watched;   /* the word without what was asked: one ladder of that stop ... */
 	uint64_t since;     /* ... when it was first seen ... */
 	uint64_t firm;      /* ... and after how long it is firm */
+	uint64_t heard_at;  /* when the thread had looked for the last time */
 	uint32_t index;     /* in the table */
 	uint32_t next_free; /* under its lock */
 };

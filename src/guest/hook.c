@@ -22,13 +22,18 @@ void rip_guest_unhook(rip_guest *guest)
 	rip_arch_hook_give(hook);
 }
 
+bool rip_guest_may_trap(void)
+{
+	return rip_fault_is_manual() || rip_fault_is_handled(SIGTRAP);
+}
+
 /* The thread itself stands in its signal handler, so nothing returns meanwhile. */
 enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot)
 {
-	if (guest->hook && (guest->hook_slot == slot || guest->diverted))
+	if (guest->hook && (guest->hook_slot == slot || guest->diverted) && rip_guest_may_trap())
 		return RIP_FAULT_GO_ON;
 	rip_guest_unhook(guest);
-	if (!rip_stack_holds(&guest->stop.stack, slot))
+	if (!rip_stack_holds(&guest->stop.stack, slot) || !rip_guest_may_trap())
 		return RIP_FAULT_GO_ON;
 	int hook = rip_arch_hook_take(*slot_word_at(slot));
 	if (hook < 0)

@@ -49,11 +49,25 @@ static bool is_new_ladder(const struct rip_slot *slot, uint64_t word)
 	return slot->watched != word >> LADDER_SHIFT || (uint32_t)slot->stopping != turn_of(slot);
 }
 
+/* How long nudges may be in vain before it is looked why, in ns. */
+enum { DEAF_TIME = 5 * 1000 * 1000 };
+
+static void listen_for(struct rip_slot *slot, uint64_t now)
+{
+	if (__atomic_exchange_n(&slot->heard, 0, __ATOMIC_RELAXED) || slot->heard_at < slot->since)
+		slot->heard_at = now;
+	if (now - slot->heard_at < DEAF_TIME)
+		return;
+	rip_nudge_insist();
+	slot->heard_at = now;
+}
+
 /* No ladder outlives the whole: what that has come to is not only the present one's. */
 static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
 	if (is_new_ladder(slot, word))
 		begin_ladder(slot, word, now);
+	listen_for(slot, now);
 	uint64_t waited = now - slot->since, again = waited / AGAIN_PART;
 	RIP_SYNC(JUDGED);
 	if (now >= slot->end)

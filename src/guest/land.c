@@ -217,12 +217,21 @@ static void look_anew(rip_guest *guest)
 	looks_of(guest)->judged = (struct rip_judged){ 0 };
 }
 
+/* All that are asked through this thread. */
+static void have_heard(const rip_guest *guest)
+{
+	for (; guest; guest = guest->outer)
+		if (guest->slot)
+			__atomic_store_n(&guest->slot->heard, 1, __ATOMIC_RELAXED);
+}
+
 enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,
 					   struct rip_fault_exit *exit_ret)
 {
 	rip_guest *guest = rip_current;
 
 	RIP_SYNC(NUDGED);
+	have_heard(guest);
 	if (!is_inside(guest))
 		return RIP_FAULT_PASS;
 	guest->brought_back = why != RIP_NUDGE_SENT;
