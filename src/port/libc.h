@@ -41,6 +41,7 @@ RIP_LIBC(pthread_mutex_unlock);
 RIP_LIBC(pthread_rwlock_unlock);
 RIP_LIBC(pthread_spin_unlock);
 RIP_LIBC(pthread_sigmask);
+RIP_LIBC(sigaltstack);
 #undef RIP_LIBC
 
 #endif

@@ -46,6 +46,7 @@ rip_libc_\name:
 	way	pthread_rwlock_unlock, 2.34
 	way	pthread_spin_unlock, 2.34
 	way	pthread_sigmask, 2.32
+	way	sigaltstack, 2.2.5
 
 /* extern const void *const rip_libc_readers[4]: functions that keep their return address, under both names; or NULL. */
 	.weak	libc_vfork
