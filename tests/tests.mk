@@ -26,6 +26,8 @@ TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stack/suspended s
              real/leftovers guest/backtrace guest/limits kill/deadlines kill/ladder real/kills),$(TEST_PROG))
 # These count bytes and frames of their own, or have times that it does not keep; copies of its processes are slow.
 TEST_SH   := $(filter-out tests/sweep/% tests/plugin/%,$(TEST_SH))
+# Its host is Rust's to link.
+TEST_SH   := $(filter-out tests/foreign/rust_host.sh,$(TEST_SH))
 endif
 
 # Of clang's build without: the list of what the port calls, where clang calls strlen.
