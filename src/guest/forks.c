@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "guest/kill.h"
+#include "ledger/kept.h"
 #include "port/port.h"
 
 /* In the order in which the library takes them, where it takes more than one. */
@@ -16,12 +17,14 @@ static void before_fork(void)
 	rip_timer_before_fork();
 	rip_stack_before_fork();
 	rip_fault_before_fork();
+	rip_kept_before_fork();
 	rip_port_loader_lock();
 }
 
 static void after_fork(void)
 {
 	rip_port_loader_unlock();
+	rip_kept_after_fork();
 	rip_fault_after_fork();
 	rip_stack_after_fork();
 	rip_timer_after_fork();
@@ -56,6 +59,7 @@ static void watch_in_child(void)
 static void in_child(void)
 {
 	rip_port_loader_unlock();
+	rip_ledger_in_child();
 	rip_fault_after_fork();
 	rip_stack_after_fork();
 	rip_foreign_in_child();

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ledger/kept.h"
 #include "ledger/quick.h"
 #include "port/port.h"
 
@@ -20,10 +21,19 @@ __thread struct rip_ledger *rip_ledger_current
 static atomic_bool attached;
 void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
 
+uint16_t rip_ledger_forks;
+
+void rip_ledger_in_child(void)
+{
+	__atomic_store_n(&rip_ledger_forks, (uint16_t)(rip_ledger_forks + 1), __ATOMIC_RELAXED);
+	rip_kept_after_fork();
+}
+
 void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit)
 {
 	ledger->heap.limit = heap_limit ? heap_limit : SIZE_MAX;
 	ledger->descriptor_limit = descriptor_limit ? descriptor_limit : UINT32_MAX;
+	ledger->forks = __atomic_load_n(&rip_ledger_forks, __ATOMIC_RELAXED);
 	if (!atomic_load_explicit(&attached, memory_order_relaxed)) {
 		attached = true;
 		rip_ledger_attach();
@@ -106,14 +116,6 @@ void rip_ledger_put(struct rip_ledger *ledger, rip_kind kind, uintptr_t value, u
 
 /* --- Hooks ------------------------------------------------------------------------------------- */
 
-static bool may_open(const struct rip_ledger *ledger)
-{
-	if (ledger->descriptors < ledger->descriptor_limit)
-		return true;
-	errno = EMFILE;
-	return false;
-}
-
 static bool begin(enum rip_need need)
 {
 	struct rip_ledger *ledger = rip_ledger_current;
@@ -125,7 +127,7 @@ static bool begin(enum rip_need need)
 		errno = ENOMEM;
 		return false;
 	}
-	return !(need & RIP_NEED_DESCRIPTOR) || may_open(ledger);
+	return !(need & RIP_NEED_DESCRIPTOR) || rip_ledger_may_open(ledger);
 }
 
 static void own(rip_kind kind, uintptr_t value, uint64_t data)
@@ -143,70 +145,25 @@ static bool disown(rip_kind kind, uintptr_t value, uint64_t *data_ret)
 	return owner != NULL;
 }
 
-/* The stream or directory that the descriptor belongs to no longer has one. */
-static bool take_from_stream(struct rip_ledger *ledger, rip_kind kind, int fd)
-{
-	uintptr_t value;
-	uint64_t data;
-
-	for (uint32_t i = 0; rip_table_next(&ledger->table, kind, &i, &value, &data); i++) {
-		if (data != (uint64_t)fd + 1)
-			continue;
-		rip_ledger_put(ledger, kind, value, 0);
-		return true;
-	}
-	return false;
-}
-
-static void drop_descriptor(int fd)
-{
-	if (fd < 0 || disown(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, NULL))
-		return;
-	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
-		if (take_from_stream(ledger, RIP_KIND_STREAM, fd) || take_from_stream(ledger, RIP_KIND_DIRECTORY, fd))
-			return;
-}
-
-static bool owns_descriptor(int fd)
-{
-	uintptr_t value;
-	uint64_t data;
-
-	if (rip_ledger_find(RIP_KIND_DESCRIPTOR, (uintptr_t)fd, NULL) ||
-	    rip_ledger_find(RIP_KIND_REPLACED, (uintptr_t)fd, NULL))
-		return true;
-	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
-		for (rip_kind kind = RIP_KIND_STREAM; kind <= RIP_KIND_DIRECTORY; kind++)
-			for (uint32_t i = 0; rip_table_next(&ledger->table, kind, &i, &value, &data); i++)
-				if (data == (uint64_t)fd + 1)
-					return true;
-	return false;
-}
-
-/* Kept out of the way of those that a program counts on to get. */
-enum { KEPT_FROM = 512 };
-
-static bool replace(int fd)
+static bool reserve(uint32_t records)
 {
 	struct rip_ledger *ledger = rip_ledger_current;
-	int error = errno;
 
-	if (!ledger || fd < 0 || owns_descriptor(fd))
+	if (!ledger || rip_table_reserve(&ledger->table, records) == RIP_OK)
 		return true;
-	int kept = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FROM);
-	if (kept < 0 && errno == EINVAL) /* a low limit */
-		kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (kept >= 0)
-		rip_ledger_put(ledger, RIP_KIND_REPLACED, (uintptr_t)fd, (uint64_t)kept);
-	if (kept < 0 && errno == EBADF) { /* nothing stands there: what comes is the guest's */
-		if (!may_open(ledger))
-			return false;
-		rip_ledger_put(ledger, RIP_KIND_DESCRIPTOR, (uintptr_t)fd, 0);
-		kept = 0;
-	}
-	if (kept >= 0)
-		errno = error;
-	return kept >= 0;
+	errno = ENOMEM;
+	return false;
+}
+
+static bool keep(rip_kind kind, uint32_t number)
+{
+	return !rip_ledger_current || rip_kept_keep(rip_ledger_current, kind, number);
+}
+
+static void changed(rip_kind kind, uint32_t number)
+{
+	if (rip_ledger_current)
+		rip_kept_changed(rip_ledger_current, kind, number);
 }
 
 /* --- Releases of what is not there --- */
@@ -303,6 +260,17 @@ static void map(void *address, size_t size)
 		rip_ranges_add(&rip_ledger_current->ranges, (uintptr_t)address, whole_pages(address, size));
 }
 
+/* Memory of shmat, which the kernel detaches as a whole. */
+static void unmap_from(void *address)
+{
+	for (struct rip_ledger *ledger = rip_ledger_current; ledger; ledger = ledger->outer)
+		for (uint32_t i = 0; i < ledger->ranges.count; i++)
+			if (ledger->ranges.items[i].begin == (uintptr_t)address) {
+				rip_ranges_remove(&ledger->ranges, (uintptr_t)address, ledger->ranges.items[i].end);
+				return;
+			}
+}
+
 static bool active(void)
 {
 	return rip_ledger_current != NULL;
@@ -338,13 +306,21 @@ HOOK(void *, memalign, (size_t alignment, size_t size), rip_ledger_memalign(alig
 HOOK(bool, begin, (enum rip_need need), begin(need))
 HOOK_VOID(own, (rip_kind kind, uintptr_t value, uint64_t data), own(kind, value, data))
 HOOK(bool, disown, (rip_kind kind, uintptr_t value, uint64_t *data_ret), disown(kind, value, data_ret))
-HOOK_VOID(drop_descriptor, (int fd), (watch_close(fd), drop_descriptor(fd)))
-HOOK(bool, replace, (int fd), replace(fd))
+HOOK(bool, owns, (rip_kind kind, uintptr_t value), rip_ledger_find(kind, value, NULL) != NULL)
+HOOK(bool, reserve, (uint32_t records), reserve(records))
+HOOK(int, own_descriptor, (int fd), rip_ledger_own_descriptor(fd))
+HOOK(enum rip_close, close, (int fd), (watch_close(fd), rip_ledger_close(fd)))
+HOOK(bool, close_range, (unsigned first, unsigned last), rip_ledger_close_range(first, last))
+HOOK(bool, is_closed, (int fd), rip_ledger_is_closed(fd))
+HOOK(bool, replace, (int fd), rip_ledger_replace(fd))
+HOOK(bool, keep, (rip_kind kind, uint32_t number), keep(kind, number))
+HOOK_VOID(changed, (rip_kind kind, uint32_t number), changed(kind, number))
 HOOK_VOID(lock, (rip_kind kind, void *address, uint32_t thread), lock(kind, address, thread))
 HOOK_VOID(unlock, (rip_kind kind, void *address), (watch_unlock(kind, address), unlock(kind, address)))
 HOOK(bool, begin_map, (void), begin_map())
 HOOK_VOID(map, (void *address, size_t size), map(address, size))
 HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))
+HOOK_VOID(unmap_from, (void *address), unmap_from(address))
 
 /* These two are called most. What is left to do after a call is in functions of its own: so the way that is taken
  * mostly needs no frame. */
@@ -398,9 +374,12 @@ static bool hook_free(void *memory)
 
 const struct rip_ledger_hooks rip_ledger_hooks = {
 	.malloc = hook_malloc, .calloc = hook_calloc, .realloc = hook_realloc, .free = hook_free,
-	.memalign = hook_memalign, .usable_size = rip_ledger_usable_size, .begin = hook_begin, .own = hook_own,
-	.disown = hook_disown, .drop_descriptor = hook_drop_descriptor, .replace = hook_replace, .lock = hook_lock,
-	.unlock = hook_unlock, .begin_map = hook_begin_map, .map = hook_map, .unmap = hook_unmap, .active = active,
+	.memalign = hook_memalign, .usable_size = rip_ledger_usable_size, .begin = hook_begin,
+	.own = hook_own, .disown = hook_disown, .owns = hook_owns, .reserve = hook_reserve,
+	.own_descriptor = hook_own_descriptor, .close = hook_close, .close_range = hook_close_range,
+	.is_closed = hook_is_closed, .replace = hook_replace, .keep = hook_keep, .changed = hook_changed,
+	.lock = hook_lock, .unlock = hook_unlock, .begin_map = hook_begin_map, .map = hook_map,
+	.unmap = hook_unmap, .unmap_from = hook_unmap_from, .active = active,
 };
 
 /* --- Handing over ------------------------------------------------------------------------------ */
@@ -475,8 +454,18 @@ rip_status rip_take(void *memory)
 
 static bool is_transferable(rip_kind kind)
 {
-	return kind >= RIP_KIND_STREAM_LOCK && kind <= RIP_KIND_MAPPING && kind != RIP_KIND_PROCESS &&
-	       kind != RIP_KIND_REPLACED;
+	return (unsigned)kind < RIP_KINDS && rip_kind_rules[kind].transferable;
+}
+
+/* What a guest changed stays changed. */
+static bool give_kept(rip_kind kind, uintptr_t value)
+{
+	uint64_t data;
+
+	if (!disown(kind, value, &data))
+		return false;
+	rip_kept_forget((void *)(uintptr_t)data);
+	return true;
 }
 
 static bool give_mapping(uintptr_t address, size_t size)
@@ -493,7 +482,8 @@ rip_status rip_give_object(rip_kind kind, uintptr_t value, size_t size)
 {
 	struct rip_ledger *ledger = begin_busy();
 	bool known = ledger && is_transferable(kind) &&
-		     (kind == RIP_KIND_MAPPING ? give_mapping(value, size) : disown(kind, value, NULL));
+		     (kind == RIP_KIND_MAPPING ? give_mapping(value, size) :
+		      rip_kept_is(kind) ? give_kept(kind, value) : disown(kind, value, NULL));
 
 	end_busy(ledger);
 	return !ledger ? RIP_E_STATE : known ? RIP_OK : RIP_E_ARGUMENT;
@@ -509,7 +499,7 @@ static rip_status take_object(struct rip_ledger *ledger, rip_kind kind, uintptr_
 {
 	bool locked = kind == RIP_KIND_STREAM_LOCK || (kind >= RIP_KIND_MUTEX && kind <= RIP_KIND_SPINLOCK);
 
-	if (!is_transferable(kind) || (kind == RIP_KIND_MAPPING && size == 0))
+	if (!is_transferable(kind) || rip_kept_is(kind) || (kind == RIP_KIND_MAPPING && size == 0))
 		return RIP_E_ARGUMENT;
 	uint64_t data = locked ? rip_ledger_lock_owner(kind, (void *)value) : rip_ledger_descriptor_of(kind, value);
 	if (rip_table_reserve(&ledger->table, 2) != RIP_OK || rip_ranges_reserve(&ledger->ranges, 2) != RIP_OK)

@@ -22,6 +22,8 @@ struct rip_ledger {
 	struct rip_ledger *outer;     /* of the guest that this one's guest was run from */
 	uint32_t descriptors, descriptor_limit; /* UINT32_MAX: none */
 	volatile bool busy;           /* a hook is at work: a kill that does not wait for polls waits for this */
+	uint8_t closed;               /* descriptors of the host's that it closed: see kept.h */
+	uint16_t forks;               /* rip_ledger_forks when it began: another one in a child that its guest forked */
 };
 
 /* `ledger` is zeroed. The limits: bytes and descriptors; 0: none. */
@@ -70,6 +72,10 @@ typedef bool (*rip_ledger_contain)(void *context, intptr_t (*function)(void *), 
 void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contain contain, void *context,
 			rip_reclaimed *reclaimed);
 
+/* In a child of fork. */
+void rip_ledger_in_child(void);
+extern uint16_t rip_ledger_forks;
+
 /* Told of releases that have nothing to release, if not NULL; atomic. See ripcord/step.h. */
 extern void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
 
@@ -105,6 +111,37 @@ void *rip_ledger_memalign(size_t alignment, size_t size);
 size_t rip_ledger_usable_size(void *memory);
 /* Where the mapping of such a block begins. */
 uint8_t *rip_ledger_mapping_of(void *block);
+
+/* --- descriptors.c --- */
+
+/* See struct rip_ledger_hooks. */
+int rip_ledger_own_descriptor(int fd);
+enum rip_close rip_ledger_close(int fd);
+bool rip_ledger_close_range(unsigned first, unsigned last);
+bool rip_ledger_is_closed(int fd);
+bool rip_ledger_replace(int fd);
+/* It is about to be closed: it is nobody's then. */
+void rip_ledger_drop_descriptor(int fd);
+/* False: EMFILE is set. */
+bool rip_ledger_may_open(const struct rip_ledger *ledger);
+
+/* --- kinds.c --- */
+
+/* What an object of each kind is, and how it is released. */
+struct rip_release {
+	rip_kind kind;
+	uintptr_t value;
+	uint64_t data;
+	bool flush;           /* streams are written out */
+};
+struct rip_kind_rule {
+	const char *name;
+	bool transferable;    /* by rip_give_object and rip_take_object */
+	bool contained;       /* looks into memory that the guest could write to */
+	/* False: it could not be. NULL: the kind is released as a whole (reclaim.c). */
+	bool (*release)(const struct rip_release *release);
+};
+extern const struct rip_kind_rule rip_kind_rules[RIP_KINDS];
 
 /* --- reclaim.c --- */
 

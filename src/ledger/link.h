@@ -20,7 +20,7 @@
 #define RIP_LINK_NOTE_TYPE 1
 
 #define RIP_LINK_MAGIC "RIPLINK"
-#define RIP_LINK_VERSION 2u
+#define RIP_LINK_VERSION 3u
 
 /* How a program asks to end. */
 enum rip_end {
@@ -29,7 +29,13 @@ enum rip_end {
 	RIP_END_NOW = 2,   /* _exit */
 	RIP_END_ABORT = 3,
 };
-enum { RIP_END_LISTS = 2 }; /* EXIT and QUICK have lists of handlers */
+/* A module's lists of handlers: those of exit (atexit, on_exit, C++ statics), of quick_exit, and the
+ * destructors of variables of a guest's thread (thread_local). */
+enum rip_handler_list { RIP_HANDLERS_EXIT = RIP_END_EXIT, RIP_HANDLERS_QUICK = RIP_END_QUICK, RIP_HANDLERS_THREAD };
+enum { RIP_HANDLER_LISTS = RIP_HANDLERS_THREAD + 1 };
+
+/* The owner of modules that no program brought: the host's executable and its plug-ins. */
+#define RIP_LINK_HOST ((const void *)1)
 
 struct rip_hooks {
 	/* Ends the guest that runs on this thread. Returns where there is none. */
@@ -40,6 +46,10 @@ struct rip_hooks {
 
 /* What acquiring something needs besides: stack for libc's function, and a free descriptor. */
 enum rip_need { RIP_NEED_LITTLE, RIP_NEED_MUCH, RIP_NEED_DESCRIPTOR = 2, RIP_NEED_DESCRIPTOR_MUCH = 3 };
+
+/* Who closes a descriptor: the stub, by libc's function; nobody, since the ledger has done it (it is the
+ * host's, and will come back); nobody, since it is closed as far as the guest is concerned. */
+enum rip_close { RIP_CLOSE_LIBC, RIP_CLOSE_DONE, RIP_CLOSE_BAD };
 
 /* The ledger, as the stubs see it. Where no guest runs on the thread, the first six are libc's own, begin is
  * true and the rest does nothing. errno is set as libc does. */
@@ -58,11 +68,27 @@ struct rip_ledger_hooks {
 	void (*own)(rip_kind kind, uintptr_t value, uint64_t data);
 	/* False: no guest of this thread owns it. `data_ret` may be NULL. */
 	bool (*disown)(rip_kind kind, uintptr_t value, uint64_t *data_ret);
-	/* A descriptor is about to be closed, or dup2 about to replace it: it is nobody's then. */
-	void (*drop_descriptor)(int fd);
+	/* True: a guest of this thread owns it. */
+	bool (*owns)(rip_kind kind, uintptr_t value);
+	/* Room for so many more records. False: ENOMEM is set. */
+	bool (*reserve)(uint32_t records);
+	/* A new descriptor, after begin. Its number changes where the guest has closed one of 0 to 2, for
+	 * which the next one is to stand (POSIX, open: the lowest that is not open). The result is what the
+	 * guest is told. */
+	int (*own_descriptor)(int fd);
+	enum rip_close (*close)(int fd);
+	/* Closes those in the range that the guest owns, and 0 to 2 as close does. The host's others stay
+	 * open. False: no guest runs here, libc's function does it. */
+	bool (*close_range)(unsigned first, unsigned last);
+	/* One of the host's that the guest closed. */
+	bool (*is_closed)(int fd);
 	/* dup2 onto a descriptor that no guest owns: what stands there is kept, to be put back. False:
 	 * EMFILE. */
 	bool (*replace)(int fd);
+	/* Something of which there is one (kept.h) is about to be changed, and has been. After begin. False:
+	 * ENOMEM. */
+	bool (*keep)(rip_kind kind, uint32_t number);
+	void (*changed)(rip_kind kind, uint32_t number);
 	/* `thread`: the kernel's number of the one that holds a mutex; 0 for the others. After begin. */
 	void (*lock)(rip_kind kind, void *address, uint32_t thread);
 	void (*unlock)(rip_kind kind, void *address);
@@ -70,6 +96,8 @@ struct rip_ledger_hooks {
 	bool (*begin_map)(void);
 	void (*map)(void *address, size_t size);
 	void (*unmap)(void *address, size_t size);
+	/* The whole range that begins there. */
+	void (*unmap_from)(void *address);
 	/* True if a guest runs on this thread. */
 	bool (*active)(void);
 };
@@ -80,13 +108,16 @@ struct rip_link {
 	int (*main)(int, char **, char **);   /* NULL in a library */
 	/* When the youngest handler that is left was registered, CLOCK_MONOTONIC in ns; 0: none is.
 	 * Handlers run in the reverse order of their registration across modules too. */
-	uint64_t (*youngest_handler)(enum rip_end list);
-	/* Runs it; false if none was left. */
-	bool (*run_handler)(enum rip_end list);
+	uint64_t (*youngest_handler)(enum rip_handler_list list);
+	/* Runs it, telling those of on_exit the status; false if none was left. */
+	bool (*run_handler)(enum rip_handler_list list, int status);
+	/* None of them will be called, nor those of pthread_atfork. */
 	void (*drop_handlers)(void);
+	/* The program is closed: no destructor that a thread still has is called either. */
+	void (*close_handlers)(void);
 	/* Written by the library */
 	const struct rip_hooks *hooks;
-	const void *owner;                    /* the program that loaded the module */
+	const void *owner;                    /* the program that loaded the module, or RIP_LINK_HOST */
 	const struct rip_ledger_hooks *ledger;
 };
 

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * reclaim: takes back what a guest left. Streams, directories, locks and libc's memory may have been written
- * to by the guest: what looks into them runs contained, one object at a time, each forgotten before it is
- * touched. */
+ * reclaim: takes back what a guest left, by the table of kinds (kinds.c). Streams, directories, locks and
+ * libc's memory may have been written to by the guest: what looks into them runs contained, one object at a
+ * time, each forgotten before it is touched. */
 #include "ledger/ledger.h"
 
 #include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "ledger/kept.h"
 #include "port/port.h"
 
 struct reclaim {
 	struct rip_ledger *ledger;
 	rip_reclaimed *reclaimed;
-	bool flush;
-	rip_item item;    /* what is being taken back */
-	uint64_t data;
+	rip_ledger_contain contain;
+	void *context;
+	uint32_t present;           /* bits: kinds */
+	rip_kind from, to;          /* those that are released now */
+	struct rip_release release; /* what is being taken back */
 	bool under_way;
 };
 
@@ -36,166 +33,132 @@ static void note(rip_reclaimed *reclaimed, const rip_item *item)
 		reclaimed->items[reclaimed->item_count++] = *item;
 }
 
-/* --- Objects in memory that the guest could write to -------------------------------------------- */
-
-/* A descriptor that is no longer the stream's is not closed with it. */
-static bool release_stream(FILE *stream, uint64_t data, bool flush)
+static void note_object(const struct reclaim *reclaim, bool failed)
 {
-	if (ftrylockfile(stream) != 0) { /* by the thread that the guest was on before */
-		if (data)
-			close((int)data - 1);
-		return false;
+	const struct rip_release *release = &reclaim->release;
+	rip_item item = { .kind = release->kind, .failed = failed, .value = release->value };
+
+	if (item.kind == RIP_KIND_MEMORY)
+		item.size = (size_t)(release->data & ~RIP_MEMORY_MAPPED);
+	note(reclaim->reclaimed, &item);
+}
+
+/* --- Objects ------------------------------------------------------------------------------------ */
+
+/* Records of which kinds there are. */
+static uint32_t kinds_in(const struct rip_table *table)
+{
+	uint32_t present = 0;
+	uintptr_t value;
+	uint64_t data;
+
+	for (rip_kind kind = RIP_KIND_TIMER; table->count && kind < (rip_kind)RIP_KINDS; kind++) {
+		uint32_t from = 0;
+		present |= (uint32_t)rip_table_next(table, kind, &from, &value, &data) << kind;
 	}
-	funlockfile(stream);
-	if (!flush)
-		__fpurge(stream);
-	if (data == 0)
-		stream->_fileno = -1;
-	fclose(stream);
-	return true;
+	return present;
 }
 
-/* One that is not this thread's, or is no stream any more, stays as it is. */
-static bool release_stream_lock(FILE *stream, uint64_t data)
+/* Blocks with a mapping of their own are not libc's. */
+static bool is_released_as_a_whole(rip_kind kind, uint64_t data)
 {
-	for (uint64_t i = 0; i < data >> 32; i++) {
-		if (!rip_port_has_locked((uintptr_t)stream))
-			return false;
-		funlockfile(stream);
-	}
-	return true;
+	return kind == RIP_KIND_MEMORY && (data & RIP_MEMORY_MAPPED);
 }
 
-/* Nobody else knows the child. */
-static bool release_process(pid_t child)
+/* Each is forgotten before it is touched. */
+static void release_kind(struct reclaim *reclaim, rip_kind kind)
 {
-	kill(child, SIGKILL);
-	while (waitpid(child, NULL, 0) < 0)
-		if (waitpid(child, NULL, WNOHANG) < 0)
-			return false;
-	return true;
-}
+	struct rip_ledger *ledger = reclaim->ledger;
+	struct rip_release *release = &reclaim->release;
+	uint32_t from = 0;
 
-static bool release_directory(DIR *directory, uint64_t data)
-{
-	return data != 0 && closedir(directory) == 0;
-}
-
-/* glibc notes a mutex' owner for all its types (bits/struct_mutex.h). One that somebody else holds by now
- * stays as it is; some types can only be unlocked by the thread that locked them. */
-static bool release_mutex(pthread_mutex_t *mutex, uint64_t data)
-{
-	for (uint64_t i = 0; i < data >> 32; i++)
-		if (mutex->__data.__owner != (int)(uint32_t)data || pthread_mutex_unlock(mutex) != 0)
-			return false;
-	return true;
-}
-
-static bool release_rwlock(pthread_rwlock_t *lock, uint64_t data)
-{
-	for (uint64_t i = 0; i < data >> 32; i++)
-		if (pthread_rwlock_unlock(lock) != 0)
-			return false;
-	return true;
-}
-
-static bool release_object(const struct reclaim *reclaim)
-{
-	void *object = (void *)reclaim->item.value;
-
-	switch (reclaim->item.kind) {
-	case RIP_KIND_STREAM_LOCK: return release_stream_lock(object, reclaim->data);
-	case RIP_KIND_STREAM: return release_stream(object, reclaim->data, reclaim->flush);
-	case RIP_KIND_DIRECTORY: return release_directory(object, reclaim->data);
-	case RIP_KIND_PROCESS: return release_process((pid_t)reclaim->data);
-	case RIP_KIND_MUTEX: return release_mutex(object, reclaim->data);
-	case RIP_KIND_RWLOCK: return release_rwlock(object, reclaim->data);
-	case RIP_KIND_SPINLOCK: return pthread_spin_unlock(object) == 0;
-	case RIP_KIND_MEMORY: free(object); return true;
-	default: return true;
+	while (rip_table_next(&ledger->table, kind, &from, &release->value, &release->data)) {
+		if (is_released_as_a_whole(kind, release->data)) {
+			from++;
+			continue;
+		}
+		release->kind = kind;
+		rip_ledger_remove(ledger, kind, release->value);
+		reclaim->under_way = true;
+		bool good = rip_kind_rules[kind].release(release);
+		reclaim->under_way = false;
+		note_object(reclaim, !good);
 	}
 }
-
-static const rip_kind contained[] = {
-	RIP_KIND_STREAM_LOCK, RIP_KIND_STREAM, RIP_KIND_DIRECTORY, RIP_KIND_PROCESS, RIP_KIND_MUTEX, RIP_KIND_RWLOCK,
-	RIP_KIND_SPINLOCK, RIP_KIND_MEMORY,
-};
-enum { CONTAINED = sizeof contained / sizeof contained[0] };
 
 /* Contained. Comes back here after each object that could not be taken back. */
-static intptr_t release_objects(void *context)
+static intptr_t release_contained(void *context)
 {
 	struct reclaim *reclaim = context;
-	struct rip_ledger *ledger = reclaim->ledger;
 
-	for (size_t i = 0; i < CONTAINED; i++) {
-		uint32_t from = 0;
-		rip_item item = { .kind = contained[i] };
-
-		while (rip_table_next(&ledger->table, contained[i], &from, &item.value, &reclaim->data)) {
-			bool mapped = contained[i] == RIP_KIND_MEMORY && (reclaim->data & RIP_MEMORY_MAPPED);
-
-			item.size = contained[i] == RIP_KIND_MEMORY ? (size_t)(reclaim->data & ~RIP_MEMORY_MAPPED) : 0;
-			item.failed = false;
-			if (mapped) {
-				from++;
-				continue;
-			}
-			rip_ledger_remove(ledger, item.kind, item.value);
-			reclaim->item = item;
-			reclaim->under_way = true;
-			item.failed = !release_object(reclaim);
-			reclaim->under_way = false;
-			note(reclaim->reclaimed, &item);
-		}
-	}
+	for (rip_kind kind = reclaim->from; kind < reclaim->to; kind++)
+		if (reclaim->present >> kind & 1)
+			release_kind(reclaim, kind);
 	return 0;
 }
 
 /* There is no time left for them, or nowhere to run: who reads the report knows what stays. */
 static void note_rest(struct reclaim *reclaim)
 {
-	for (size_t i = 0; i < CONTAINED; i++) {
-		rip_item item = { .kind = contained[i], .failed = true };
-		uint64_t data;
-		for (uint32_t at = 0; rip_table_next(&reclaim->ledger->table, contained[i], &at, &item.value, &data); at++)
-			if (contained[i] != RIP_KIND_MEMORY || !(data & RIP_MEMORY_MAPPED))
-				note(reclaim->reclaimed, &item);
+	struct rip_release *release = &reclaim->release;
+
+	for (rip_kind kind = reclaim->from; kind < reclaim->to; kind++) {
+		release->kind = kind;
+		for (uint32_t at = 0; rip_table_next(&reclaim->ledger->table, kind, &at, &release->value, &release->data);
+		     at++) {
+			if (is_released_as_a_whole(kind, release->data))
+				continue;
+			if (rip_kept_is(kind))
+				rip_kept_forget((void *)(uintptr_t)release->data);
+			note_object(reclaim, true);
+		}
 	}
 }
 
-static void release_contained(struct reclaim *reclaim, rip_ledger_contain contain, void *context)
+static void release_at_risk(struct reclaim *reclaim)
 {
-	while (reclaim->ledger->table.count && !contain(context, release_objects, reclaim)) {
+	while (!reclaim->contain(reclaim->context, release_contained, reclaim)) {
 		if (!reclaim->under_way) {
 			note_rest(reclaim);
 			return;
 		}
 		reclaim->under_way = false;
-		reclaim->item.failed = true;
-		note(reclaim->reclaimed, &reclaim->item);
+		note_object(reclaim, true);
 	}
 }
 
-/* --- What only the system knows ----------------------------------------------------------------- */
-
-static void release_descriptors(struct reclaim *reclaim)
+/* Contained: the standard streams of descriptors that come back. */
+static intptr_t settle_streams(void *context)
 {
-	struct rip_table *table = &reclaim->ledger->table;
-	rip_item item = { .kind = RIP_KIND_DESCRIPTOR };
+	struct reclaim *reclaim = context;
+	uintptr_t value;
 	uint64_t data;
 
-	for (uint32_t i = 0; rip_table_next(table, RIP_KIND_DESCRIPTOR, &i, &item.value, &data); i++) {
-		item.failed = close((int)item.value) != 0;
-		note(reclaim->reclaimed, &item);
-	}
-	item.kind = RIP_KIND_REPLACED;
-	for (uint32_t i = 0; rip_table_next(table, RIP_KIND_REPLACED, &i, &item.value, &data); i++) {
-		item.failed = dup2((int)data, (int)item.value) < 0;
-		close((int)data);
-		note(reclaim->reclaimed, &item);
+	for (uint32_t i = 0; rip_table_next(&reclaim->ledger->table, RIP_KIND_REPLACED, &i, &value, &data); i++)
+		rip_kept_settle_stream((void *)(uintptr_t)data, reclaim->release.flush);
+	return 0;
+}
+
+/* In the order of kinds; those that look into memory that the guest could write to are contained, as many as
+ * follow each other at once. */
+static void release_objects(struct reclaim *reclaim)
+{
+	reclaim->present = kinds_in(&reclaim->ledger->table);
+	if (reclaim->present >> RIP_KIND_REPLACED & 1)
+		reclaim->contain(reclaim->context, settle_streams, reclaim);
+	for (rip_kind kind = RIP_KIND_TIMER; kind < (rip_kind)RIP_KINDS; kind = reclaim->to) {
+		bool contained = rip_kind_rules[kind].contained, any = false;
+		for (reclaim->from = reclaim->to = kind; reclaim->to < (rip_kind)RIP_KINDS &&
+		     rip_kind_rules[reclaim->to].contained == contained; reclaim->to++)
+			any |= (reclaim->present >> reclaim->to & 1) && rip_kind_rules[reclaim->to].release;
+		if (any && contained)
+			release_at_risk(reclaim);
+		else if (any)
+			release_contained(reclaim);
 	}
 }
+
+/* --- Memory ------------------------------------------------------------------------------------- */
 
 static void release_mappings(struct reclaim *reclaim)
 {
@@ -240,17 +203,18 @@ static void release_memory(struct reclaim *reclaim)
 void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contain contain, void *context,
 			rip_reclaimed *reclaimed)
 {
-	struct reclaim reclaim = { .ledger = ledger, .reclaimed = reclaimed, .flush = flush };
+	struct reclaim reclaim = { .ledger = ledger, .reclaimed = reclaimed, .contain = contain, .context = context,
+				   .release = { .flush = flush } };
 
 	if (rip_ledger_is_empty(ledger))
 		return;
-	release_contained(&reclaim, contain, context);
-	release_descriptors(&reclaim);
+	release_objects(&reclaim);
 	release_mappings(&reclaim);
 	release_memory(&reclaim);
 	rip_table_deinit(&ledger->table);
 	rip_ranges_deinit(&ledger->ranges);
 	ledger->descriptors = 0;
+	ledger->closed = 0;
 }
 
 /* --- Questions ---------------------------------------------------------------------------------- */
@@ -267,15 +231,4 @@ uint64_t rip_ledger_descriptor_of(rip_kind kind, uintptr_t value)
 	if (kind == RIP_KIND_DIRECTORY)
 		return (uint64_t)(dirfd((DIR *)value) + 1);
 	return 0;
-}
-
-const char *rip_kind_name(rip_kind kind)
-{
-	static const char *const names[] = {
-		[RIP_KIND_STREAM_LOCK] = "stream lock", [RIP_KIND_STREAM] = "stream", [RIP_KIND_DIRECTORY] = "directory", [RIP_KIND_PROCESS] = "process",
-		[RIP_KIND_MUTEX] = "mutex", [RIP_KIND_RWLOCK] = "rwlock", [RIP_KIND_SPINLOCK] = "spinlock",
-		[RIP_KIND_DESCRIPTOR] = "descriptor", [RIP_KIND_REPLACED] = "replaced descriptor",
-		[RIP_KIND_MAPPING] = "mapping", [RIP_KIND_MEMORY] = "memory",
-	};
-	return (size_t)kind < sizeof names / sizeof names[0] && names[kind] ? names[kind] : "unknown";
 }

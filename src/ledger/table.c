@@ -6,7 +6,7 @@
 
 #include "port/port.h"
 
-enum { FIRST_SIZE = 4096 /* bytes */, KIND_BITS = 4 };
+enum { FIRST_SIZE = 4096 /* bytes */, KIND_BITS = 5 };
 _Static_assert(RIP_KINDS <= 1 << KIND_BITS, "a kind fits into a key");
 
 /* Addresses have 47 bits (x86-64, user space). */

@@ -8,11 +8,17 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <malloc.h>
+#include <printf.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RIP_LIBC(name) extern __typeof(name) name __asm__("rip_libc_" #name)
@@ -42,6 +48,23 @@ RIP_LIBC(pthread_rwlock_unlock);
 RIP_LIBC(pthread_spin_unlock);
 RIP_LIBC(pthread_sigmask);
 RIP_LIBC(sigaltstack);
+RIP_LIBC(dup3);
+RIP_LIBC(syscall);
+RIP_LIBC(pthread_atfork);
+RIP_LIBC(sigaction);
+RIP_LIBC(setitimer);
+RIP_LIBC(timer_delete);
+RIP_LIBC(pthread_key_create);
+RIP_LIBC(pthread_key_delete);
+RIP_LIBC(pthread_setspecific);
+RIP_LIBC(setvbuf);
+RIP_LIBC(sem_close);
+RIP_LIBC(freelocale);
+RIP_LIBC(uselocale);
+RIP_LIBC(initstate);
+RIP_LIBC(setstate);
+RIP_LIBC(closelog);
+RIP_LIBC(register_printf_specifier);
 #undef RIP_LIBC
 
 #endif

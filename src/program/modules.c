@@ -72,7 +72,7 @@ static int claim(struct dl_phdr_info *info, size_t size, void *owner)
 	return 0;
 }
 
-void rip_modules_claim(const rip_program *owner)
+void rip_modules_claim(const void *owner)
 {
 	visit_modules(claim, (void *)owner);
 	rip_ledger_attach();
@@ -107,7 +107,7 @@ static struct rip_link *next_owned(const rip_program *owner, struct rip_link *li
 	return search.found;
 }
 
-bool rip_modules_run_handler(const rip_program *owner, enum rip_end list)
+bool rip_modules_run_handler(const rip_program *owner, enum rip_handler_list list, int status)
 {
 	struct rip_link *youngest = NULL;
 	uint64_t latest = 0;
@@ -118,7 +118,7 @@ bool rip_modules_run_handler(const rip_program *owner, enum rip_end list)
 			youngest = link;
 		}
 	}
-	return youngest && youngest->run_handler(list);
+	return youngest && youngest->run_handler(list, status);
 }
 
 void rip_modules_drop_handlers(const rip_program *owner)
@@ -129,6 +129,8 @@ void rip_modules_drop_handlers(const rip_program *owner)
 
 void rip_modules_disown(const rip_program *owner)
 {
-	for (struct rip_link *link; (link = next_owned(owner, NULL));)
+	for (struct rip_link *link; (link = next_owned(owner, NULL));) {
+		link->close_handlers();
 		link->owner = NULL;
+	}
 }

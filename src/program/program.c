@@ -77,6 +77,7 @@ static rip_status load_checked(rip_program *program, const char *path, const cha
 	rip_status status = rip_elf_check(path, error);
 	if (status != RIP_OK)
 		return status;
+	rip_modules_claim(RIP_LINK_HOST); /* what is loaded now came with no program */
 	dlerror();
 	program->handle = load(path);
 	if (!program->handle || dlinfo(program->handle, RTLD_DI_LINKMAP, &program->map) != 0)
@@ -116,6 +117,8 @@ rip_status rip_program_open(const char *path, const char *entry, rip_program **p
 		return status;
 	}
 	rip_guest *caller = begin_call(WATCH_STACK);
+	if (program->link)
+		program->link->owner = program;
 	rip_modules_claim(program);
 	*program_ret = program;
 	end_busy(caller);

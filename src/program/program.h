@@ -28,6 +28,7 @@ struct rip_program_run {
 	rip_program *program;
 	pid_t process;           /* a forked child is no longer the guest's process */
 	enum rip_end how;        /* how it asked to end */
+	int status;              /* with which status */
 	bool asked;              /* it did ask */
 	bool flushing, done;     /* its handlers have run; stdio is flushed too */
 	int argc;
@@ -59,13 +60,14 @@ struct rip_link *rip_module_link(const struct link_map *map);
 /* Whether `address` lies in the module's code. */
 bool rip_module_has_code(const struct link_map *map, uintptr_t address);
 
-/* Gives the hooks to all loaded modules that want them, and `owner` to those that have none. */
-void rip_modules_claim(const rip_program *owner);
+/* Gives the hooks to all loaded modules that want them, and `owner` (a program, or RIP_LINK_HOST) to those that have
+ * none. */
+void rip_modules_claim(const void *owner);
 /* Drops the handlers of the owner's modules, and disowns them. */
 void rip_modules_drop_handlers(const rip_program *owner);
 void rip_modules_disown(const rip_program *owner);
 /* Runs the youngest handler of one of the owner's modules; false if none was left. */
-bool rip_modules_run_handler(const rip_program *owner, enum rip_end list);
+bool rip_modules_run_handler(const rip_program *owner, enum rip_handler_list list, int status);
 
 /* --- hooks.c --- */
 

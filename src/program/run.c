@@ -15,11 +15,13 @@ static intptr_t call_entry(void *context)
 }
 
 /* Each handler is taken off its list before it runs: coming back here after one of them ended the
- * guest goes on with the next. */
+ * guest goes on with the next. Variables of the thread go first (C++, [basic.start.term]). */
 static intptr_t finish(void *context)
 {
 	struct rip_program_run *run = context;
-	while (rip_modules_run_handler(run->program, run->how))
+	while (run->how == RIP_END_EXIT && rip_modules_run_handler(run->program, RIP_HANDLERS_THREAD, run->status))
+		;
+	while (rip_modules_run_handler(run->program, (enum rip_handler_list)run->how, run->status))
 		;
 	run->flushing = true;
 	if (run->how == RIP_END_EXIT) {
@@ -46,6 +48,7 @@ static rip_status finish_program(struct rip_program_run *run, rip_guest *guest, 
 	rip_status status = RIP_OK;
 	do {
 		run->asked = false;
+		run->status = (int)outcome->value;
 		status = rip_guest_again(guest, finish, run, outcome);
 	} while (status == RIP_OK && run->asked && !run->flushing && has_to_finish(run, outcome));
 	return status;
@@ -62,7 +65,9 @@ static rip_status run_whole(struct rip_program_run *run, rip_guest *guest, rip_o
 
 static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
 {
-	rip_modules_claim(run->program);
+	rip_modules_claim(RIP_LINK_HOST);
+	if (run->program->link)
+		run->program->link->owner = run->program; /* opened twice, it is that one's which runs */
 	void *earlier = rip_guest_program(guest);
 	rip_guest_set_program(guest, run);
 	rip_guest_set_glue(guest, call_entry, finish);

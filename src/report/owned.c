@@ -7,7 +7,11 @@
 static const char *plural(rip_kind kind)
 {
 	static const char *const names[RIP_KINDS] = {
-		[RIP_KIND_STREAM_LOCK] = "stream locks", [RIP_KIND_STREAM] = "streams", [RIP_KIND_DIRECTORY] = "directories",
+		[RIP_KIND_TIMER] = "timers", [RIP_KIND_ALARM] = "alarms", [RIP_KIND_SIGNAL] = "signals",
+		[RIP_KIND_VALUE] = "keys' values", [RIP_KIND_KEY] = "keys", [RIP_KIND_SETTING] = "settings",
+		[RIP_KIND_BUFFERING] = "bufferings", [RIP_KIND_SEMAPHORE] = "semaphores",
+		[RIP_KIND_LOCALE] = "locales", [RIP_KIND_STREAM_LOCK] = "stream locks",
+		[RIP_KIND_STREAM] = "streams", [RIP_KIND_DIRECTORY] = "directories",
 		[RIP_KIND_PROCESS] = "processes", [RIP_KIND_MUTEX] = "mutexes", [RIP_KIND_RWLOCK] = "rwlocks",
 		[RIP_KIND_SPINLOCK] = "spinlocks", [RIP_KIND_DESCRIPTOR] = "descriptors",
 		[RIP_KIND_REPLACED] = "replaced descriptors", [RIP_KIND_MAPPING] = "mappings",
@@ -21,14 +25,16 @@ static const char *singular(rip_kind kind)
 	return kind == RIP_KIND_MEMORY ? "block of memory" : rip_kind_name(kind);
 }
 
-static bool is_descriptor(rip_kind kind)
+/* A number, and not an address. */
+static bool is_number(rip_kind kind)
 {
-	return kind == RIP_KIND_DESCRIPTOR || kind == RIP_KIND_REPLACED;
+	return kind == RIP_KIND_DESCRIPTOR || kind == RIP_KIND_REPLACED || kind == RIP_KIND_BUFFERING ||
+	       (kind >= RIP_KIND_ALARM && kind <= RIP_KIND_SETTING);
 }
 
 static void write_item(struct rip_writer *w, const rip_item *item)
 {
-	rip_write(w, is_descriptor(item->kind) ? "    %s %" PRIdPTR : "    %s 0x%" PRIxPTR,
+	rip_write(w, is_number(item->kind) ? "    %s %" PRIdPTR : "    %s 0x%" PRIxPTR,
 		  rip_kind_name(item->kind), item->value);
 	if (item->size)
 		rip_write(w, ", %zu bytes", item->size);
@@ -41,7 +47,7 @@ void rip_write_reclaimed(struct rip_writer *w, const rip_reclaimed *reclaimed)
 
 	if (reclaimed->total == 0)
 		return;
-	for (rip_kind kind = RIP_KIND_STREAM_LOCK; kind < (rip_kind)RIP_KINDS; kind++) {
+	for (rip_kind kind = RIP_KIND_TIMER; kind < (rip_kind)RIP_KINDS; kind++) {
 		uint64_t count = reclaimed->count[kind];
 		uint64_t bytes = kind == RIP_KIND_MEMORY ? reclaimed->bytes :
 				 kind == RIP_KIND_MAPPING ? reclaimed->mapped : 0;
@@ -67,15 +73,15 @@ void rip_write_reclaimed_json(struct rip_writer *w, const rip_reclaimed *reclaim
 	rip_write(w, ",\"reclaimed\":{\"total\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
 		  ",\"mapped\":%" PRIu64 ",\"count\":{", reclaimed->total, reclaimed->failed,
 		  reclaimed->bytes, reclaimed->mapped);
-	for (rip_kind kind = RIP_KIND_STREAM_LOCK; kind < (rip_kind)RIP_KINDS; kind++)
-		rip_write(w, "%s\"%s\":%" PRIu64, kind == RIP_KIND_STREAM_LOCK ? "" : ",", rip_kind_name(kind),
+	for (rip_kind kind = RIP_KIND_TIMER; kind < (rip_kind)RIP_KINDS; kind++)
+		rip_write(w, "%s\"%s\":%" PRIu64, kind == RIP_KIND_TIMER ? "" : ",", rip_kind_name(kind),
 			  reclaimed->count[kind]);
 	rip_write(w, "},\"items\":[");
 	for (uint32_t i = 0; i < reclaimed->item_count; i++) {
 		const rip_item *item = &reclaimed->items[i];
 		rip_write(w, "%s{\"kind\":\"%s\",", i ? "," : "", rip_kind_name(item->kind));
 		rip_write(w,
-			  is_descriptor(item->kind) ? "\"value\":%" PRIdPTR : "\"value\":\"0x%" PRIxPTR "\"",
+			  is_number(item->kind) ? "\"value\":%" PRIdPTR : "\"value\":\"0x%" PRIxPTR "\"",
 			  item->value);
 		rip_write(w, ",\"size\":%zu,\"failed\":%s}", item->size, item->failed ? "true" : "false");
 	}

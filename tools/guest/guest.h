@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: the parts that `ripcord cc` links into every guest, in front of libc's functions that end a process, and of
- * those that acquire and release what the ledger knows.
+ * guest: the parts that `ripcord cc` links into every guest, in front of libc's functions that end a process,
+ * and of those that acquire and release what the ledger knows.
  *
- * Invariants: every function here is hidden (no other module sees it) and weak (the user's own function
- * of that name wins); with no guest on this thread it does exactly what libc's does. */
+ * Invariants: every function here is hidden (no other module sees it) and weak (the user's own function of
+ * that name wins); with no guest on this thread it does exactly what libc's does. */
 #ifndef RIPCORD_TOOLS_GUEST_H
 #define RIPCORD_TOOLS_GUEST_H
 
@@ -32,15 +32,26 @@ bool rip_active(void) __attribute__((visibility("hidden")));
 bool rip_begin(enum rip_need need) __attribute__((visibility("hidden")));
 void rip_own(rip_kind kind, const void *object, uint64_t data) __attribute__((visibility("hidden")));
 bool rip_disown(rip_kind kind, const void *object, uint64_t *data_ret) __attribute__((visibility("hidden")));
-/* Owns it unless it is negative, and returns it. */
+/* Owns it unless it is negative, and returns what the guest is to know it by. */
 int rip_own_fd(int fd) __attribute__((visibility("hidden")));
 bool rip_disown_fd(int fd) __attribute__((visibility("hidden")));
 /* Owns what libc allocated, unless it is NULL, and returns it. */
 void *rip_own_memory(void *memory) __attribute__((visibility("hidden")));
 
+/* streams.c's: what the host has written to one of its standard streams does not go where the guest is about
+ * to have that descriptor lead. */
+void rip_flush_standard(int fd) __attribute__((visibility("hidden")));
+
+/* This module came with a program that the library opened, and a guest runs on this thread: what it registers
+ * goes with the program. Else it stays as long as the module does, as in any process. */
+bool rip_is_programs(void) __attribute__((visibility("hidden")));
+
 /* handlers.c's. */
-uint64_t rip_youngest_handler(enum rip_end list) __attribute__((visibility("hidden")));
-bool rip_run_handler(enum rip_end list) __attribute__((visibility("hidden")));
+uint64_t rip_youngest_handler(enum rip_handler_list list) __attribute__((visibility("hidden")));
+bool rip_run_handler(enum rip_handler_list list, int status) __attribute__((visibility("hidden")));
 void rip_drop_handlers(void) __attribute__((visibility("hidden")));
+void rip_close_handlers(void) __attribute__((visibility("hidden")));
+/* forks.c's. */
+void rip_drop_fork_handlers(void) __attribute__((visibility("hidden")));
 
 #endif

@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: MIT
- * handlers: the module's atexit handlers, C++ destructors of statics among them.
+ * handlers: the module's atexit handlers, C++ destructors of statics among them, and destructors of
+ * thread_local.
  *
- * libc would run them when the module is unloaded, as host code, even those of a guest that faulted or
- * called _exit. So each module keeps its own lists: the library runs them as guest code, or drops
- * them. libc knows one handler, which runs what is left: that is all where the module runs as
- * an ordinary program.
+ * libc would run them when the module is unloaded or the thread ends, as host code, even those of a guest
+ * that faulted or called _exit. So each module keeps its own lists: the library runs a program's as guest
+ * code, or drops them. Those of other modules are run by libc, which knows one handler that runs what is
+ * left: that is all where the module runs as an ordinary program.
  *
- * Invariant: several threads may push, one at a time pops (C11 7.22.4.4 forbids a second exit). */
+ * Invariants: several threads may push, one at a time pops (C11 7.22.4.4 forbids a second exit). Handlers may
+ * outlive the guest that registered them, so their memory is libc's, and not the guest's. */
+#include <elf.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 #include "guest.h"
 
 LIBC(__cxa_atexit, "2.2.5");
 LIBC(__cxa_at_quick_exit, "2.10");
+LIBC(__cxa_thread_atexit_impl, "2.18");
+LIBC(on_exit, "2.2.5");
+LIBC(malloc, "2.2.5");
+LIBC(free, "2.2.5");
 
+void *libc_malloc(size_t size);
+void libc_free(void *memory);
+int libc___cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
+int libc_on_exit(void (*function)(int, void *), void *argument);
 int libc___cxa_atexit(void (*function)(void *), void *argument, void *dso);
 int libc___cxa_at_quick_exit(void (*function)(void *), void *dso);
 int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
+int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
 
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
@@ -28,13 +41,15 @@ struct handler {
 	uint64_t time;                   /* of registration */
 	void (*plain)(void);             /* either this */
 	void (*with_argument)(void *);   /* or this */
+	void (*with_status)(int, void *); /* or this */
 	void *argument;
+	unsigned closings;               /* of a thread's: how often the module was closed before */
 };
 
 static struct list {
 	_Atomic(struct handler *) head;
 	atomic_bool known; /* to libc */
-} lists[RIP_END_LISTS];
+} lists[RIP_HANDLER_LISTS];
 
 static struct handler *pop(struct list *list)
 {
@@ -44,21 +59,23 @@ static struct handler *pop(struct list *list)
 	return handler;
 }
 
-uint64_t rip_youngest_handler(enum rip_end which)
+uint64_t rip_youngest_handler(enum rip_handler_list which)
 {
 	const struct handler *handler = lists[which].head;
 	return handler ? handler->time : 0;
 }
 
-bool rip_run_handler(enum rip_end which)
+bool rip_run_handler(enum rip_handler_list which, int status)
 {
 	struct handler *handler = pop(&lists[which]);
 	if (!handler)
 		return false;
 	struct handler copy = *handler;
-	free(handler);
+	libc_free(handler);
 	if (copy.plain)
 		copy.plain();
+	else if (copy.with_status)
+		copy.with_status(status, copy.argument);
 	else
 		copy.with_argument(copy.argument);
 	return true;
@@ -66,30 +83,32 @@ bool rip_run_handler(enum rip_end which)
 
 void rip_drop_handlers(void)
 {
-	for (int i = 0; i < RIP_END_LISTS; i++)
+	for (int i = 0; i < RIP_HANDLER_LISTS; i++)
 		for (struct handler *handler; (handler = pop(&lists[i]));)
-			free(handler);
+			libc_free(handler);
 }
 
 static void run_exit_handlers(void *unused)
 {
 	(void)unused;
-	while (rip_run_handler(RIP_END_EXIT))
+	while (rip_run_handler(RIP_HANDLERS_EXIT, 0))
 		;
 }
 
 static void run_quick_handlers(void *unused)
 {
 	(void)unused;
-	while (rip_run_handler(RIP_END_QUICK))
+	while (rip_run_handler(RIP_HANDLERS_QUICK, 0))
 		;
 }
 
-static int tell_libc(enum rip_end which)
+static int tell_libc(enum rip_handler_list which)
 {
+	if (which == RIP_HANDLERS_THREAD)
+		return 0;
 	if (atomic_exchange(&lists[which].known, true))
 		return 0;
-	int failed = which == RIP_END_EXIT
+	int failed = which == RIP_HANDLERS_EXIT
 		? libc___cxa_atexit(run_exit_handlers, NULL, &__dso_handle)
 		: libc___cxa_at_quick_exit(run_quick_handlers, &__dso_handle);
 	if (failed)
@@ -104,11 +123,11 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static int push(enum rip_end which, struct handler value)
+static int push(enum rip_handler_list which, struct handler value)
 {
-	struct handler *handler = malloc(sizeof *handler);
+	struct handler *handler = libc_malloc(sizeof *handler);
 	if (!handler || tell_libc(which)) {
-		free(handler);
+		libc_free(handler);
 		return -1;
 	}
 	*handler = value;
@@ -121,12 +140,12 @@ static int push(enum rip_end which, struct handler value)
 
 STUB int atexit(void (*function)(void))
 {
-	return push(RIP_END_EXIT, (struct handler){.plain = function});
+	return push(RIP_HANDLERS_EXIT, (struct handler){.plain = function});
 }
 
 STUB int at_quick_exit(void (*function)(void))
 {
-	return push(RIP_END_QUICK, (struct handler){.plain = function});
+	return push(RIP_HANDLERS_QUICK, (struct handler){.plain = function});
 }
 
 /* Itanium C++ ABI 3.3.6.3. */
@@ -134,5 +153,66 @@ STUB int __cxa_atexit(void (*function)(void *), void *argument, void *dso)
 {
 	if (dso != &__dso_handle)
 		return libc___cxa_atexit(function, argument, dso);
-	return push(RIP_END_EXIT, (struct handler){.with_argument = function, .argument = argument});
+	return push(RIP_HANDLERS_EXIT, (struct handler){.with_argument = function, .argument = argument});
+}
+
+/* --- on_exit ------------------------------------------------------------------------------------------ */
+
+/* The one that the process began with. */
+static bool is_executable(void)
+{
+	extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+	return (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff == getauxval(AT_PHDR);
+}
+
+/* libc alone knows what the process returns, and would call into a module that is gone. */
+STUB int on_exit(void (*function)(int, void *), void *argument)
+{
+	if (is_executable() && !rip_is_programs())
+		return libc_on_exit(function, argument);
+	return push(RIP_HANDLERS_EXIT, (struct handler){.with_status = function, .argument = argument});
+}
+
+/* --- thread_local ------------------------------------------------------------------------------------- */
+
+static atomic_uint closings;
+
+void rip_close_handlers(void)
+{
+	closings++;
+}
+
+/* At the end of a thread. */
+static void run_thread_handler(void *memory)
+{
+	struct handler copy = *(struct handler *)memory;
+	libc_free(memory);
+	if (copy.closings == closings)
+		copy.with_argument(copy.argument);
+}
+
+/* libc keeps the module in memory until the thread ends. So it is not told of what a program's guest
+ * registers: that is run when the guest calls exit(), or dropped. */
+STUB int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso)
+{
+	const struct handler value = {.with_argument = function, .argument = argument, .closings = closings};
+	if (dso != &__dso_handle)
+		return libc___cxa_thread_atexit_impl(function, argument, dso);
+	if (rip_is_programs())
+		return push(RIP_HANDLERS_THREAD, value);
+	struct handler *handler = libc_malloc(sizeof *handler);
+	if (!handler)
+		return -1;
+	*handler = value;
+	int failed = libc___cxa_thread_atexit_impl(run_thread_handler, handler, dso);
+	if (failed)
+		libc_free(handler);
+	return failed;
+}
+
+/* What g++ calls: libstdc++'s (Itanium C++ ABI, 3.3.6.5). */
+int __cxa_thread_atexit(void (*function)(void *), void *argument, void *dso);
+STUB int __cxa_thread_atexit(void (*function)(void *), void *argument, void *dso)
+{
+	return __cxa_thread_atexit_impl(function, argument, dso);
 }

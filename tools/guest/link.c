@@ -9,20 +9,34 @@ int main(int, char **, char **) __attribute__((weak, visibility("hidden")));
 
 /* A guest without handlers has no handlers.o. Definitions, since gold gives weak references that are hidden and defined
  * nowhere the module's base as their address, and not NULL. */
-__attribute__((weak)) uint64_t rip_youngest_handler(enum rip_end list)
+__attribute__((weak)) uint64_t rip_youngest_handler(enum rip_handler_list list)
 {
 	(void)list;
 	return 0;
 }
 
-__attribute__((weak)) bool rip_run_handler(enum rip_end list)
+__attribute__((weak)) bool rip_run_handler(enum rip_handler_list list, int status)
 {
-	(void)list;
+	(void)list, (void)status;
 	return false;
 }
 
 __attribute__((weak)) void rip_drop_handlers(void)
 {
+}
+
+__attribute__((weak)) void rip_close_handlers(void)
+{
+}
+
+__attribute__((weak)) void rip_drop_fork_handlers(void)
+{
+}
+
+static void drop_handlers(void)
+{
+	rip_drop_handlers();
+	rip_drop_fork_handlers();
 }
 
 struct rip_link rip_link = {
@@ -32,7 +46,8 @@ struct rip_link rip_link = {
 	.main = main,
 	.youngest_handler = rip_youngest_handler,
 	.run_handler = rip_run_handler,
-	.drop_handlers = rip_drop_handlers,
+	.drop_handlers = drop_handlers,
+	.close_handlers = rip_close_handlers,
 };
 
 /* namesz, descsz, type, name, desc: see link.h. */
@@ -66,6 +81,12 @@ bool rip_active(void)
 	return ledger && ledger->active();
 }
 
+bool rip_is_programs(void)
+{
+	const void *owner = __atomic_load_n(&rip_link.owner, __ATOMIC_RELAXED);
+	return owner && owner != RIP_LINK_HOST && rip_active();
+}
+
 bool rip_begin(enum rip_need need)
 {
 	const struct rip_ledger_hooks *ledger = rip_ledger();
@@ -87,9 +108,8 @@ bool rip_disown(rip_kind kind, const void *object, uint64_t *data_ret)
 
 int rip_own_fd(int fd)
 {
-	if (fd >= 0)
-		rip_own(RIP_KIND_DESCRIPTOR, (const void *)(intptr_t)fd, 0);
-	return fd;
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	return ledger && fd >= 0 ? ledger->own_descriptor(fd) : fd;
 }
 
 bool rip_disown_fd(int fd)

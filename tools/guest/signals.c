@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * signals: a guest cannot block those that Ripcord lives by. A fault whose signal is blocked would end the process
- * (sigaction(2)), and a kill would not come to its thread. All others are the guest's to block. Nor does it change its
- * thread's alternate stack: an overflow without one would end the process, and so would the next signal after one in
- * memory that went with the guest. */
+ * signals: a guest's handlers go with it. It cannot block those that Ripcord lives by. A fault whose signal
+ * is blocked would end the process (sigaction(2)), and a kill would not come to its thread. All others are
+ * the guest's to block. Nor does it change its thread's alternate stack: an overflow without one would end
+ * the process, and so would the next signal after one in memory that went with the guest. */
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -66,4 +66,113 @@ STUB int sigaltstack(const stack_t *stack, stack_t *old)
 		return libc_sigaltstack(NULL, old);
 	errno = error;
 	return -1;
+}
+
+/* --- Handlers ------------------------------------------------------------------------------------------- */
+
+LIBC(sigaction, "2.2.5");
+int libc_sigaction(int signal, const struct sigaction *action, struct sigaction *earlier);
+
+STUB int sigaction(int signal, const struct sigaction *action, struct sigaction *earlier)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	bool changes = action && rip_active();
+	if (changes && (!rip_begin(RIP_NEED_LITTLE) || !ledger->keep(RIP_KIND_SIGNAL, (uint32_t)signal)))
+		return -1;
+	int result = libc_sigaction(signal, action, earlier);
+	if (changes)
+		ledger->changed(RIP_KIND_SIGNAL, (uint32_t)signal);
+	return result;
+}
+
+int __sigaction(int signal, const struct sigaction *action, struct sigaction *earlier);
+STUB int __sigaction(int signal, const struct sigaction *action, struct sigaction *earlier)
+{
+	return sigaction(signal, action, earlier);
+}
+
+/* The others are sigaction with other flags. */
+static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags)
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = flags }, earlier;
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	if (!(flags & SA_NODEFER))
+		sigaddset(&action.sa_mask, signal);
+	return sigaction(signal, &action, &earlier) == 0 ? earlier.sa_handler : SIG_ERR;
+}
+
+/* The signals that siginterrupt made so; a number for all of the module's guests, as libc has one for the
+ * process. */
+static unsigned long interrupting;
+
+static unsigned long bit_of(int signal)
+{
+	return signal > 0 && signal < _NSIG ? 1ul << (signal - 1) : 0;
+}
+
+STUB __sighandler_t signal(int signal, __sighandler_t handler)
+{
+	bool interrupts = __atomic_load_n(&interrupting, __ATOMIC_RELAXED) & bit_of(signal);
+	return set_handler(signal, handler, interrupts ? 0 : SA_RESTART);
+}
+
+__sighandler_t bsd_signal(int signal, __sighandler_t handler);
+STUB __sighandler_t bsd_signal(int number, __sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+STUB __sighandler_t ssignal(int number, __sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+STUB __sighandler_t __sysv_signal(int signal, __sighandler_t handler)
+{
+	return set_handler(signal, handler, (int)SA_RESETHAND | SA_NODEFER);
+}
+
+STUB __sighandler_t sysv_signal(int signal, __sighandler_t handler)
+{
+	return set_handler(signal, handler, (int)SA_RESETHAND | SA_NODEFER);
+}
+
+STUB int siginterrupt(int signal, int interrupts)
+{
+	struct sigaction action;
+	if (sigaction(signal, NULL, &action) != 0)
+		return -1;
+	if (interrupts) {
+		__atomic_fetch_or(&interrupting, bit_of(signal), __ATOMIC_RELAXED);
+		action.sa_flags &= ~SA_RESTART;
+	} else {
+		__atomic_fetch_and(&interrupting, ~bit_of(signal), __ATOMIC_RELAXED);
+		action.sa_flags |= SA_RESTART;
+	}
+	return sigaction(signal, &action, NULL);
+}
+
+STUB int sigignore(int signal)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	return sigaction(signal, &action, NULL);
+}
+
+/* SIG_HOLD blocks it and leaves its handler; all others unblock it (POSIX, sigset). */
+STUB __sighandler_t sigset(int signal, __sighandler_t handler)
+{
+	struct sigaction action = { .sa_handler = handler }, earlier;
+	sigset_t set, before;
+	sigemptyset(&set);
+	if (handler == SIG_ERR || sigaddset(&set, signal) != 0) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	if (sigaction(signal, handler == SIG_HOLD ? NULL : &action, &earlier) != 0 ||
+	    sigprocmask(handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &set, &before) != 0)
+		return SIG_ERR;
+	return sigismember(&before, signal) ? SIG_HOLD : earlier.sa_handler;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -179,6 +180,29 @@ FILE *libc_freopen(const char *path, const char *mode, FILE *stream);
 FILE *libc_freopen64(const char *path, const char *mode, FILE *stream);
 int libc_fclose(FILE *stream);
 
+extern FILE _IO_2_1_stdin_, _IO_2_1_stdout_, _IO_2_1_stderr_;
+
+static FILE *standard_stream(int fd)
+{
+	return fd == STDIN_FILENO ? &_IO_2_1_stdin_ : fd == STDOUT_FILENO ? &_IO_2_1_stdout_ :
+	       fd == STDERR_FILENO ? &_IO_2_1_stderr_ : NULL;
+}
+
+static bool is_standard(const FILE *stream)
+{
+	return stream == &_IO_2_1_stdin_ || stream == &_IO_2_1_stdout_ || stream == &_IO_2_1_stderr_;
+}
+
+void rip_flush_standard(int fd)
+{
+	FILE *stream = standard_stream(fd);
+	if (!stream || fd == STDIN_FILENO || ftrylockfile(stream) != 0)
+		return;
+	if (fileno(stream) == fd)
+		fflush(stream);
+	funlockfile(stream);
+}
+
 /* One of the host's streams (stdout, mostly) gets its descriptor back when the guest ends. */
 static FILE *reopen(FILE *(*function)(const char *, const char *, FILE *), const char *path, const char *mode,
 		    FILE *stream)
@@ -189,7 +213,9 @@ static FILE *reopen(FILE *(*function)(const char *, const char *, FILE *), const
 	if (!rip_begin(RIP_NEED_MUCH))
 		return NULL;
 	bool owned = rip_disown(RIP_KIND_STREAM, stream, NULL);
-	if (!owned && !ledger->replace(fileno(stream)))
+	int fd = fileno(stream);
+	rip_flush_standard(fd);
+	if (!owned && !ledger->replace(fd))
 		return NULL;
 	FILE *result = function(path, mode, stream);
 	if (owned && result)
@@ -219,9 +245,18 @@ static int wait_for(pid_t child)
 	return waitpid(child, &status, 0) < 0 ? -1 : status;
 }
 
+/* The stream is the host's, and so is what is left in its buffer. */
+static int close_standard(FILE *stream)
+{
+	int result = fflush(stream);
+	return close(fileno(stream)) != 0 ? EOF : result;
+}
+
 STUB int fclose(FILE *stream)
 {
 	uint64_t child;
+	if (is_standard(stream) && rip_active())
+		return close_standard(stream);
 	rip_begin(RIP_NEED_MUCH); /* for the stack, too */
 	bool popened = rip_disown(RIP_KIND_PROCESS, stream, &child);
 	if (popened)
@@ -230,6 +265,50 @@ STUB int fclose(FILE *stream)
 	rip_disown(RIP_KIND_STREAM, stream, NULL);
 	int result = libc_fclose(stream);
 	return popened ? wait_for((pid_t)child) : result;
+}
+
+/* Closes all streams, and most are the host's. */
+LIBC(fcloseall, "2.2.5");
+int libc_fcloseall(void);
+
+STUB int fcloseall(void)
+{
+	return rip_active() ? fflush(NULL) : libc_fcloseall();
+}
+
+/* --- Buffers: a stream of the host's gets none of the guest's, which may not outlive it ------------------ */
+
+LIBC(setvbuf, "2.2.5");
+int libc_setvbuf(FILE *stream, char *buffer, int mode, size_t size);
+
+/* libc's instead (C11 7.21.5.6: the array that is given may be used). */
+STUB int setvbuf(FILE *stream, char *buffer, int mode, size_t size)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	if (!rip_active())
+		return libc_setvbuf(stream, buffer, mode, size);
+	if (!rip_begin(RIP_NEED_MUCH))
+		return -1;
+	if (is_standard(stream) && !ledger->keep(RIP_KIND_BUFFERING, (uint32_t)(stream == &_IO_2_1_stdout_) +
+						 2 * (uint32_t)(stream == &_IO_2_1_stderr_)))
+		return -1;
+	bool owned = !is_standard(stream) && ledger->owns(RIP_KIND_STREAM, (uintptr_t)stream);
+	return owned ? libc_setvbuf(stream, buffer, mode, size) : libc_setvbuf(stream, NULL, mode, 0);
+}
+
+STUB void setbuffer(FILE *stream, char *buffer, size_t size)
+{
+	setvbuf(stream, buffer, buffer ? _IOFBF : _IONBF, size);
+}
+
+STUB void setbuf(FILE *stream, char *buffer)
+{
+	setbuffer(stream, buffer, BUFSIZ);
+}
+
+STUB void setlinebuf(FILE *stream)
+{
+	setvbuf(stream, NULL, _IOLBF, 0);
 }
 
 /* --- popen: its child must be known --------------------------------------------------------------- */
@@ -347,4 +426,21 @@ STUB int closedir(DIR *directory)
 {
 	rip_disown(RIP_KIND_DIRECTORY, directory, NULL);
 	return libc_closedir(directory);
+}
+
+/* --- Streams and descriptors in others' clothes ------------------------------------------------------- */
+
+LIBC(setmntent, "2.2.5");
+FILE *libc_setmntent(const char *path, const char *mode);
+
+STUB FILE *setmntent(const char *path, const char *mode)
+{
+	return rip_begin(NEED) ? own_stream(libc_setmntent(path, mode)) : NULL;
+}
+
+STUB int endmntent(FILE *stream)
+{
+	if (stream)
+		fclose(stream);
+	return 1;
 }

@@ -47,6 +47,35 @@ rip_libc_\name:
 	way	pthread_spin_unlock, 2.34
 	way	pthread_sigmask, 2.32
 	way	sigaltstack, 2.2.5
+	way	dup3, 2.9
+	way	syscall, 2.2.5
+	way	__register_atfork, 2.3.2
+	way	sigaction, 2.2.5
+	way	setitimer, 2.2.5
+	way	timer_delete, 2.34
+	way	pthread_key_create, 2.34
+	way	pthread_key_delete, 2.34
+	way	pthread_setspecific, 2.34
+	way	setvbuf, 2.2.5
+	way	sem_close, 2.34
+	way	freelocale, 2.3
+	way	uselocale, 2.3
+	way	initstate, 2.2.5
+	way	setstate, 2.2.5
+	way	closelog, 2.2.5
+	way	register_printf_specifier, 2.10
+
+/* libc_nonshared.a's is no more than this: the fourth argument is the module's. */
+	.hidden	__dso_handle
+	.globl	rip_libc_pthread_atfork
+	.hidden	rip_libc_pthread_atfork
+	.type	rip_libc_pthread_atfork, @function
+rip_libc_pthread_atfork:
+	.cfi_startproc
+	leaq	__dso_handle(%rip), %rcx
+	jmp	rip_libc___register_atfork
+	.cfi_endproc
+	.size	rip_libc_pthread_atfork, . - rip_libc_pthread_atfork
 
 /* extern const void *const rip_libc_readers[4]: functions that keep their return address, under both names; or NULL. */
 	.weak	libc_vfork

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT
+ * kept: the lists, and how each kind is read and put back. */
+#include "ledger/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <printf.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "port/lock.h"
+#include "port/port.h"
+
+/* What a thing is set to. */
+union state {
+	struct sigaction signal;
+	struct { struct itimerval timer; uint64_t at; } alarm;
+	struct { int fd, flags; } descriptor; /* flags: of the standard stream on it */
+	struct { int flags; char *base; size_t size; } buffering;
+	void *pointer;
+};
+
+struct rip_kept {
+	struct rip_kept *older, *newer; /* in its bucket; `older` links free ones, too */
+	struct rip_ledger *ledger;
+	rip_kind kind;
+	uint32_t number;
+	uint32_t thread;                /* 0: the process has one */
+	bool closed;                    /* see rip_kept_is_closed */
+	union state before, after;      /* what stood there, and what the guest made of it */
+};
+
+enum { BUCKETS = 256, CHUNK = 64 * 1024 };
+
+static struct rip_kept *buckets[BUCKETS]; /* the newest first */
+static struct rip_kept *free_ones;
+static struct rip_lock kept_lock = RIP_LOCK_INIT;
+
+static void lock(sigset_t *mask)
+{
+	static const int needed[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+	sigset_t all;
+
+	sigfillset(&all);
+	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+		sigdelset(&all, needed[i]);
+	pthread_sigmask(SIG_SETMASK, &all, mask);
+	rip_lock_take(&kept_lock);
+}
+
+static void unlock(const sigset_t *mask)
+{
+	rip_lock_give(&kept_lock);
+	pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+void rip_kept_before_fork(void)
+{
+	rip_lock_take(&kept_lock);
+}
+
+void rip_kept_after_fork(void)
+{
+	rip_lock_give(&kept_lock);
+}
+
+/* --- Kinds ------------------------------------------------------------------------------------------ */
+
+static bool read_signal(uint32_t number, union state *state)
+{
+	return number != SIGKILL && number != SIGSTOP && sigaction((int)number, NULL, &state->signal) == 0;
+}
+
+static bool is_same_signal(const union state *a, const union state *b)
+{
+	return a->signal.sa_handler == b->signal.sa_handler && a->signal.sa_flags == b->signal.sa_flags;
+}
+
+/* A signal that is ignored is no longer pending (POSIX, Signal Concepts): one that is left over from the
+ * guest would end the process. */
+static bool write_signal(uint32_t number, const union state *state)
+{
+	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	if (state->signal.sa_handler == SIG_DFL)
+		sigaction((int)number, &ignore, NULL);
+	return sigaction((int)number, &state->signal, NULL) == 0;
+}
+
+/* Signals that nobody sends but who the guest asked to: processes and threads that it started, queues, peers.
+ * One that comes late would end the process. All others that a guest handles come from its timers, which are
+ * gone, or mean the process (SIGTERM, SIGHUP). */
+static bool may_come_late(uint32_t number)
+{
+	return number == SIGUSR1 || number == SIGUSR2 || number == SIGIO || (int)number >= SIGRTMIN;
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static bool is_function(const union state *state)
+{
+	return state->signal.sa_handler != SIG_DFL && state->signal.sa_handler != SIG_IGN;
+}
+
+/* A handler that does nothing and not SIG_IGN, which programs that the host executes would inherit. */
+static void expect_late(const struct rip_kept *kept, union state *state)
+{
+	if (kept->kind == RIP_KIND_SIGNAL && may_come_late(kept->number) && is_function(&kept->after) &&
+	    state->signal.sa_handler == SIG_DFL) {
+		state->signal.sa_handler = ignore;
+		state->signal.sa_flags = SA_RESTART;
+	}
+}
+
+/* The clock of an interval timer, in us. */
+static uint64_t clock_of(uint32_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which == ITIMER_REAL ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool read_alarm(uint32_t number, union state *state)
+{
+	state->alarm.at = clock_of(number);
+	return getitimer((__itimer_which_t)number, &state->alarm.timer) == 0;
+}
+
+/* What would have gone off meanwhile goes off now. */
+static bool write_alarm(uint32_t number, const union state *state)
+{
+	struct itimerval timer = state->alarm.timer;
+	uint64_t left = (uint64_t)timer.it_value.tv_sec * 1000000 + (uint64_t)timer.it_value.tv_usec;
+	uint64_t passed = clock_of(number) - state->alarm.at;
+
+	if (left) {
+		left = left > passed ? left - passed : 1;
+		timer.it_value = (struct timeval){ (time_t)(left / 1000000), (suseconds_t)(left % 1000000) };
+	}
+	return setitimer((__itimer_which_t)number, &timer, NULL) == 0;
+}
+
+static bool read_value(uint32_t number, union state *state)
+{
+	state->pointer = pthread_getspecific(number);
+	return true;
+}
+
+static bool is_same_pointer(const union state *a, const union state *b)
+{
+	return a->pointer == b->pointer;
+}
+
+static bool write_value(uint32_t number, const union state *state)
+{
+	return pthread_setspecific(number, state->pointer) == 0;
+}
+
+/* --- Descriptors, and the standard streams on them --- */
+
+/* glibc's flags of a stream (libio/libio.h). */
+enum { USER_BUF = 1, UNBUFFERED = 2, LINE_BUF = 0x200, CURRENTLY_PUTTING = 0x800,
+       MODE = 4 | 8 | 0x1000 /* may not be read, not be written; appends */ };
+
+static FILE *standard_stream(uint32_t number)
+{
+	extern FILE _IO_2_1_stdin_, _IO_2_1_stdout_, _IO_2_1_stderr_;
+
+	return number == 0 ? &_IO_2_1_stdin_ : number == 1 ? &_IO_2_1_stdout_ : &_IO_2_1_stderr_;
+}
+
+/* Kept out of the way of those that a program counts on to get. */
+enum { KEPT_FROM = 512 };
+
+static bool read_descriptor(uint32_t number, union state *state)
+{
+	int fd = fcntl((int)number, F_DUPFD_CLOEXEC, KEPT_FROM);
+
+	if (fd < 0 && errno == EINVAL) /* a low limit */
+		fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+	state->descriptor.fd = fd;
+	state->descriptor.flags = number <= STDERR_FILENO ? standard_stream(number)->_flags & MODE : 0;
+	return fd >= 0;
+}
+
+static bool write_descriptor(uint32_t number, const union state *state)
+{
+	bool good = dup2(state->descriptor.fd, (int)number) >= 0;
+
+	close(state->descriptor.fd);
+	return good;
+}
+
+static void drop_descriptor(const union state *state)
+{
+	close(state->descriptor.fd);
+}
+
+/* What the guest wrote goes where it was to go, or is lost; the host's part was written before. */
+bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
+{
+	FILE *stream = standard_stream(kept->number);
+
+	if (kept->number > STDERR_FILENO)
+		return true;
+	if (ftrylockfile(stream) != 0)
+		return false;
+	if (flush)
+		fflush(stream);
+	__fpurge(stream);
+	clearerr(stream);
+	stream->_flags = (stream->_flags & ~MODE) | kept->before.descriptor.flags;
+	funlockfile(stream);
+	return true;
+}
+
+static bool read_buffering(uint32_t number, union state *state)
+{
+	const FILE *stream = standard_stream(number);
+
+	state->buffering.flags = stream->_flags & (USER_BUF | UNBUFFERED | LINE_BUF);
+	state->buffering.base = stream->_IO_buf_base;
+	state->buffering.size = (size_t)(stream->_IO_buf_end - stream->_IO_buf_base);
+	return true;
+}
+
+/* As glibc's static streams are at first: the next use allocates a buffer. */
+static void take_buffer_away(FILE *stream)
+{
+	stream->_IO_read_ptr = stream->_IO_read_end = stream->_IO_read_base = NULL;
+	stream->_IO_write_ptr = stream->_IO_write_end = stream->_IO_write_base = NULL;
+	stream->_IO_buf_base = stream->_IO_buf_end = NULL;
+	stream->_flags &= ~CURRENTLY_PUTTING;
+}
+
+static bool write_buffering(uint32_t number, const union state *state)
+{
+	FILE *stream = standard_stream(number);
+	int flags = state->buffering.flags;
+	int mode = flags & UNBUFFERED ? _IONBF : flags & LINE_BUF ? _IOLBF : _IOFBF;
+
+	if (ftrylockfile(stream) != 0)
+		return false;
+	bool was_unbuffered = stream->_flags & UNBUFFERED;
+	bool moved = (flags & USER_BUF) && state->buffering.base && stream->_IO_buf_base != state->buffering.base;
+	if (was_unbuffered && mode != _IONBF) {
+		fflush(stream);
+		take_buffer_away(stream);
+	}
+	bool good = setvbuf(stream, moved ? state->buffering.base : NULL, mode, moved ? state->buffering.size : 0) == 0;
+	funlockfile(stream);
+	return good;
+}
+
+/* --- Settings --- */
+
+static bool read_setting(uint32_t number, union state *state)
+{
+	if (number == RIP_SETTING_LOCALE)
+		state->pointer = uselocale((locale_t)0);
+	if (number == RIP_SETTING_RANDOM) { /* there is no other way to ask for it */
+		char room[8];
+		state->pointer = initstate(1, room, sizeof room);
+		setstate(state->pointer);
+	}
+	return true;
+}
+
+static bool write_setting(uint32_t number, const union state *state)
+{
+	if (number == RIP_SETTING_LOCALE)
+		return uselocale(state->pointer) != NULL;
+	if (number == RIP_SETTING_RANDOM)
+		return setstate(state->pointer) != NULL;
+	if (number == RIP_SETTING_SYSLOG)
+		closelog();
+	if (number >= RIP_SETTING_PRINTF)
+		return register_printf_specifier((int)(number - RIP_SETTING_PRINTF), NULL, NULL) == 0;
+	return true;
+}
+
+static const struct kept_kind {
+	bool (*read)(uint32_t number, union state *state);
+	bool (*write)(uint32_t number, const union state *state);
+	void (*drop)(const union state *state);                    /* NULL: a state holds nothing */
+	bool (*is_same)(const union state *a, const union state *b); /* NULL: it does not tell */
+	bool may_fault;                                            /* write is not for where the lock is held */
+} kinds[RIP_KINDS] = {
+	[RIP_KIND_ALARM] = { read_alarm, write_alarm, NULL, NULL, false },
+	[RIP_KIND_SIGNAL] = { read_signal, write_signal, NULL, is_same_signal, false },
+	[RIP_KIND_VALUE] = { read_value, write_value, NULL, is_same_pointer, false },
+	[RIP_KIND_SETTING] = { read_setting, write_setting, NULL, NULL, true },
+	[RIP_KIND_BUFFERING] = { read_buffering, write_buffering, NULL, NULL, true },
+	[RIP_KIND_REPLACED] = { read_descriptor, write_descriptor, drop_descriptor, NULL, false },
+};
+
+bool rip_kept_is(rip_kind kind)
+{
+	return kinds[kind].write != NULL;
+}
+
+static bool is_of_thread(rip_kind kind, uint32_t number)
+{
+	return kind == RIP_KIND_VALUE || (kind == RIP_KIND_SETTING && number == RIP_SETTING_LOCALE);
+}
+
+/* --- Lists ------------------------------------------------------------------------------------------ */
+
+static struct rip_kept **bucket_of(rip_kind kind, uint32_t number)
+{
+	return &buckets[(kind * 31u + number) % BUCKETS];
+}
+
+static bool is_for_same(const struct rip_kept *a, const struct rip_kept *b)
+{
+	return a->kind == b->kind && a->number == b->number && a->thread == b->thread;
+}
+
+/* The one that changed the same thing next after `kept`; NULL: nobody did. */
+static struct rip_kept *find_next(const struct rip_kept *kept)
+{
+	struct rip_kept *newer = kept->newer;
+
+	while (newer && !is_for_same(newer, kept))
+		newer = newer->newer;
+	return newer;
+}
+
+static struct rip_kept *take_free(void)
+{
+	struct rip_kept *kept = free_ones;
+	uint8_t *map;
+
+	if (!kept) {
+		if (rip_port_map(CHUNK, &map) != RIP_OK)
+			return NULL;
+		struct rip_kept *all = (void *)map;
+		for (size_t i = 0; i < CHUNK / sizeof *all; i++) {
+			all[i].older = free_ones;
+			free_ones = &all[i];
+		}
+		kept = free_ones;
+	}
+	free_ones = kept->older;
+	return kept;
+}
+
+static void give_free(struct rip_kept *kept)
+{
+	kept->ledger = NULL;
+	kept->older = free_ones;
+	free_ones = kept;
+}
+
+static void link_in(struct rip_kept *kept)
+{
+	struct rip_kept **bucket = bucket_of(kept->kind, kept->number);
+
+	kept->older = *bucket;
+	kept->newer = NULL;
+	if (*bucket)
+		(*bucket)->newer = kept;
+	*bucket = kept;
+}
+
+static void link_out(struct rip_kept *kept)
+{
+	struct rip_kept **bucket = bucket_of(kept->kind, kept->number);
+
+	if (kept->older)
+		kept->older->newer = kept->newer;
+	*(kept->newer ? &kept->newer->older : bucket) = kept->older;
+}
+
+/* --- From outside ------------------------------------------------------------------------------------- */
+
+/* 1: there is one now; 0: there is nothing to keep; -1: no memory. */
+static int add(struct rip_ledger *ledger, rip_kind kind, uint32_t number, struct rip_kept **kept_ret)
+{
+	struct rip_kept *kept = take_free();
+
+	if (!kept)
+		return -1;
+	*kept = (struct rip_kept){ .ledger = ledger, .kind = kind, .number = number,
+				   .thread = is_of_thread(kind, number) ? (uint32_t)rip_port_tid() : 0 };
+	if (!kinds[kind].read(number, &kept->before)) {
+		give_free(kept);
+		return 0;
+	}
+	kept->after = kept->before;
+	link_in(kept);
+	*kept_ret = kept;
+	return 1;
+}
+
+/* The guest changes again what another has changed after it: it comes after that one now. */
+static void become_newest(struct rip_kept *kept, struct rip_kept *next)
+{
+	union state state;
+
+	if (!kinds[kept->kind].read(kept->number, &state))
+		return;
+	union state before = kept->before;
+	kept->before = state;
+	link_out(kept);
+	link_in(kept);
+	if (kinds[kept->kind].drop)
+		kinds[kept->kind].drop(&next->before);
+	next->before = before;
+}
+
+bool rip_kept_keep(struct rip_ledger *ledger, rip_kind kind, uint32_t number)
+{
+	uint64_t *data = rip_table_find(&ledger->table, kind, number);
+	struct rip_kept *kept = data ? (void *)(uintptr_t)*data : NULL, *next;
+	int added = 1, error = errno;
+	sigset_t mask;
+
+	lock(&mask);
+	if (!kept)
+		added = add(ledger, kind, number, &kept);
+	else if ((next = find_next(kept)))
+		become_newest(kept, next);
+	unlock(&mask);
+	if (!data && added > 0)
+		rip_ledger_put(ledger, kind, number, (uintptr_t)kept);
+	errno = added < 0 ? ENOMEM : error;
+	return added >= 0;
+}
+
+void rip_kept_changed(struct rip_ledger *ledger, rip_kind kind, uint32_t number)
+{
+	uint64_t *data = rip_table_find(&ledger->table, kind, number);
+	struct rip_kept *kept = data ? (void *)(uintptr_t)*data : NULL;
+
+	if (kept && kinds[kind].is_same)
+		kinds[kind].read(number, &kept->after);
+}
+
+static bool is_as_left(const struct rip_kept *kept)
+{
+	union state now;
+	const struct kept_kind *kind = &kinds[kept->kind];
+
+	return !kind->is_same || (kind->read(kept->number, &now) && kind->is_same(&now, &kept->after));
+}
+
+/* Locked. What is to be written goes into *write; false: nothing is, and *good says whether that is right. */
+static bool settle(struct rip_kept *kept, union state *write, bool *good)
+{
+	struct rip_kept *next = find_next(kept);
+
+	*good = true;
+	*write = kept->before;
+	expect_late(kept, write);
+	if (next) {
+		if (kinds[kept->kind].drop)
+			kinds[kept->kind].drop(&next->before);
+		next->before = *write;
+		return false;
+	}
+	if (!kept->thread || kept->thread == (uint32_t)rip_port_tid())
+		return is_as_left(kept);
+	*good = false;
+	return false;
+}
+
+bool rip_kept_put_back(struct rip_kept *kept)
+{
+	const struct kept_kind *kind = &kinds[kept->kind];
+	uint32_t number = kept->number;
+	union state state;
+	sigset_t mask;
+	bool good;
+
+	lock(&mask);
+	bool writes = settle(kept, &state, &good);
+	link_out(kept);
+	give_free(kept);
+	if (writes && !kind->may_fault)
+		good = kind->write(number, &state);
+	unlock(&mask);
+	return writes && kind->may_fault ? kind->write(number, &state) : good;
+}
+
+void rip_kept_forget(struct rip_kept *kept)
+{
+	sigset_t mask;
+
+	lock(&mask);
+	if (kinds[kept->kind].drop)
+		kinds[kept->kind].drop(&kept->before);
+	link_out(kept);
+	give_free(kept);
+	unlock(&mask);
+}
+
+bool rip_kept_is_closed(const struct rip_kept *kept)
+{
+	return kept->closed;
+}
+
+void rip_kept_set_closed(struct rip_kept *kept, bool closed)
+{
+	kept->closed = closed;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ * Every function of libc that opens a descriptor, and the system calls that do: what a guest opened by it is
+ * closed when the guest is stopped. And descriptors 0 to 2, which are the host's, whatever a guest does with
+ * them and however it ends. Built by `ripcord cc`. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <mqueue.h>
+#include <pty.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "run_guest.h"
+#include "tap.h"
+
+int __open(const char *path, int flags, ...);
+int __open64(const char *path, int flags, ...);
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int at, const char *path, int flags);
+int __openat64_2(int at, const char *path, int flags);
+int __dup2(int fd, int to);
+int __pipe(int fds[2]);
+int __fcntl(int fd, int command, ...);
+int __close(int fd);
+int getpt(void);
+
+/* --- What opens. The result: how many; -1: this system has no such thing, or does not let us ----------------- */
+
+static int one(int fd) { return fd >= 0 ? 1 : -1; }
+static int two(int result) { return result == 0 ? 2 : -1; }
+
+static int pair[2];
+static sigset_t no_signals;
+static char name[64];
+static char *make_name(const char *end) { snprintf(name, sizeof name, "/tmp/ripcord-opened.XXXXXX%s", end); return name; }
+static int unlinked(int fd) { unlink(name); return one(fd); }
+
+static int by_open(void) { return one(open("/dev/null", O_RDONLY)); }
+static int by_open64(void) { return one(open64("/dev/null", O_RDONLY)); }
+static int by_openat(void) { return one(openat(AT_FDCWD, "/dev/null", O_RDONLY)); }
+static int by_openat64(void) { return one(openat64(AT_FDCWD, "/dev/null", O_RDONLY)); }
+static int by_under_open(void) { return one(__open("/dev/null", O_RDONLY)) + one(__open64("/dev/null", O_RDONLY)); }
+static int by_open_2(void)
+{
+	return one(__open_2("/dev/null", 0)) + one(__open64_2("/dev/null", 0)) + one(__openat_2(AT_FDCWD, "/dev/null", 0)) +
+	       one(__openat64_2(AT_FDCWD, "/dev/null", 0));
+}
+static int by_creat(void) { return one(creat("/dev/null", 0600)) + one(creat64("/dev/null", 0600)); }
+static int by_mkstemp(void) { return unlinked(mkstemp(make_name(""))) + unlinked(mkstemp64(make_name(""))); }
+static int by_mkostemp(void) { return unlinked(mkostemp(make_name(""), 0)) + unlinked(mkostemp64(make_name(""), 0)); }
+static int by_mkstemps(void) { return unlinked(mkstemps(make_name(".c"), 2)) + unlinked(mkstemps64(make_name(".c"), 2)); }
+static int by_mkostemps(void)
+{
+	return unlinked(mkostemps(make_name(".c"), 2, 0)) + unlinked(mkostemps64(make_name(".c"), 2, 0));
+}
+static int by_tmpfile(void) { return (tmpfile() ? 1 : -1) + (tmpfile64() ? 1 : -1); }
+static int by_fopen(void) { return (fopen("/dev/null", "r") ? 1 : -1) + (fopen64("/dev/null", "r") ? 1 : -1); }
+static int by_fdopen(void) { return fdopen(open("/dev/null", O_RDONLY), "r") ? 1 : -1; }
+static int by_opendir(void) { return opendir("/") ? 1 : -1; }
+static int by_fdopendir(void) { return fdopendir(open("/", O_RDONLY)) ? 1 : -1; }
+static int by_setmntent(void) { return setmntent("/proc/self/mounts", "r") ? 1 : -1; }
+static int by_popen(void) { return popen("exec sleep 1000", "r") ? 1 : -1; }
+static int by_dup(void) { return one(dup(0)); }
+static int by_dup2(void) { return one(dup2(0, 900)) + one(__dup2(0, 901)) + one(dup3(0, 902, O_CLOEXEC)); }
+static int by_fcntl(void) { return one(fcntl(0, F_DUPFD, 800)) + one(__fcntl(0, F_DUPFD_CLOEXEC, 800)); }
+static int by_pipe(void) { return two(pipe(pair)) + two(__pipe(pair)) + two(pipe2(pair, O_CLOEXEC)); }
+static int by_socket(void) { return one(socket(AF_UNIX, SOCK_STREAM, 0)); }
+static int by_socketpair(void) { return two(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)); }
+static int by_accept(void)
+{
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), client[2];
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
+	socklen_t size = sizeof(sa_family_t), room = sizeof address;
+
+	if (bind(listener, (void *)&address, size) || listen(listener, 2) || getsockname(listener, (void *)&address, &room))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		client[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(client[i], (void *)&address, room))
+			return -1;
+	}
+	return 3 + one(accept(listener, NULL, NULL)) + one(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+}
+/* Three descriptors come in a message, two and one in a pair of them. */
+static int send_descriptors(int to, int count)
+{
+	char byte = 0;
+	union { struct cmsghdr header; char room[64]; } control = { 0 };
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int)) };
+	control.header = (struct cmsghdr){ CMSG_LEN((size_t)count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	for (int i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.header) + i * (int)sizeof i, &(int){ 0 }, sizeof(int));
+	return sendmsg(to, &message, 0) == 1;
+}
+static int by_recvmsg(void)
+{
+	char byte[2], control[2][64];
+	struct iovec data[2] = { { &byte[0], 1 }, { &byte[1], 1 } };
+	struct mmsghdr messages[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) || !send_descriptors(pair[0], 3) || !send_descriptors(pair[0], 2) ||
+	    !send_descriptors(pair[0], 1))
+		return -1;
+	for (int i = 0; i < 2; i++)
+		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &data[i], .msg_iovlen = 1, .msg_control = control[i],
+						       .msg_controllen = sizeof control[i] };
+	if (recvmsg(pair[1], &messages[0].msg_hdr, 0) != 1)
+		return -1;
+	messages[0].msg_hdr.msg_controllen = sizeof control[0];
+	return recvmmsg(pair[1], messages, 2, 0, NULL) == 2 ? 2 + 3 + 2 + 1 : -1;
+}
+static int by_epoll(void) { return one(epoll_create(1)) + one(epoll_create1(0)); }
+static int by_eventfd(void) { return one(eventfd(0, 0)); }
+static int by_inotify(void) { return one(inotify_init()) + one(inotify_init1(0)); }
+static int by_signalfd(void) { return one(signalfd(-1, &no_signals, 0)); }
+static int by_timerfd(void) { return one(timerfd_create(CLOCK_MONOTONIC, 0)); }
+static int by_memfd(void) { return one(memfd_create("x", 0)); }
+static int by_fanotify(void) { return one(fanotify_init(FAN_REPORT_FID, 0)); }
+static int by_shm_open(void)
+{
+	int fd = shm_open("/ripcord-opened", O_CREAT | O_RDWR, 0600);
+	shm_unlink("/ripcord-opened");
+	return one(fd);
+}
+static int by_mq_open(void)
+{
+	mqd_t queue = mq_open("/ripcord-opened", O_CREAT | O_RDWR, 0600, NULL);
+	mq_unlink("/ripcord-opened");
+	return one(queue);
+}
+static int by_openpt(void) { return one(posix_openpt(O_RDWR | O_NOCTTY)) + one(getpt()); }
+static int by_openpty(void) { return two(openpty(&pair[0], &pair[1], NULL, NULL, NULL)); }
+static int by_forkpty(void)
+{
+	pid_t child = forkpty(&pair[0], NULL, NULL, NULL);
+	if (child == 0)
+		_exit(0);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return child > 0 ? 1 : -1;
+}
+static int by_pidfd(void)
+{
+	int self = pidfd_open(getpid(), 0);
+	return self < 0 ? -1 : 1 + one(pidfd_getfd(self, 0, 0));
+}
+static int by_handle(void)
+{
+	union { struct file_handle handle; char room[sizeof(struct file_handle) + 128]; } file = { .handle.handle_bytes = 128 };
+	int mount, at = open("/tmp", O_RDONLY);
+	if (name_to_handle_at(AT_FDCWD, "/tmp", &file.handle, &mount, 0) != 0)
+		return -1;
+	int fd = open_by_handle_at(at, &file.handle, O_RDONLY);
+	return fd < 0 ? -1 : 2;
+}
+#define CALL(what, ...) static int by_call_##what(void) { return one((int)syscall(__VA_ARGS__)); }
+CALL(open, SYS_open, "/dev/null", O_RDONLY)
+CALL(openat, SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY)
+CALL(openat2, 437, AT_FDCWD, "/dev/null", &(uint64_t[3]){ 0 }, sizeof(uint64_t[3]))
+CALL(creat, SYS_creat, "/dev/null", 0600)
+CALL(dup, SYS_dup, 0)
+CALL(dup2, SYS_dup2, 0, 700)
+CALL(dup3, SYS_dup3, 0, 701, O_CLOEXEC)
+CALL(fcntl, SYS_fcntl, 0, F_DUPFD, 600)
+CALL(socket, SYS_socket, AF_UNIX, SOCK_STREAM, 0)
+CALL(eventfd, SYS_eventfd2, 0, 0)
+CALL(epoll, SYS_epoll_create1, 0)
+CALL(inotify, SYS_inotify_init1, 0)
+CALL(timerfd, SYS_timerfd_create, CLOCK_MONOTONIC, 0)
+CALL(signalfd, SYS_signalfd4, -1, &no_signals, 8, 0)
+CALL(memfd, SYS_memfd_create, "x", 0)
+CALL(userfaultfd, SYS_userfaultfd, 1)
+CALL(perf, SYS_perf_event_open, (&(uint32_t[32]){ 1 /* software */, 128 }), 0, -1, -1, 0)
+CALL(uring, SYS_io_uring_setup, 1, &(char[256]){ 0 })
+CALL(secret, 447, 0)
+CALL(pidfd, SYS_pidfd_open, getpid(), 0)
+static int by_call_pipe(void) { return two((int)syscall(SYS_pipe, pair)) + two((int)syscall(SYS_pipe2, pair, 0)); }
+static int by_call_pair(void) { return two((int)syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, pair)); }
+static int by_call_closed(void)
+{
+	int fd = open("/dev/null", O_RDONLY), other = dup(fd);
+	return syscall(SYS_close, fd) == 0 && syscall(436, other, other, 0) == 0 && __close(fd) == -1 && errno == EBADF ? 0 : -1;
+}
+/* They close what the guest has, and nothing of the host's. */
+static int by_closefrom(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+	FILE *stream = fopen("/dev/null", "r");
+	closefrom(3);
+	return fcntl(fd, F_GETFD) == -1 && fcntl(fileno(stream), F_GETFD) == -1 ? 0 : 100;
+}
+static int by_close_range(void)
+{
+	int fd = open("/dev/null", O_RDONLY), other = dup(fd);
+	return close_range((unsigned)fd, (unsigned)fd, 0) == 0 && fcntl(fd, F_GETFD) == -1 && fcntl(other, F_GETFD) == 0 &&
+	       close_range(3, ~0u, 0) == 0 && fcntl(other, F_GETFD) == -1 ? 0 : 100;
+}
+
+static const struct opener { const char *name; int (*open)(void); } openers[] = {
+#define OPENER(name) { #name, by_##name }
+	OPENER(open), OPENER(open64), OPENER(openat), OPENER(openat64), OPENER(under_open), OPENER(open_2), OPENER(creat),
+	OPENER(mkstemp), OPENER(mkostemp), OPENER(mkstemps), OPENER(mkostemps), OPENER(tmpfile), OPENER(fopen), OPENER(fdopen),
+	OPENER(opendir), OPENER(fdopendir), OPENER(setmntent), OPENER(popen), OPENER(dup), OPENER(dup2), OPENER(fcntl),
+	OPENER(pipe), OPENER(socket), OPENER(socketpair), OPENER(accept), OPENER(recvmsg), OPENER(epoll), OPENER(eventfd),
+	OPENER(inotify), OPENER(signalfd), OPENER(timerfd), OPENER(memfd), OPENER(fanotify), OPENER(shm_open), OPENER(mq_open),
+	OPENER(openpt), OPENER(openpty), OPENER(forkpty), OPENER(pidfd), OPENER(handle), OPENER(call_open), OPENER(call_openat),
+	OPENER(call_openat2), OPENER(call_creat), OPENER(call_dup), OPENER(call_dup2), OPENER(call_dup3), OPENER(call_fcntl),
+	OPENER(call_socket), OPENER(call_eventfd), OPENER(call_epoll), OPENER(call_inotify), OPENER(call_timerfd),
+	OPENER(call_signalfd), OPENER(call_memfd), OPENER(call_userfaultfd), OPENER(call_perf), OPENER(call_uring),
+	OPENER(call_secret), OPENER(call_pidfd), OPENER(call_pipe), OPENER(call_pair), OPENER(call_closed), OPENER(closefrom),
+	OPENER(close_range),
+};
+
+static int count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+struct job { const struct opener *opener; int opened, error; };
+
+NOINLINE static intptr_t open_and_fault(void *context)
+{
+	struct job *job = context;
+
+	job->opened = job->opener->open();
+	job->error = errno;
+	*null_pointer = 1;
+	return 0;
+}
+
+static void run_opener(const struct opener *opener)
+{
+	struct job job = { opener, -2, 0 };
+	rip_report report;
+	int before = count_descriptors(), host = open("/", O_RDONLY);
+	rip_outcome end = run_guest(open_and_fault, &job, &report);
+	const rip_reclaimed *taken = &report.reclaimed;
+	int after = count_descriptors() - 1;
+
+	if (job.opened < 0) {
+		tap_ok(after == before && end.cause == RIP_CAUSE_FAULT, "%s # SKIP %s", opener->name, strerror(job.error));
+	} else {
+		uint64_t count = taken->count[RIP_KIND_DESCRIPTOR] + taken->count[RIP_KIND_STREAM] +
+				 taken->count[RIP_KIND_DIRECTORY];
+		int odd = opener->open == by_closefrom; /* the stream stays, without its descriptor */
+		tap_ok(after == before && (int)count == job.opened + odd && taken->failed == 0 &&
+		       fcntl(host, F_GETFD) == 0, "%s: %d taken back", opener->name, job.opened);
+		if (after != before || (int)count != job.opened + odd)
+			printf("# before %d, after %d, opened %d, counted %d\n", before, after, job.opened, (int)count);
+	}
+	close(host);
+}
+
+/* --- 0 to 2 ------------------------------------------------------------------------------------------------------ */
+
+static int is_bad(int fd) { char byte = 0; return read(fd, &byte, 1) == -1 && errno == EBADF && write(fd, "x", 1) == -1 && errno == EBADF; }
+
+static int do_close(void) { return !close(0) && !close(1) && !close(2) && close(1) == -1 && errno == EBADF && is_bad(1); }
+static int do_under(void) { return !__close(1) && !syscall(SYS_close, 2) && is_bad(1) && is_bad(2); }
+static int do_dup2(void) { int fd = open("/dev/null", O_RDWR); return dup2(fd, 0) == 0 && dup2(fd, 1) == 1 && dup3(fd, 2, 0) == 2; }
+/* The lowest that is closed is the next one. */
+static int do_reuse(void)
+{
+	close(1);
+	close(0);
+	return open("/dev/null", O_RDONLY) == 0 && !pipe(pair) && pair[0] == 1 && pair[1] > 2 && dup(1) > 2 &&
+	       close(1) == 0 && close(0) == 0 && dup(1) == -1 && errno == EBADF && fcntl(1, F_DUPFD, 0) == -1 &&
+	       dup2(1, 50) == -1 && errno == EBADF && socket(AF_UNIX, SOCK_STREAM, 0) == 0;
+}
+static int do_fclose(void) { return !fclose(stdin) && !fclose(stdout) && !fclose(stderr) && is_bad(1) && puts("lost") >= -1; }
+static int do_freopen(void)
+{
+	return freopen("/dev/null", "w", stdout) == stdout && printf("into the file\n") > 0 &&
+	       freopen("/dev/null", "r", stdin) == stdin && getchar() == EOF && freopen("/dev/null", "r", stderr) == stderr;
+}
+static int do_freopen_closed(void)
+{
+	return !fclose(stdout) && freopen("/dev/null", "w", stdout) == stdout && fileno(stdout) == 1 && !fclose(stdout) &&
+	       !freopen("/no/such/file", "w", stderr);
+}
+static int do_range(void) { return close_range(0, 2, 0) == 0 && is_bad(0) && is_bad(1) && is_bad(2); }
+static int do_from(void) { closefrom(0); return is_bad(0) && is_bad(1) && is_bad(2); }
+static int do_fcloseall(void) { return fcloseall() == 0; }
+static int do_login(void) { int fd = open("/dev/null", O_RDWR); login_tty(fd); return dup2(fd, 1) == 1 && close(fd) == 0; }
+static int do_unbuffered(void) { setbuf(stdout, NULL); setvbuf(stderr, NULL, _IOFBF, 100); return close(2) == 0; }
+
+static const struct { const char *name; int (*change)(void); } changes[] = {
+	{ "close", do_close }, { "__close, SYS_close", do_under }, { "dup2, dup3", do_dup2 }, { "closed, and opened", do_reuse },
+	{ "fclose", do_fclose }, { "freopen", do_freopen }, { "fclose, then freopen", do_freopen_closed },
+	{ "close_range", do_range }, { "closefrom", do_from }, { "fcloseall", do_fcloseall }, { "login_tty", do_login },
+	{ "setvbuf", do_unbuffered },
+};
+enum { CHANGES = sizeof changes / sizeof changes[0] };
+enum end { BY_RETURN, BY_EXIT, BY_FAULT, BY_ABORT, ENDS };
+
+static int changed;
+
+NOINLINE static intptr_t change_and_end(void *context)
+{
+	int number = (int)(intptr_t)context;
+
+	changed = changes[number / ENDS].change();
+	switch ((enum end)(number % ENDS)) {
+	case BY_EXIT: exit(3);
+	case BY_FAULT: *null_pointer = 1; break;
+	case BY_ABORT: abort();
+	default: break;
+	}
+	return 0;
+}
+
+static void standard_descriptors(void)
+{
+	static const char *const ends[] = { "return", "exit", "a fault", "abort" };
+	struct stat before[3], now;
+	int count = count_descriptors();
+	rip_report report;
+
+	for (int i = 0; i < 3; i++)
+		fstat(i, &before[i]);
+	for (int number = 0; number < CHANGES * ENDS; number++) {
+		int flags = stdout->_flags, same = 1;
+		changed = -1;
+		run_guest(change_and_end, (void *)(intptr_t)number, &report);
+		for (int i = 0; i < 3; i++)
+			same &= fstat(i, &now) == 0 && now.st_ino == before[i].st_ino && now.st_dev == before[i].st_dev;
+		same &= ((stdout->_flags ^ flags) & ~0xc00) == 0 && !ferror(stdout) && !feof(stdin) && printf("# and prints\n") == 13 &&
+			fflush(stdout) == 0 && fputs("", stderr) >= 0 && count_descriptors() == count;
+		tap_ok(changed == 1 && same && report.reclaimed.failed == 0, "0 to 2 after %s, %s", changes[number / ENDS].name,
+		       ends[number % ENDS]);
+		if (!same || changed != 1)
+			printf("# changed %d, flags %x then %x, %d descriptors then %d\n", changed, (unsigned)flags,
+			       (unsigned)stdout->_flags, count, count_descriptors());
+	}
+}
+
+int main(void)
+{
+	sigemptyset(&no_signals);
+	for (size_t i = 0; i < sizeof openers / sizeof openers[0]; i++)
+		run_opener(&openers[i]);
+	standard_descriptors();
+	tap_done();
+}
