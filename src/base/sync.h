@@ -21,6 +21,7 @@ enum rip_sync {
 	RIP_SYNC_DECIDED,        /* ... and has decided */
 	RIP_SYNC_HOOKED,         /* a return address has been replaced */
 	RIP_SYNC_TRAPPED,        /* a return has come to its hook */
+	RIP_SYNC_PASSED,         /* an exception has passed a hook, on its way through the frames */
 	RIP_SYNC_STEPPED,        /* one instruction was done */
 	RIP_SYNC_FAULTED,        /* in the handler of a guest's fault, before the guest is stopped */
 	RIP_SYNC_UNWINDS,        /* a stopped guest is about to be unwound */

@@ -32,7 +32,6 @@ void rip_eh_step(struct _Unwind_Context *context)
 
 void rip_eh_install(struct _Unwind_Context *context)
 {
-	rip_memory_keep(&context->cursor.memory);
 	context->cursor.reg[RIP_REG_RSP] += rip_cursor_args_size(&context->cursor);
 	rip_arch_resume(context->cursor.reg);
 }

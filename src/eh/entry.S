@@ -81,6 +81,10 @@
 
 	.hidden	rip_eh_resume_entry
 	ENTRY_OR_JUMP rip_eh_resume_entry, rip_eh_resume, %rax
+/* A function of its own to who walks, and known by this name (stop/killable.c). */
+	.globl	rip_unwind_resume
+	.type	rip_unwind_resume, @function
+	.set	rip_unwind_resume, rip_eh_resume_entry
 	ENTRY_OR_JUMP _Unwind_Resume_or_Rethrow, rip_eh_rethrow, %rdx
 	ENTRY_WITH_MORE _Unwind_Backtrace, rip_eh_backtrace
 	ENTRY_WITH_MORE _Unwind_ForcedUnwind, rip_eh_forced

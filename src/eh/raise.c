@@ -72,18 +72,29 @@ static _Unwind_Reason_Code search(struct _Unwind_Context *context, struct _Unwin
 	return _URC_END_OF_STACK;
 }
 
-static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+/* It does not return: what a kill's look hooks the return of, in an unwinder, is what this file's entries have
+ * called through one function more (stop/killable.c). So it and its callers are a part of those, and what it
+ * calls touches nothing thread-local. */
+#define PART_OF_ENTRY static inline __attribute__((always_inline))
+
+PART_OF_ENTRY void install(struct _Unwind_Context *context)
+{
+	rip_memory_keep(&context->cursor.memory);
+	rip_eh_install(context);
+}
+
+PART_OF_ENTRY _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
 {
 	while (rip_eh_load(context)) {
-		/* A return hook's frame has no size, nor a personality: the handler's frame has the same
-		 * rsp. */
+		/* A return hook's frame has no size, and the same rsp as the handler's: its personality
+		 * knows what to do with that. */
 		bool handler = identity(context) == exception->private_2 &&
 			       context->cursor.frame.personality != 0;
 		_Unwind_Action actions = _UA_CLEANUP_PHASE | (handler ? _UA_HANDLER_FRAME : 0);
 		_Unwind_Reason_Code code = handler ? call_personality(context, actions, exception) :
 						     ask(context, actions, exception);
 		if (code == _URC_INSTALL_CONTEXT)
-			rip_eh_install(context);
+			install(context);
 		if (code != _URC_CONTINUE_UNWIND || handler)
 			break;
 		rip_eh_step(context);
@@ -91,7 +102,7 @@ static _Unwind_Reason_Code clean_up(struct _Unwind_Context *context, struct _Unw
 	return _URC_FATAL_PHASE2_ERROR;
 }
 
-static _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
+PART_OF_ENTRY _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind_Exception *exception)
 {
 	_Unwind_Stop_Fn stop = (_Unwind_Stop_Fn)(uintptr_t)exception->private_1;
 	void *argument = (void *)(uintptr_t)exception->private_2;
@@ -106,7 +117,7 @@ static _Unwind_Reason_Code force(struct _Unwind_Context *context, struct _Unwind
 			return _URC_END_OF_STACK;
 		_Unwind_Reason_Code code = ask(context, actions, exception);
 		if (code == _URC_INSTALL_CONTEXT)
-			rip_eh_install(context);
+			install(context);
 		if (code != _URC_CONTINUE_UNWIND)
 			return _URC_FATAL_PHASE2_ERROR;
 		rip_eh_step(context);

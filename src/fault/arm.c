@@ -118,7 +118,40 @@ bool rip_disarm(ucontext_t *context)
 	return true;
 }
 
-/* --- SIGSYS --- */
+/* --- System calls --- */
+
+/* As the kernel does it (sigprocmask(2)). */
+static bool change(uint64_t *mask, uint64_t how, uint64_t set)
+{
+	set &= ~(bit_of(SIGKILL) | bit_of(SIGSTOP));
+	if (how == SIG_BLOCK)
+		*mask |= set;
+	else if (how == SIG_UNBLOCK)
+		*mask &= ~set;
+	else if (how == SIG_SETMASK)
+		*mask = set;
+	return how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK;
+}
+
+bool rip_arm_make_mask_call(ucontext_t *context)
+{
+	greg_t *reg = context->uc_mcontext.gregs;
+	uint64_t from = (uint64_t)reg[REG_RSI], to = (uint64_t)reg[REG_RDX], *mask = mask_of(context), set = 0,
+		 before = *mask, after = before;
+	size_t done;
+
+	if ((uint64_t)reg[REG_R10] != sizeof set ||
+	    (from && (rip_port_peek(from, &set, sizeof set) != sizeof set ||
+		      !change(&after, (uint32_t)reg[REG_RDI], set))) ||
+	    (to && rip_port_poke(to, &before, sizeof before, &done) != RIP_OK))
+		return false;
+	*mask = after;
+	reg[REG_RAX] = 0;
+	reg[REG_RIP] += RIP_ARCH_SYSTEM_CALL_SIZE;
+	reg[REG_RCX] = reg[REG_RIP];
+	reg[REG_R11] = reg[REG_EFL];
+	return true;
+}
 
 /* The registers are as they were before the call, but for rip (kernel/entry/syscall_user_dispatch.c). */
 static __attribute__((noinline)) void take_call(int signal, siginfo_t *info, void *context, bool armed,

@@ -16,6 +16,10 @@
  * False: it cannot be, now. */
 bool rip_arm(ucontext_t *context);
 
+/* Makes the call of rt_sigprocmask before which the thread stands: the thread goes on behind it. False: the
+ * kernel is to say what is wrong with it. */
+bool rip_arm_make_mask_call(ucontext_t *context);
+
 /* The first thing in each handler: the thread has its base and signal mask again. True if it was armed. */
 bool rip_disarm(ucontext_t *context);
 

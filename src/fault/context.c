@@ -145,6 +145,12 @@ uint64_t rip_fault_mask_in(const ucontext_t *context, int signal, uint64_t more)
 	return context->uc_sigmask.__val[0] | (uint64_t)1 << (signal - 1) | more;
 }
 
+static void run(ucontext_t *context)
+{
+	if (!rip_arm(context) && sigismember(&context->uc_sigmask, RIP_NUDGE_SIGNAL) == 1)
+		rip_nudge(rip_port_tid());
+}
+
 void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const struct rip_fault_exit *exit)
 {
 	greg_t *reg = context->uc_mcontext.gregs;
@@ -162,6 +168,8 @@ void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const s
 	/* A trap that is blocked kills the process. */
 	if (answer == RIP_FAULT_STEP && sigismember(&context->uc_sigmask, SIGTRAP) == 0)
 		reg[REG_EFL] |= EFLAGS_TF;
-	if (answer == RIP_FAULT_RUN)
-		rip_arm(context);
+	if (answer == RIP_FAULT_MASK && !rip_arm_make_mask_call(context))
+		return;
+	if (answer == RIP_FAULT_RUN || answer == RIP_FAULT_MASK)
+		run(context);
 }

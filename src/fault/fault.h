@@ -38,7 +38,9 @@ enum rip_fault_answer {
 	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a
 	                  * SIGTRAP. As GO_ON where that is blocked. */
 	RIP_FAULT_RUN,   /* the same, armed: the taker of nudges is called when it comes to a poll. As GO_ON
-	                  * where that cannot be done just now. Only if rip_fault_can_run */
+	                  * where that cannot be done just now: then, if nudges are blocked, one is
+	                  * sent that comes when they are not. Only if rip_fault_can_run */
+	RIP_FAULT_MASK,  /* the same, before a call of rt_sigprocmask, which is made first */
 };
 
 /* Called in the signal handler: must be async-signal-safe. With LEAVE, *exit_ret is set; with the next two,

@@ -33,6 +33,14 @@ static bool may_step(const struct rip_context *at)
 	return !rip_arch_is_system_call(code) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
 }
 
+/* Where the signal mask changes, the thread's call is made for it: unwinders set masks on their way to a
+ * pad. */
+static bool is_mask_call(const struct rip_context *at)
+{
+	return rip_arch_is_system_call((const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP]) &&
+	       rip_port_call_sets_mask(at->reg[RIP_REG_RAX]);
+}
+
 static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
 {
 	give_up_if_late(guest);
@@ -49,9 +57,23 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
  * foreign code. */
 enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at)
 {
+	if (guest->brought_back && !guest->overflowing && rip_fault_can_run() && is_mask_call(at))
+		return RIP_FAULT_MASK;
 	if (guest->brought_back || guest->overflowing || !rip_fault_can_run())
 		return step(guest, at);
 	return RIP_FAULT_RUN;
+}
+
+/* An unwinder may land anywhere, and reads the stack meanwhile: it runs on, to a poll or back into foreign
+ * code. Where it cannot run armed, what it has called may return first. A hook further out stays where it is:
+ * an exception that passes it will say so. */
+static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_context *at, uint64_t slot)
+{
+	if (rip_guest_hook_stands(guest, at))
+		return RIP_FAULT_GO_ON;
+	if (slot && ((guest->brought_back && !is_mask_call(at)) || guest->overflowing || !rip_fault_can_run()))
+		return rip_guest_hook_return(guest, slot);
+	return rip_guest_run_on(guest, at);
 }
 
 /* In a masked part that a step led into, or whose end nothing tells, it goes on so. */
@@ -61,6 +83,8 @@ enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_conte
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
 	bool on_the_way = guest->steps > 0 && !guest->tired;
 
+	if (look->landing == RIP_LANDING_UNWINDER)
+		return leave_unwinder(guest, at, look->slot);
 	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
 		return rip_guest_run_on(guest, at);
 	return look->slot ? rip_guest_hook_return(guest, look->slot) : RIP_FAULT_GO_ON;

@@ -45,6 +45,12 @@ enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_
 /* A return address that was hooked is put back, if it still stands there. */
 void rip_guest_unhook(rip_guest *guest);
 
+/* The same at the end of a turn: the guest keeps no hook. */
+void rip_guest_end_hooks(rip_guest *guest);
+
+/* Whether one stands in the way that the code at `at` will return. */
+bool rip_guest_hook_stands(const rip_guest *guest, const struct rip_context *at);
+
 /* True if the guest has returned to its hook. */
 bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault);
 

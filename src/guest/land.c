@@ -122,7 +122,7 @@ static bool waits_for_masked(rip_guest *guest, const struct rip_look *look)
 
 static bool waits_for_poll(rip_guest *guest, const struct rip_look *look)
 {
-	if (look->landing != RIP_LANDING_NEAR || guest->tired)
+	if ((look->landing != RIP_LANDING_NEAR && look->landing != RIP_LANDING_UNWINDER) || guest->tired)
 		return false;
 	struct rip_waits *waits = waits_of(guest);
 	return guest->steps > 0 || guest->brought_back || in_time(&waits->runs_since, RUNS_TIME) ||
@@ -140,7 +140,7 @@ static enum rip_fault_answer consider_firmly(rip_guest *guest, uint32_t asked, c
 	if (guest->masks == 0 && guest->state == RIP_STATE_RUNNING && !(asked & ASKED_ABANDON))
 		rip_stop_landing(&guest->stop, at, false, &looks_of(guest)->judged, &look);
 	if (waits_for_poll(guest, &look))
-		return rip_guest_run_on(guest, at);
+		return rip_guest_get_out(guest, at, &look);
 	if (waits_for_masked(guest, &look))
 		return rip_guest_get_out(guest, at, &look);
 	if (look.landing == RIP_LANDING_HERE || !waits_for_library(guest, asked, at, &slot))
@@ -167,12 +167,13 @@ static enum rip_fault_answer consider_overflow(rip_guest *guest, const struct ri
 	enum rip_fault_answer answer = RIP_FAULT_GO_ON;
 	struct rip_look look;
 
-	if (guest->hook)
+	if (rip_guest_hook_stands(guest, at))
 		return RIP_FAULT_GO_ON;
 	rip_stop_landing(&guest->stop, at, true, &looks_of(guest)->judged, &look);
 	if (look.landing != RIP_LANDING_HERE && look.reachable)
 		answer = rip_guest_get_out(guest, at, &look);
-	return answer == RIP_FAULT_STEP || guest->hook ? answer : stop_now(guest, 0, at, exit_ret);
+	return answer == RIP_FAULT_STEP || rip_guest_hook_stands(guest, at) ? answer :
+									       stop_now(guest, 0, at, exit_ret);
 }
 
 bool rip_guest_lands(const rip_guest *guest, const struct rip_context *at)

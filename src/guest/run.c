@@ -175,8 +175,8 @@ static __attribute__((noinline)) void leave_watched(rip_guest *guest, rip_state 
 {
 	if (guest->slot)
 		rip_guest_end_turn(guest);
-	if (guest->hook)
-		rip_guest_unhook(guest);
+	if (guest->hook || guest->passed)
+		rip_guest_end_hooks(guest);
 	if (state == RIP_STATE_ENDED && guest->overflowing)
 		end_overflow(guest);
 	if (state == RIP_STATE_ENDED && guest->slot && !guest->program)

@@ -31,6 +31,8 @@ struct rip_guest {
 			bool is_part;      /* a hostcall's own stack: `face` is another */
 			bool diverted;     /* that hook ends a turn of the unwind's (rip_stop_diverter) */
 			uint8_t hook;      /* the return hook in a stack of this guest's, plus 1; 0: none */
+			uint8_t passed;    /* one that an exception has passed, likewise: not in a
+			                    * stack any more */
 		};
 		uint64_t seldom;
 	};
@@ -94,6 +96,7 @@ struct rip_looks {
 		uint64_t since, runs_since, last_since;
 		uint32_t looks, runs;
 	} waits;
+	uint64_t pad_way[2];                  /* what rip_arch_hook_pad gets */
 };
 
 static inline struct rip_looks *looks_of(const rip_guest *guest)

@@ -164,6 +164,9 @@ void rip_port_free_calls(void);
  * Signal-safe. */
 bool rip_port_call_keeps_trap(uint64_t number);
 
+/* Whether that is the call which sets the signal mask, and does nothing else (rt_sigprocmask). Signal-safe. */
+bool rip_port_call_sets_mask(uint64_t number);
+
 /* A trampoline that a signal handler returns to, and that has no unwind table (of another C library, or a
  * program's own): if `code` is one, the call frame instructions for its frame; size 0 if it is not. */
 enum { RIP_TRAMPOLINE_SIZE = 9 };
@@ -180,6 +183,10 @@ bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret);
 
 /* True if the module that `address` lies in exports it under this name. Takes no lock, unlike the above. */
 bool rip_port_exports(uint64_t address, const char *name);
+
+/* The address that the module which `member` lies in exports under this name; 0 if it does not. Takes no lock.
+ * Signal-safe. */
+uint64_t rip_port_exported(uint64_t member, const char *name);
 
 /* The name of what the loader puts, or has yet to put, into a slot of a module's own; NULL if that has none.
  * Takes no lock. */

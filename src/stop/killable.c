@@ -40,10 +40,19 @@ static bool covers(const uint8_t *entry, uint64_t pc, uint64_t *begin_ret, uint6
 	return pc - *begin_ret < *size_ret;
 }
 
+/* The functions of an unwinder that walk the stack of who called them; of libripcord-unwind.so's
+ * _Unwind_Resume the part that does so. */
+static const char *const walkers[] = {
+	"_Unwind_RaiseException", "_Unwind_Resume", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind",
+	"_Unwind_Backtrace", "backtrace", "rip_unwind_resume",
+};
+enum { WALKERS = sizeof walkers / sizeof walkers[0] };
+
 /* What a walk found last: most frames of a deep stack are of few functions. */
 struct memo {
 	uint64_t begin, end;   /* the module's addresses */
 	struct rip_bytes table;
+	uint64_t walkers[WALKERS]; /* those that it exports, else 0 */
 	uint64_t range_begin;  /* killable code */
 	uint64_t range_size;
 };
@@ -92,6 +101,8 @@ static bool is_killable(struct memo *memo, uint64_t pc)
 			return false;
 		*memo = (struct memo){ .begin = module.begin, .end = module.end,
 				       .table = find_table(&module) };
+		for (int i = 0; i < WALKERS; i++)
+			memo->walkers[i] = rip_port_exported(pc, walkers[i]);
 	}
 	return in_table(memo, pc);
 }
@@ -138,6 +149,20 @@ static bool is_glue(const struct rip_stop *stop, const struct rip_cursor *cursor
 	return function == (uintptr_t)stop->glue[0] || function == (uintptr_t)stop->glue[1];
 }
 
+/* A foreign frame that memo's module holds. Unwinders that are linked in, and export nothing, are known by
+ * what they keep: only who lands on a pad by __builtin_eh_return saves the registers that the pad gets its
+ * arguments in, which any call may change. */
+static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor)
+{
+	uint64_t function = cursor->frame.function;
+
+	for (int i = 0; i < WALKERS; i++)
+		if (function != 0 && function == memo->walkers[i])
+			return true;
+	return cursor->kind == RIP_CURSOR_FULL && cursor->row.rules[RIP_REG_RAX].kind == RIP_RULE_OFFSET &&
+	       cursor->row.rules[RIP_REG_RDX].kind == RIP_RULE_OFFSET;
+}
+
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */
 static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *cursor)
 {
@@ -159,7 +184,7 @@ static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_curs
 	if (is_glue(stop, cursor))
 		return RIP_LANDING_HERE;
 	if (!is_killable(memo, rip_cursor_lookup_pc(cursor)))
-		return RIP_LANDING_FOREIGN;
+		return is_unwinder(memo, cursor) ? RIP_LANDING_UNWINDER : RIP_LANDING_FOREIGN;
 	/* Of the instructions, tables only speak of polls; calls are told by their marks too. */
 	if (cursor->exact)
 		return is_poll(pc) && is_gap(cursor) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
@@ -223,11 +248,23 @@ struct judging {
 	struct rip_judged judged;
 	enum rip_landing landing;
 	enum rip_landing outermost; /* of the frame judged last */
-	uint64_t inner_slot;        /* of the frame further in */
+	uint64_t inner_slot;        /* of the frame further in ... */
+	uint64_t inner_slots;       /* ... and of the next one */
 	uint64_t slot;
 };
 
-/* A foreign frame is over with its own return; a masked call in a frame with the return of what it called. */
+/* A foreign frame is over with its own return, a masked call in a frame with the return of what it called.
+ * What is further out than an unwinder waits for it. What that has called (its second phase) may never
+ * return; what the callee has called does. */
+static void note_obstacle(struct judging *j, uint64_t slot)
+{
+	if (j->outermost == RIP_LANDING_HERE || j->landing == RIP_LANDING_UNWINDER)
+		return;
+	j->landing = j->outermost;
+	j->slot = j->landing == RIP_LANDING_FOREIGN ? slot :
+		  j->landing == RIP_LANDING_MASKED ? j->inner_slot : j->inner_slots;
+}
+
 static rip_status judge_and_step(struct judging *j)
 {
 	if (j->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end)
@@ -240,10 +277,8 @@ static rip_status judge_and_step(struct judging *j)
 		return status;
 	j->outermost = judge_frame(j->stop, &j->cursor, &j->memo);
 	uint64_t slot = rip_stop_return_slot(&j->cursor);
-	if (j->outermost != RIP_LANDING_HERE) {
-		j->landing = j->outermost;
-		j->slot = j->landing == RIP_LANDING_FOREIGN ? slot : j->inner_slot;
-	}
+	note_obstacle(j, slot);
+	j->inner_slots = j->inner_slot;
 	j->inner_slot = slot;
 	return rip_cursor_step(&j->cursor);
 }
@@ -277,7 +312,8 @@ static rip_status judge_all(struct judging *j)
 				    j->judged.segment };
 	enum rip_landing innermost = j->landing;
 
-	j->landing = RIP_LANDING_HERE;
+	if (innermost != RIP_LANDING_UNWINDER)
+		j->landing = RIP_LANDING_HERE;
 	while (status == RIP_OK && !at_end(j))
 		status = is_hooked(j) ? pass_hook(j) : judge_and_step(j);
 	if (status == RIP_OK && j->landing == RIP_LANDING_HERE) {
@@ -302,11 +338,15 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 		j.judged = (struct rip_judged){ .segment = segment };
 	rip_cursor_init(&j.cursor, at, true, &memory);
 	look_ret->landing = RIP_LANDING_FOREIGN;
-	if (judge_all(&j) != RIP_OK)
+	/* At its end, an unwinder may have the pad's address stand as a return address. */
+	bool whole = judge_all(&j) == RIP_OK;
+	if (!whole && j.landing != RIP_LANDING_UNWINDER)
 		return;
-	*judged = j.judged;
+	if (whole)
+		*judged = j.judged;
 	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot),
-				       j.outermost != RIP_LANDING_FOREIGN };
+				       whole && j.outermost != RIP_LANDING_FOREIGN &&
+					       j.outermost != RIP_LANDING_UNWINDER };
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }

@@ -12,12 +12,15 @@ enum rip_landing {
 	RIP_LANDING_NEAR,    /* in killable code: a few instructions on there will be a poll */
 	RIP_LANDING_FOREIGN, /* in other code, or called from such: let it return */
 	RIP_LANDING_MASKED,  /* in or below what must not be cut in two */
+	RIP_LANDING_UNWINDER, /* in or below an unwinder, which reads the stack: no return address outside of
+	                       * it is to be replaced, or put back. It may never return */
 };
 
 struct rip_look {
 	enum rip_landing landing;
-	uint64_t slot;   /* FOREIGN, MASKED: where the return address lies whose return ends the
-	                  * outermost obstacle; 0: not known, or not one to replace */
+	uint64_t slot;   /* FOREIGN, MASKED, UNWINDER: where the return address lies whose return ends the
+	                  * outermost obstacle, or leads back into the
+	                  * unwinder; 0: not known, or not one to replace */
 	bool reachable;  /* not all is lost: the outermost frame is killable,
 	                  * so what stands in the way can end */
 };

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: MIT
-# A function whose return has been hooked, walked by others: libgcc's unwinder (tests/kill/hooks.c and thrown.cc run with it),
-# the drop-in in its place, and gdb.
+# A function whose return has been hooked, walked by others: libgcc's unwinder (tests/kill/hooks.c, thrown.cc and throws.cc
+# run with it), the drop-in, LLVM's and nongnu's libunwind in its place, and gdb.
 . tests/tap.bash
 [ -z "$SAN" ] || skip_all "the sanitizers' own runtime is in the way"
 
 dropin=$(realpath "$build/lib/libripcord-unwind.so")
-for program in hooks thrown; do
-	LD_PRELOAD=$dropin "$build/tests/kill/$program" > "$work/out" 2>&1
-	is "$program with the drop-in: exit status" $? 0
-	is "$program with the drop-in: what failed" "$(grep '^not ok' "$work/out")" ""
+with() { # NAME FILE PROGRAM
+	LD_PRELOAD=$2 "$build/tests/kill/$3" > "$work/out" 2>&1
+	is "$3 with $1: exit status" $? 0
+	is "$3 with $1: what failed" "$(grep '^not ok' "$work/out")" ""
+}
+for program in hooks thrown throws; do
+	with "the drop-in" "$dropin" $program
+done
+llvm=$(ls /usr/lib/llvm-*/lib/libunwind.so.1 2>/dev/null | head -1)
+nongnu=$(ls /usr/lib/x86_64-linux-gnu/libunwind.so.8 2>/dev/null)
+for program in thrown throws; do
+	[ -z "$llvm" ] || with "LLVM's" "$llvm" $program
+	[ -z "$nongnu" ] || with "nongnu's" "$nongnu" $program
 done
 ok "it was in use" bash -c "LD_DEBUG=bindings LD_PRELOAD=$dropin '$build/tests/kill/hooks' 2>&1 |
 	grep -q 'to .*libripcord-unwind.so.*_Unwind_Backtrace'"

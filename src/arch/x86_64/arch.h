@@ -145,7 +145,21 @@ uint64_t rip_arch_hook_trap(int hook);
 uint64_t rip_arch_hook_return(int hook);
 uint64_t rip_arch_hook_mask(int hook);
 
-/* True if the pc lies in a hook's code. */
+/* What an exception that passes a hook's frame asks: actions, exception and context as of a personality, and
+ * the unwinder's code that asks (an address). Its answer is an _Unwind_Reason_Code. To land at
+ * rip_arch_hook_pad, GR 0 is the exception, and GR 1 the address of two words: the true return address, and
+ * that unwinder's _Unwind_Resume. On the thread whose stack the hook is in. */
+struct _Unwind_Exception;
+struct _Unwind_Context;
+typedef int (*rip_hook_passer)(int actions, struct _Unwind_Exception *exception, struct _Unwind_Context *context,
+			       uint64_t unwinder);
+void rip_arch_hook_set_passer(rip_hook_passer passer);
+extern const char rip_arch_hook_pad[];
+
+/* True if it is what stands in a return address's place. */
+bool rip_arch_is_hook_start(uint64_t pc);
+
+/* True if the pc lies in a hook's code, or the pad's. */
 extern const char rip_arch_hooks[], rip_arch_hooks_end[];
 static inline bool rip_arch_is_hook(uint64_t pc)
 {

@@ -58,6 +58,12 @@ const char *rip_port_slot_name(uint64_t slot)
 	return NULL;
 }
 
+uint64_t rip_port_exported(uint64_t member, const char *name)
+{
+	(void)member, (void)name;
+	return 0;
+}
+
 bool rip_port_in_library(uint64_t address)
 {
 	(void)address;

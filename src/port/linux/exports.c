@@ -11,7 +11,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* The dynamic section's tables; the loader has made their addresses absolute. */
+/* The dynamic section's tables. The loader has made their addresses absolute, but for the vDSO's, whose section
+ * it cannot write to. */
 struct tables {
 	const uint32_t *hash;
 	const ElfW(Sym) *symbols;
@@ -22,7 +23,8 @@ static bool find_tables(const struct link_map *module, struct tables *tables)
 {
 	*tables = (struct tables){ NULL, NULL, NULL };
 	for (const ElfW(Dyn) *entry = module->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
-		const void *at = (const void *)(uintptr_t)entry->d_un.d_ptr;
+		uintptr_t address = entry->d_un.d_ptr;
+		const void *at = (const void *)(address < module->l_addr ? module->l_addr + address : address);
 		if (entry->d_tag == DT_GNU_HASH)
 			tables->hash = at;
 		else if (entry->d_tag == DT_SYMTAB)
@@ -42,9 +44,10 @@ static uint32_t hash_of(const char *name)
 	return hash;
 }
 
-/* DT_GNU_HASH: the numbers of buckets, of the first symbol, of the filter's words; its shift; the filter; the buckets;
+/* The address that is exported under this name; with `address` not 0, only if it is that one. 0: there is none.
+ * DT_GNU_HASH: the numbers of buckets, of the first symbol, of the filter's words; its shift; the filter; the buckets;
  * for each symbol its hash, with bit 0 set at the end of a chain. */
-static bool exports(const struct tables *tables, uint64_t base, uint64_t address, const char *name)
+static uint64_t find_export(const struct tables *tables, uint64_t base, uint64_t address, const char *name)
 {
 	const uint32_t *hash = tables->hash, count = hash[0], first = hash[1], words = hash[2];
 	const uint32_t *buckets = hash + 4 + words * (sizeof(ElfW(Addr)) / sizeof *hash);
@@ -55,22 +58,34 @@ static bool exports(const struct tables *tables, uint64_t base, uint64_t address
 		const ElfW(Sym) *symbol = &tables->symbols[at];
 		/* Undefined ones with a value are the program's own entry to a function elsewhere. */
 		if ((chains[at - first] | 1) == (wanted | 1) && symbol->st_value != 0 &&
-		    base + symbol->st_value == address && strcmp(tables->names + symbol->st_name, name) == 0)
-			return true;
+		    (address == 0 || base + symbol->st_value == address) &&
+		    strcmp(tables->names + symbol->st_name, name) == 0)
+			return base + symbol->st_value;
 		if (chains[at - first] & 1)
 			break;
 	}
-	return false;
+	return 0;
 }
 
-bool rip_port_exports(uint64_t address, const char *name)
+static uint64_t find_in_module_of(uint64_t member, uint64_t address, const char *name)
 {
 	struct dl_find_object object;
 	struct tables tables;
 
-	return _dl_find_object((void *)(uintptr_t)address, &object) == 0 && object.dlfo_link_map &&
-	       find_tables(object.dlfo_link_map, &tables) &&
-	       exports(&tables, object.dlfo_link_map->l_addr, address, name);
+	if (_dl_find_object((void *)(uintptr_t)member, &object) != 0 || !object.dlfo_link_map ||
+	    !find_tables(object.dlfo_link_map, &tables))
+		return 0;
+	return find_export(&tables, object.dlfo_link_map->l_addr, address, name);
+}
+
+bool rip_port_exports(uint64_t address, const char *name)
+{
+	return find_in_module_of(address, address, name) != 0;
+}
+
+uint64_t rip_port_exported(uint64_t member, const char *name)
+{
+	return find_in_module_of(member, 0, name);
 }
 
 /* Relocations of slots, of each kind of table (gABI 5, DT_JMPREL and DT_RELA). */

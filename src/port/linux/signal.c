@@ -53,6 +53,11 @@ bool rip_port_can_arm(void)
 }
 
 /* Those of the other ABI (x32) have a bit of their own, and are not known here. */
+bool rip_port_call_sets_mask(uint64_t number)
+{
+	return number == SYS_rt_sigprocmask;
+}
+
 bool rip_port_call_keeps_trap(uint64_t number)
 {
 	enum { NUMBERS_END = 512 };
