@@ -42,6 +42,10 @@ needs_plugin() {
 needs() {
 	command -v "$1" >"$work/ok.log" 2>&1 || skip_all "there is no $1 here"
 }
+# limit SECONDS COMMAND...: a time limit that grows with the load of the machine. Status 124: it was reached.
+limit() {
+	"$top/scripts/limit" "$@"
+}
 finish() {
 	echo "1..$count"
 	[ "$failed" = 0 ]

@@ -57,11 +57,11 @@ damaged=0
 size=$(stat -c %s bad.so)
 for at in $(seq 0 97 "$size"); do
 	head -c "$at" bad.so >cut.so
-	timeout 10 "$ripcord" audit --all cut.so >out 2>err
+	limit 10 "$ripcord" audit --all cut.so >out 2>err
 	case $? in 0 | 2) ;; *) damaged=$((damaged + 1)) ;; esac
 	cp bad.so hurt.so
 	printf '\377\377\377\377' | dd of=hurt.so bs=1 seek="$at" conv=notrunc status=none
-	timeout 10 "$ripcord" audit --all hurt.so >out 2>err
+	limit 10 "$ripcord" audit --all hurt.so >out 2>err
 	case $? in 0 | 2) ;; *) damaged=$((damaged + 1)) ;; esac
 done
 is "files that are cut off or damaged give a result or an error" "$damaged" 0

@@ -11,7 +11,7 @@ installed() { # NAME: where the loader finds it, if it does
 # with PRELOADS COMMAND...
 with() {
 	local preloads=$1; shift
-	{ timeout -k 1 100 env "LD_PRELOAD=$preloads" "$@" >"$work/out" 2>&1; echo "status $?" >>"$work/out"; } 2>"$work/none"
+	{ limit 100 env "LD_PRELOAD=$preloads" "$@" >"$work/out" 2>&1; echo "status $?" >>"$work/out"; } 2>"$work/none"
 	diff "$work/plain" "$work/out"
 }
 gcc -O2 -fexceptions -D_GNU_SOURCE "$programs/cancel.c" -o "$work/cancel" -pthread
@@ -21,7 +21,7 @@ for other in libstranger.so "$(installed libunwind.so.8)" "$(installed libunwind
 	[ -n "$other" ] || continue
 	name=${other##*/}
 	for program in cancel cancel_cxx; do
-		{ timeout -k 1 100 "$work/$program"; echo "status $?"; } >"$work/plain" 2>&1
+		{ limit 100 "$work/$program"; echo "status $?"; } >"$work/plain" 2>&1
 		ok "$program: preloaded before $name" with "$unwind:$other" "$work/$program"
 		ok "$program: as libgcc_s.so.1 and preloaded, before $name" \
 			with "$unwind:$other" env "LD_LIBRARY_PATH=$as_libgcc:$work" "$work/$program"

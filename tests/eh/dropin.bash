@@ -23,7 +23,7 @@ run() {
 	*) set=("LD_PRELOAD=$in_use") ;;
 	esac
 	rm -f "$IN_USE"
-	{ timeout -k 1 "${RUN_LIMIT:-100}" env "${set[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null; status=$?; } 2>/dev/null
+	{ limit "${RUN_LIMIT:-100}" env "${set[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null; status=$?; } 2>/dev/null
 	{ normalise <"$work/out"; echo "--- errors"; normalise <"$work/err"; echo "--- status $status"; } >"$work/$way"
 }
 # The unwinder in use, by the lines of $work/in_use: each process's, and only that.

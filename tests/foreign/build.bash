@@ -21,6 +21,6 @@ passes() {
 run() {
 	local name=$1 test; shift
 	for test in $tests; do
-		passes "$name $* $test" env "$@" timeout 100 "$work/$name-$test"
+		passes "$name $* $test" env "$@" "$top/scripts/limit" 100 "$work/$name-$test"
 	done
 }

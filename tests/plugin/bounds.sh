@@ -70,7 +70,7 @@ END
 longest() { # OPTIONS CASE ROUNDS
 	"$ripcord" cc $1 -fno-tree-loop-distribute-patterns -w -shared -Wl,-z,undefs "-DCASE=$2" "-DROUNDS=$3" "$work/guest.c" \
 		-o "$work/guest.so" || echo 'not built' >&2
-	field longest "$(timeout 60 "$sweep" "$work/guest.so")"
+	field longest "$(limit 60 "$sweep" "$work/guest.so")"
 }
 at_most() { # NAME OPTIONS CASE ROUNDS MOST LEAST
 	local found

@@ -17,7 +17,7 @@ field() { # NAME LINE: the number that follows the name
 # Every kill finds its place, and leaves nothing behind.
 sweep_clean() { # NAME GUEST LANDINGS_MIN [MODE]
 	local line
-	line=$(VERBOSE=1 timeout 500 "$sweep" "$2" $4 2>"$work/trouble")
+	line=$(VERBOSE=1 limit 500 "$sweep" "$2" $4 2>"$work/trouble")
 	head -n 5 "$work/trouble" | sed 's/^/# /'
 	echo "# $1: $line"
 	is "$1: held, twice, trouble, other; ended well" \

@@ -35,19 +35,19 @@ EOF
 is "the guest is built" "$(status "$ripcord" cc -O2 -g endless.c -o endless.so)" 0
 
 for how in loop read memset printf qsort; do
-	is "$how: its deadline" "$(status timeout 20 "$ripcord" run --deadline 50ms ./endless.so $how)" 124
+	is "$how: its deadline" "$(status limit 20 "$ripcord" run --deadline 50ms ./endless.so $how)" 124
 	is "$how: its cleanup has run" "$(cat out)" "released 2"
 	ok "$how: the report" grep -q '^ripcord: guest stopped by its deadline$' err
 done
-is "processor time" "$(status timeout 20 "$ripcord" run --cpu 20ms ./endless.so loop)" 124
+is "processor time" "$(status limit 20 "$ripcord" run --cpu 20ms ./endless.so loop)" 124
 ok "... the report" grep -q '^ripcord: guest stopped: its processor time is used up' err
-is "... and a read uses none" "$(status timeout 20 "$ripcord" run --cpu 20s --deadline 200ms ./endless.so read)" 124
+is "... and a read uses none" "$(status limit 20 "$ripcord" run --cpu 20s --deadline 200ms ./endless.so read)" 124
 ok "... so that is a deadline" grep -q 'stopped by its deadline' err
 is "a cleanup that does not end" \
-	"$(status timeout 20 "$ripcord" run --deadline 50ms --grace 300ms ./endless.so cleanup)" 124
+	"$(status limit 20 "$ripcord" run --deadline 50ms --grace 300ms ./endless.so cleanup)" 124
 ok "... is counted as failed" grep -q 'cleanups run: 1, failed: 1' err
 is "... and the next one has run" "$(cat out)" "released 2"
-is "an atexit handler that does not end" "$(status timeout 20 "$ripcord" run --deadline 50ms ./endless.so atexit)" 124
+is "an atexit handler that does not end" "$(status limit 20 "$ripcord" run --deadline 50ms ./endless.so atexit)" 124
 is "a guest that ends in time" "$(status "$ripcord" run --deadline 20s --cpu 20s ./endless.so other)" 3
 
 # killed SIGNAL STATUS: the signal is sent when the guest says that it is ready.

@@ -16,7 +16,7 @@ fates() { json 'my %h; $h{$_->{faults}}++ for @{$d->{windows}}; join ", ", map {
 
 check() { # LANGUAGE LEVEL OTHERS
 	build_exact "$1" "$2" "$work/guest.so" || ok "$1 $2 is built" false
-	timeout 100 "$ripcord" sweep --json --kind fault --entry entry "$work/guest.so" >"$work/json" 2>"$work/err"
+	limit 100 "$ripcord" sweep --json --kind fault --entry entry "$work/guest.so" >"$work/json" 2>"$work/err"
 	is "$1 $2: what the audit does not explain" "$(others)" "$3"
 	is "$1 $2: some are masked, some in flight" "$(places | grep -c 'masked.*in flight')" 1
 	is "$1 $2: windows that were reached and leaked nothing" "$(fates | grep -c 'left nothing')" 0

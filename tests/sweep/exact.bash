@@ -16,7 +16,7 @@ json() { # EXPRESSION: of $d, the object on standard input
 
 # All kills, counted by what they say of themselves.
 kills_are_clean() { # NAME GUEST
-	timeout 500 "$ripcord" sweep --json --kind kill --entry entry "$2" >"$work/json" 2>"$work/err"
+	limit 500 "$ripcord" sweep --json --kind kill --entry entry "$2" >"$work/json" 2>"$work/err"
 	is "$1: exit status of all kills" $? 0
 	head -c 600 "$work/err" | sed 's/^/# /'
 	is "$1: each instruction was killed at, nothing was found" \

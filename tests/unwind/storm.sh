@@ -14,7 +14,7 @@ g++ -std=gnu++17 -O2 -g -Wall -Wextra -D_GNU_SOURCE tests/unwind/storm_lib.cxx -
 storm() { # NAME MODULE...
 	local name=$1; shift
 	ok "$name, $seconds seconds: complete backtraces only" \
-		env LD_PRELOAD="${STORM_PRELOAD-$build/lib/libripcord-unwind.so}" timeout $((seconds + 30)) "$work/storm" "$seconds" "$@"
+		limit $((seconds + 30)) env LD_PRELOAD="${STORM_PRELOAD-$build/lib/libripcord-unwind.so}" "$work/storm" "$seconds" "$@"
 	[ "$failed" != 0 ] || cat "$work/ok.log"
 }
 storm "two threads throw"

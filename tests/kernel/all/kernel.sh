@@ -7,7 +7,7 @@ needs qemu-system-x86_64
 
 export STEADY=1
 run() { # COMMAND LINE...: the exit status; what it prints goes to $work/out
-	timeout -k 5 150 scripts/run-kernel "$kernel" "$@" > "$work/raw" 2> "$work/err"
+	limit 150 scripts/run-kernel "$kernel" "$@" > "$work/raw" 2> "$work/err"
 	local result=$?
 	tr -d '\r' < "$work/raw" > "$work/out"
 	echo $result
@@ -52,7 +52,7 @@ type_to_shell() {
 shell() { # what is typed comes from standard input
 	mkfifo "$work/keys"
 	: > "$work/raw"
-	STEADY='' timeout -k 5 100 scripts/run-kernel "$kernel" < "$work/keys" > "$work/raw" 2> "$work/err" &
+	STEADY='' limit 100 scripts/run-kernel "$kernel" < "$work/keys" > "$work/raw" 2> "$work/err" &
 	type_to_shell > "$work/keys"
 	wait $!
 	result=$?
