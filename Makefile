@@ -214,6 +214,7 @@ PLUGIN_LEFT_OUT = line='plugin: left out, $(PLUGIN_MISSING): $(PLUGIN_LOST)'; \
 # --- Install -----------------------------------------------------------------------------------
 
 INSTALL  ?= install
+LDCONFIG ?= /sbin/ldconfig
 DEST      = $(DESTDIR)$(PREFIX)
 PC_FILES := $(patsubst pkgconfig/%.pc.in,%,$(wildcard pkgconfig/*.pc.in))
 
@@ -232,6 +233,8 @@ install: all
 	$(INSTALL) -m 644 $(wildcard man/*.1) '$(DEST)/share/man/man1'
 	for pc in $(PC_FILES); do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' \
 	    pkgconfig/$$pc.pc.in >'$(DEST)/lib/pkgconfig/'$$pc.pc || exit; done
+# The loader finds libraries by its cache, which is root's. With DESTDIR they are not this machine's yet.
+	$(if $(DESTDIR),,[ "$$(id -u)" != 0 ] || $(LDCONFIG))
 
 include src/core/core.mk
 include kernel/kernel.mk

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Which instructions push, or are calls: each as the assembler writes it. */
+ * Which instructions push, or are calls: each as the assembler writes it. The one in bytes is `bnd call *%rdi`, which
+ * binutils 2.44 knows for 32-bit code only. */
 #include "arch.h"
 #include "tap.h"
 
 __asm__(".pushsection .rodata\n.balign 16\npushing:\n"
 	".irp i, \"pushq %rax\", \"pushq %r15\", \"pushq $5\", \"pushq $500000\", \"pushq 8(%rax)\", \"pushq 8(%r9)\", pushfq, "
-	"\"call *%rax\", \"call *%r11\", \"notrack call *%rdx\", \"call *64(%rbx,%rcx,8)\", \"bnd call *%rdi\"\n"
+	"\"call *%rax\", \"call *%r11\", \"notrack call *%rdx\", \"call *64(%rbx,%rcx,8)\", \".byte 0xf2, 0xff, 0xd7\"\n"
 	"\\i\n.balign 16, 0xcc\n.endr\n"
 	"call pushing\n.balign 16, 0xcc\npushing_end:\n"
 	"others:\n"

@@ -4,6 +4,22 @@ dest="$work/a root" prefix="/opt/rip cord"
 ok "install" make --no-print-directory install BUILD="$BUILD" SAN="$SAN" CC="$CC" CXX="$CXX" \
 	DESTDIR="$dest" PREFIX="$prefix"
 root=$dest$prefix
+# The loader's cache: as root, and not with DESTDIR. (The build is there, so nothing else is done anew.)
+mkdir "$work/bin"
+printf '#!/bin/sh\necho ran >>"%s/cache"\n' "$work" >"$work/ldconfig"
+chmod +x "$work/ldconfig"
+installs() { # USER MAKE'S ARGUMENTS...: whether it ran ldconfig
+	printf '#!/bin/sh\necho %s\n' "$1" >"$work/bin/id"
+	chmod +x "$work/bin/id"
+	shift
+	: >"$work/cache"
+	PATH=$work/bin:$PATH make --no-print-directory install BUILD="$BUILD" SAN="$SAN" CC="$CC" CXX="$CXX" \
+		LDCONFIG="'$work/ldconfig'" "$@" >"$work/out" 2>&1 || echo "failed"
+	cat "$work/cache"
+}
+is "root's install writes the loader's cache" "$(installs 0 PREFIX="$work/prefix")" ran
+is "with DESTDIR it does not" "$(installs 0 PREFIX="$work/prefix" DESTDIR="$work/other")" ''
+is "nor does another user's" "$(installs 1000 PREFIX="$work/prefix")" ''
 for file in bin/ripcord lib/libripcord.a lib/libripcord.so lib/libripcord-symbolize.a lib/libripcord-symbolize.so \
 	lib/libripcord-unwind.so lib/ripcord/libgcc_s.so.1 include/ripcord/unwind.h lib/pkgconfig/ripcord-unwind.pc \
 	lib/ripcord/guest_start.o lib/ripcord/libripcord-guest.a lib/ripcord/include/sys/cdefs.h \
