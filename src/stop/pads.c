@@ -80,6 +80,26 @@ static enum target judge_slot(struct rip_memory *memory, uint64_t slot, int dept
 		       judge_function(memory, function, depth + 1) : TARGET_PLAIN;
 }
 
+static enum target judge_call(struct rip_memory *memory, const struct rip_arch_call *call, int depth)
+{
+	return call->target ? judge_function(memory, call->target, depth) :
+	       call->slot ? judge_slot(memory, call->slot, depth) : TARGET_PLAIN;
+}
+
+/* clang's __clang_call_terminate: whatever frame it makes, its one way leads over __cxa_begin_catch to
+ * std::terminate. */
+static bool calls_terminate(struct rip_memory *memory, uint64_t function, int depth)
+{
+	enum { CALLS = 2 };
+	struct rip_arch_way way = { .pc = function, .read = read_code, .context = memory };
+	struct rip_arch_call call;
+
+	for (int i = 0; i < CALLS && rip_arch_next_call(&way, &call) && way.branches == 0; i++)
+		if (judge_call(memory, &call, depth + CALLS) == TARGET_TERMINATES)
+			return true;
+	return false;
+}
+
 static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth)
 {
 	enum { DEPTH_MAX = 4 };
@@ -95,11 +115,8 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 		return TARGET_HANDLES;
 	if (rip_arch_jump_slot(code, function, &next))
 		return judge_slot(memory, next, depth);
-	/* clang's __clang_call_terminate: __cxa_begin_catch, then std::terminate. */
-	if (rip_arch_two_calls(code, function, &next))
-		return judge_function(memory, next, depth + 1) == TARGET_TERMINATES ? TARGET_TERMINATES :
-		       TARGET_PLAIN;
-	return is_rust_abort(memory, code, function) ? TARGET_TERMINATES : TARGET_PLAIN;
+	return is_rust_abort(memory, code, function) || calls_terminate(memory, function, depth) ?
+	       TARGET_TERMINATES : TARGET_PLAIN;
 }
 
 /* --- Pads --- */
@@ -109,8 +126,7 @@ static bool follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, s
 	struct rip_arch_call call;
 
 	while (rip_arch_next_call(way, &call)) {
-		enum target target = call.target ? judge_function(memory, call.target, 0) :
-				     call.slot ? judge_slot(memory, call.slot, 0) : TARGET_PLAIN;
+		enum target target = judge_call(memory, &call, 0);
 		if (target != TARGET_PLAIN)
 			return target == TARGET_TERMINATES;
 		/* Nothing but the unwinder gets to a pad: a call in front of one does not return. */

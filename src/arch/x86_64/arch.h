@@ -265,11 +265,9 @@ enum { RIP_ARCH_LOCKS_MAX = 2048 };
 bool rip_arch_may_have_locked(const uint8_t *code, size_t size, size_t offset);
 
 /* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the
- * slot says. Begins with loading a word of 64 bits. Two calls and nothing else, but for the alignment of the
- * stack: where the second leads. The address that it loads as the first argument. */
+ * slot says. Begins with loading a word of 64 bits. The address that it loads as the first argument. */
 enum { RIP_ARCH_STUB = 16 };
 bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *slot_ret);
-bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *second_ret);
 bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word);
 bool rip_arch_takes_address(const uint8_t *code, size_t size, uint64_t pc, uint64_t *address_ret);
 

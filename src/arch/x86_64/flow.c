@@ -259,16 +259,6 @@ bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t
 	return true;
 }
 
-bool rip_arch_two_calls(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *second_ret)
-{
-	size_t at = code[0] == 0x50 ? 1 : 0;
-
-	if (code[at] != 0xe8 || code[at + 5] != 0xe8)
-		return false;
-	*second_ret = pc + at + 10 + (uint64_t)distance(code + at + 10, 4);
-	return true;
-}
-
 bool rip_arch_loads_word(const uint8_t code[RIP_ARCH_STUB], uint64_t word)
 {
 	static const uint8_t movabs_rax[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0xb8 };
