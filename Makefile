@@ -109,12 +109,15 @@ $(BUILD)/obj/%.S.o: src/%.S
 $(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c $< -o $@
+# Their code is told from the guest's by its section (ripcord/killable.h).
+NAME_PARTS := objcopy $(foreach s,.text .text.unlikely .text.startup .text.hot,--rename-section $(s)=ripcord_parts)
 # Guest parts run inside guests: plain code without the sanitizers. They define what glibc's headers have inline. While
 # they wait for libc they are on the stack, and nothing stands in between: kills look for them there.
 $(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -fno-optimize-sibling-calls -fno-plt -D__NO_INLINE__ -MMD -MP -c $< -o $@
+	$(Q)$(NAME_PARTS) $@
 
 # This one is killable, like what it is linked to; where there is no plugin it is empty, and guests have libc's.
 SORT_OBJ := $(BUILD)/obj/tools/guest/sort.c.o
@@ -126,6 +129,7 @@ $(SORT_OBJ): tools/guest/sort.c $(PLUGIN)
 $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(NAME_PARTS) $@
 
 $(BUILD)/lib/libripcord.a: $(LIB_OBJ)
 $(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)

@@ -6,6 +6,8 @@
  * function has an entry in the module's table of killable code. */
 #include "ripcord_plugin.h"
 
+#include "stringpool.h"
+#include "attribs.h"
 #include "memmodel.h"
 #include "emit-rtl.h"
 #include "insn-config.h"
@@ -107,14 +109,16 @@ char *begin_text(const part &p)
 	return xasprintf("%s:", p.begin);
 }
 
-/* The entry goes with the part's section: into its group, and away if the linker drops it. */
+/* The entry goes with the part's section: into its group, and away if the linker drops it. Code that is left
+ * out has one of size 0. */
 char *end_text(const part &p)
 {
+	const char *size_from = role_of(current_function_decl) == ROLE_LEFT_OUT ? p.begin : p.end;
 	return xasprintf("%s:\n"
 			 "\t.pushsection " RIP_KILLABLE_SECTION ",\"ao?\",@progbits,%s\n"
 			 "\t.long\t%s-., %s-%s\n"
 			 "\t.popsection",
-			 p.end, first_label(p), p.begin, p.end, p.begin);
+			 p.end, first_label(p), p.begin, size_from, p.begin);
 }
 
 rtx_insn *find_switch_of_sections()
@@ -149,12 +153,14 @@ public:
 	explicit marks_pass(gcc::context *context) : rtl_opt_pass(marks_data, context) {}
 	bool gate(function *f) final override
 	{
-		return flag_exceptions && flag_non_call_exceptions && role_of(f->decl) != ROLE_LEFT_OUT;
+		return flag_exceptions && flag_non_call_exceptions && !lookup_attribute("naked", DECL_ATTRIBUTES(f->decl));
 	}
-	unsigned execute(function *) final override
+	unsigned execute(function *f) final override
 	{
-		write_zeros_into_polls();
-		look_at_calls();
+		if (role_of(f->decl) != ROLE_LEFT_OUT) {
+			write_zeros_into_polls();
+			look_at_calls();
+		}
 		note_parts();
 		return 0;
 	}

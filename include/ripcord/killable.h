@@ -39,10 +39,15 @@
 #define RIP_KILLABLE_STUBS_SECTION "ripcord_stubs"
 #define RIP_KILLABLE_STUBS_TYPE 3
 
+/* And another to their other functions, likewise: they run for a moment, and are nobody's loss. */
+#define RIP_KILLABLE_PARTS_SECTION "ripcord_parts"
+#define RIP_KILLABLE_PARTS_TYPE 4
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-/* Code that begins at &range->begin + range->begin, `size` bytes long. */
+/* Code that begins at &range->begin + range->begin, `size` bytes long; 0: a function that says itself that it
+ * is not to be killable. */
 struct rip_killable_range {
 	int32_t begin;
 	uint32_t size;

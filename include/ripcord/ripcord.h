@@ -311,6 +311,11 @@ typedef struct rip_report {
 	bool abandoned;           /* frames were left that could not be unwound */
 	rip_status abandon_reason;/* why, if abandoned */
 	rip_reclaimed reclaimed;  /* what the guest still owned when it had ended */
+
+	/* FIRM, ABANDON: the outermost frame of code that is not killable, whose return the kill waited for in
+	 * vain; 0: there was none. `foreign_module`: nothing in that frame's module is killable. */
+	uintptr_t foreign_pc;
+	bool foreign_module;
 } rip_report;
 
 /* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call
@@ -364,6 +369,17 @@ typedef struct rip_error {
  * loaded or open. */
 rip_status rip_program_open(const char *path, const char *entry, rip_program **program_ret,
 			    rip_error *error_ret);
+
+/* Whether kills and deadlines may stop the program softly wherever it is. OK, or NOTKILLABLE: part of its code is
+ * not killable, since it was built without the compiler's plugin, or what the plugin said of it was taken out of
+ * the file; then *why_ret says so in one line. *count_ret says how many functions the program has, and how many of
+ * them are not killable, but for those that say so themselves (RIP_NO_POLL); it is also written with
+ * NOTKILLABLE. Both may be NULL. Of the program's file only, not of libraries that it brings. Reads its tables:
+ * some milliseconds for a large one. ARGUMENT (a NULL). */
+typedef struct rip_killable_count {
+	uint64_t functions, others;
+} rip_killable_count;
+rip_status rip_program_killable(const rip_program *program, rip_killable_count *count_ret, rip_error *why_ret);
 
 /* Runs the entry as `int main(int argc, char **argv, char **environ)` in `guest` and, if it returned or
  * called exit(), the program's atexit handlers, and flushes stdio, all as guest code. `outcome_ret` and

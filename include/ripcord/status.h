@@ -30,6 +30,7 @@ typedef enum rip_status {
 	RIP_E_LOAD = -14,     /* the dynamic loader refused it */
 	RIP_E_NOENTRY = -15,  /* no such function in the program */
 	RIP_E_NOTABLES = -16, /* no unwind table covers the program's entry */
+	RIP_E_NOTKILLABLE = -17, /* not all of its code is killable: see kill.h */
 
 	/* Unwind tables and stacks. Both are input: none of these is ever an assertion. */
 	RIP_E_TRUNCATED = -30, /* a table ends before the datum does */

@@ -25,6 +25,7 @@ static const struct status_words all_words[] = {
 	{ RIP_E_LOAD, "LOAD", "the dynamic loader refused it" },
 	{ RIP_E_NOENTRY, "NOENTRY", "no such function in the program" },
 	{ RIP_E_NOTABLES, "NOTABLES", "no unwind table covers the program's entry" },
+	{ RIP_E_NOTKILLABLE, "NOTKILLABLE", "not all of the program's code is killable" },
 	{ RIP_E_TRUNCATED, "TRUNCATED", "a table ends before the datum does" },
 	{ RIP_E_OVERFLOW, "OVERFLOW", "a number does not fit its type" },
 	{ RIP_E_ENCODING, "ENCODING", "an unknown pointer encoding" },

@@ -130,6 +130,18 @@ static bool is_kill(rip_cause cause)
 	return cause == RIP_CAUSE_KILLED || cause == RIP_CAUSE_DEADLINE || cause == RIP_CAUSE_CPU;
 }
 
+/* What a soft kill waited for: the outermost frame that is neither killable nor the runtime's. */
+static void report_foreign(rip_report *report, const struct rip_stop *stop)
+{
+	for (uint32_t i = 0; i < report->frame_count; i++) {
+		uint64_t pc = report->frames[i].pc - !report->frames[i].exact;
+		if (rip_stop_killable(pc) || rip_stop_is_glue(stop, pc))
+			continue;
+		report->foreign_pc = report->frames[i].pc;
+		report->foreign_module = !rip_stop_has_table(pc);
+	}
+}
+
 void rip_guest_look(rip_guest *guest, enum rip_event event)
 {
 	struct rip_memory memory = rip_stop_memory(&guest->stop);
@@ -154,6 +166,8 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 		rip_report_code(report, &memory);
 	}
 	rip_report_walk(report, &guest->stop.at, guest->stop.exact, &memory);
+	if (report->rung >= RIP_FIRM)
+		report_foreign(report, &guest->stop);
 	guest->reported = true;
 }
 

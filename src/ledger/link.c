@@ -38,7 +38,10 @@ static struct rip_link *check_link(const struct dl_phdr_info *info, uintptr_t ad
 static const uint8_t *find_note(struct rip_reader notes)
 {
 	while (rip_reader_left(&notes) > 0 && notes.status == RIP_OK) {
-		uint32_t name_size = rip_read_u32(&notes), size = rip_read_u32(&notes);
+		uint32_t name_size = rip_read_u32(&notes);
+		if (name_size == 0) /* what objcopy left of a note that it took out */
+			continue;
+		uint32_t size = rip_read_u32(&notes);
 		uint32_t type = rip_read_u32(&notes);
 		struct rip_bytes name = rip_read_block(&notes, ((uint64_t)name_size + 3) & ~3ull);
 		struct rip_bytes descriptor = rip_read_block(&notes, ((uint64_t)size + 3) & ~3ull);

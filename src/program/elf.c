@@ -3,6 +3,7 @@
  *
  * Sources: gABI chapters 4 and 5; psABI chapter 4. The loader's own messages differ from case to case, and a
  * file that is cut off passes it and raises SIGBUS later. The file is input: each read is bounded. */
+#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,84 @@ static rip_status check_segments(const struct file *file)
 	return RIP_OK;
 }
 
+/* --- Runtimes that must come first ------------------------------------------------------------- */
+
+/* Where `address` lies in the file; false if nowhere. */
+static bool find_offset(const struct file *file, uint64_t address, uint64_t *offset_ret)
+{
+	for (unsigned i = 0; i < file->header.e_phnum; i++) {
+		Elf64_Phdr segment;
+		uint64_t at = file->header.e_phoff + (uint64_t)i * sizeof segment;
+		if (!read_at(file, at, &segment, sizeof segment))
+			return false;
+		if (segment.p_type == PT_LOAD && address - segment.p_vaddr < segment.p_filesz) {
+			*offset_ret = segment.p_offset + (address - segment.p_vaddr);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_entry(const struct file *file, const Elf64_Phdr *dynamic, Elf64_Sxword tag, unsigned number,
+		       uint64_t *value_ret)
+{
+	for (uint64_t at = 0; at + sizeof(Elf64_Dyn) <= dynamic->p_filesz; at += sizeof(Elf64_Dyn)) {
+		Elf64_Dyn entry;
+		if (!read_at(file, dynamic->p_offset + at, &entry, sizeof entry) || entry.d_tag == DT_NULL)
+			return false;
+		if (entry.d_tag == tag && number-- == 0) {
+			*value_ret = entry.d_un.d_val;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Their constructors end a process that has begun without them, or they do not fit into its thread-local
+ * storage. */
+static bool is_sanitizer(const char *name)
+{
+	static const char *const prefixes[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so" };
+	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_loaded(const char *name)
+{
+	void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+	if (handle)
+		dlclose(handle);
+	return handle != NULL;
+}
+
+static rip_status check_needed(const struct file *file, const Elf64_Phdr *dynamic)
+{
+	uint64_t strings, name;
+	char text[32] = "";
+	if (!find_entry(file, dynamic, DT_STRTAB, 0, &strings) || !find_offset(file, strings, &strings))
+		return RIP_OK;
+	for (unsigned n = 0; find_entry(file, dynamic, DT_NEEDED, n, &name); n++)
+		if (read_at(file, strings + name, text, sizeof text - 1) && is_sanitizer(text) && !is_loaded(text))
+			return rip_error_set(file->error, RIP_E_LOAD, file->path,
+					     "built with a sanitizer: %s must be loaded before all else, so it "
+					     "runs by itself, and not in a host that is built without", text);
+	return RIP_OK;
+}
+
+static rip_status check_runtimes(const struct file *file)
+{
+	rip_status status = RIP_OK;
+	for (unsigned i = 0; i < file->header.e_phnum && status == RIP_OK; i++) {
+		Elf64_Phdr segment;
+		uint64_t at = file->header.e_phoff + (uint64_t)i * sizeof segment;
+		if (read_at(file, at, &segment, sizeof segment) && segment.p_type == PT_DYNAMIC)
+			status = check_needed(file, &segment);
+	}
+	return status;
+}
+
 rip_status rip_elf_check(const char *path, rip_error *error)
 {
 	struct file file = { .path = path, .fd = -1, .error = error };
@@ -122,6 +201,8 @@ rip_status rip_elf_check(const char *path, rip_error *error)
 		status = check_header(&file);
 	if (status == RIP_OK)
 		status = check_segments(&file);
+	if (status == RIP_OK)
+		status = check_runtimes(&file);
 	if (file.fd >= 0)
 		close(file.fd);
 	return status;

@@ -75,6 +75,17 @@ static void write_frames(struct rip_writer *w, const rip_report *report, const r
 	rip_write(w, "]");
 }
 
+static void write_foreign(struct rip_writer *w, const rip_report *report, const rip_symbolizer *symbolizer)
+{
+	rip_frame frame = { .pc = report->foreign_pc };
+
+	rip_write(w, ",\"not_killable\":");
+	if (report->foreign_pc)
+		write_frame(w, &frame, symbolizer);
+	else
+		rip_write(w, "null");
+}
+
 rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbolizer,
 			   rip_sink sink, void *context)
 {
@@ -90,6 +101,7 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 	write_exception(&writer, &report->exception);
 	write_code(&writer, report, symbolizer);
 	write_frames(&writer, report, symbolizer);
+	write_foreign(&writer, report, symbolizer);
 	rip_write(&writer, ",\"cleanups_run\":%" PRIu64 ",\"cleanups_failed\":%" PRIu64,
 		  report->cleanups_run, report->cleanups_failed);
 	rip_write(&writer, ",\"abandoned\":%s,\"abandon_reason\":", report->abandoned ? "true" : "false");

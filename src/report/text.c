@@ -142,6 +142,27 @@ static void write_frames(struct rip_writer *w, const rip_report *report, const r
 			  rip_status_text(report->walk_end));
 }
 
+/* What a kill that had to be firm waited for. */
+static void write_foreign(struct rip_writer *w, const rip_report *report, const rip_symbolizer *symbolizer)
+{
+	rip_symbol symbol;
+
+	if (!report->foreign_pc)
+		return;
+	rip_report_symbol(symbolizer, report->foreign_pc, false, &symbol);
+	rip_write(w, "  not killable: ");
+	if (symbol.function)
+		rip_write_string(w, symbol.function);
+	else
+		rip_write(w, "0x%" PRIxPTR, report->foreign_pc);
+	if (symbol.module) {
+		rip_write(w, " in ");
+		rip_write_string(w, base_name(symbol.module));
+	}
+	rip_write(w, report->foreign_module ? ", of which nothing is: it was built without Ripcord's plugin\n" :
+					      ", which was waited for\n");
+}
+
 static void write_cleanups(struct rip_writer *w, const rip_report *report)
 {
 	if (report->frames_total == 0)
@@ -162,6 +183,7 @@ rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbo
 	write_cause(&writer, report);
 	write_instruction(&writer, report, symbolizer);
 	write_frames(&writer, report, symbolizer);
+	write_foreign(&writer, report, symbolizer);
 	write_cleanups(&writer, report);
 	rip_write_reclaimed(&writer, &report->reclaimed);
 	return writer.failed ? RIP_E_SYSTEM : RIP_OK;

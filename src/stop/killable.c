@@ -5,6 +5,7 @@
 #include "port/port.h"
 #include "ripcord/killable.h"
 #include "stop/pads.h"
+#include "unwind/unwind.h"
 
 enum { POLL_SIZE_MAX = 10, STUB_FRAMES = 16 };
 
@@ -114,6 +115,30 @@ bool rip_stop_killable(uint64_t pc)
 	return is_killable(&memo, pc);
 }
 
+bool rip_stop_has_table(uint64_t pc)
+{
+	struct rip_module module;
+
+	return rip_port_module_at(pc, &module) == RIP_OK && find_table(&module).size > 0;
+}
+
+bool rip_stop_left_out(uint64_t function)
+{
+	struct rip_module module;
+	struct rip_bytes table = { NULL, 0, 0 };
+	uint64_t begin, size;
+
+	if (rip_port_module_at(function, &module) == RIP_OK)
+		table = find_table(&module);
+	for (size_t at = 0; at + sizeof(struct rip_killable_range) <= table.size;
+	     at += sizeof(struct rip_killable_range)) {
+		covers(table.data + at, function, &begin, &size);
+		if (begin == function)
+			return true;
+	}
+	return false;
+}
+
 /* --- Frames ------------------------------------------------------------------------------------ */
 
 static size_t readable_code(uint64_t pc, size_t size)
@@ -161,6 +186,16 @@ static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor
 			return true;
 	return cursor->kind == RIP_CURSOR_FULL && cursor->row.rules[RIP_REG_RAX].kind == RIP_RULE_OFFSET &&
 	       cursor->row.rules[RIP_REG_RDX].kind == RIP_RULE_OFFSET;
+}
+
+bool rip_stop_is_glue(const struct rip_stop *stop, uint64_t pc)
+{
+	struct rip_known_module module;
+	struct rip_fde fde;
+
+	if (rip_arch_is_hook(pc + 1) || rip_unwind_find(pc, &module, &fde) != RIP_OK)
+		return true;
+	return fde.pc_begin == (uintptr_t)stop->glue[0] || fde.pc_begin == (uintptr_t)stop->glue[1];
 }
 
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */
@@ -374,22 +409,32 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 	return inside;
 }
 
-/* --- Stubs --- */
+/* --- Stubs and parts --- */
 
-bool rip_stop_is_stub(uint64_t pc)
+/* Whether the code that the module's note of that type speaks of has the pc. */
+static bool is_noted(uint64_t pc, uint32_t type)
 {
 	struct rip_module module;
 	struct rip_killable_stubs stubs;
 
 	if (rip_port_module_at(pc, &module) != RIP_OK)
 		return false;
-	struct rip_bytes descriptor = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME,
-							   RIP_KILLABLE_STUBS_TYPE);
+	struct rip_bytes descriptor = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME, type);
 	if (descriptor.size < sizeof stubs)
 		return false;
 	__builtin_memcpy(&stubs, descriptor.data, sizeof stubs);
 	return pc - (descriptor.address + (uint64_t)stubs.begin) <
 	       (uint64_t)stubs.end - (uint64_t)stubs.begin;
+}
+
+bool rip_stop_is_stub(uint64_t pc)
+{
+	return is_noted(pc, RIP_KILLABLE_STUBS_TYPE);
+}
+
+bool rip_stop_is_part(uint64_t pc)
+{
+	return is_noted(pc, RIP_KILLABLE_STUBS_TYPE) || is_noted(pc, RIP_KILLABLE_PARTS_TYPE);
 }
 
 /* What a stub calls has few frames, and none of the guest's. */

@@ -47,8 +47,20 @@ bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at,
 /* True if the pc lies in a stub. */
 bool rip_stop_is_stub(uint64_t pc);
 
+/* True if the pc lies in a stub, or in another function of those that `ripcord cc` links into each guest. */
+bool rip_stop_is_part(uint64_t pc);
+
 /* True if the pc lies in code that the compiler made killable. */
 bool rip_stop_killable(uint64_t pc);
+
+/* True if the pc lies in a function of the runtime's that holds nothing, or behind all frames. */
+bool rip_stop_is_glue(const struct rip_stop *stop, uint64_t pc);
+
+/* True if any code of the pc's module is killable. */
+bool rip_stop_has_table(uint64_t pc);
+
+/* True if the table names the function that begins there: it is killable, or says that it is not to be. O(n). */
+bool rip_stop_left_out(uint64_t function);
 
 /* Where the return address of the frame lies that the cursor has loaded; 0 if not in its usual place. */
 uint64_t rip_stop_return_slot(const struct rip_cursor *cursor);

@@ -43,7 +43,7 @@ int main(void)
 {
 	test_names();
 	test_complete(RIP_E_ARGUMENT, RIP_E_SYSTEM);
-	test_complete(RIP_E_NOFILE, RIP_E_NOTABLES);
+	test_complete(RIP_E_NOFILE, RIP_E_NOTKILLABLE);
 	test_complete(RIP_E_TRUNCATED, RIP_E_END);
 	test_memory();
 	tap_done();

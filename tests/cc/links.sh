@@ -95,4 +95,36 @@ for how in strip 'strip --strip-all' 'strip --strip-debug' 'strip --strip-unneed
 	ok "$how" $how
 	soft "$how" stripped
 done
+
+# --- What is not killable is said to be so: all of it, part of it, what was taken out ---
+for n in main part; do gcc -O2 -fPIC -fexceptions -I"$build/include" -c $n.c -o plain_$n.o; done
+run() { # FILE: what is said of it
+	"$ripcord" run --deadline 20ms --grace 100ms "./$1" 2>&1 | grep -a killable | sed 's/0x[0-9a-f]*/ADDRESS/g'
+}
+ok 'two plain objects' "$ripcord" cc plain_main.o plain_part.o -o none
+is 'are not killable' "$(run none | sed 's/ (built.*//; s/, of which.*//')" 'ripcord: none: not killable: it has no table of killable code
+  not killable: main in none'
+ok 'and that is said without a deadline too' grep -q 'none: not killable' <("$ripcord" run --entry same ./none 2>&1)
+ok 'a plain main' "$ripcord" cc plain_main.o part.o -o half
+is 'is waited for in vain' "$(run half | sed 's/ (built.*//')" 'ripcord: half: 2 of 5 functions are not killable, the first at ADDRESS
+  not killable: main in half, which was waited for'
+ok 'a plain part' "$ripcord" cc main.o plain_part.o -o half
+is 'is named' "$(run half | head -n 1 | sed 's/ (built.*//')" 'ripcord: half: 3 of 5 functions are not killable, the first at ADDRESS'
+ok 'the report has it, in JSON' grep -q '"rung":"firm".*"not_killable":{.*"function":"main"' <("$ripcord" run --deadline 20ms \
+	--grace 100ms --report json ./none 2>&1)
+ok 'and else has nothing' grep -q '"rung":"soft".*"not_killable":null' <("$ripcord" run --deadline 20ms --report json ./whole 2>&1)
+for how in 'strip -R .note.ripcord.killable' 'objcopy --remove-section=.note.ripcord.*able' \
+	'objcopy --remove-section=ripcord_killable'; do
+	cp whole taken
+	ok "$how" $how taken
+	ok "$how: said" grep -q 'ripcord: taken: not killable: ' <(run taken)
+done
+printf '#include <ripcord/poll.h>\nRIP_NO_POLL int f(int n) { return n * 3; }\nint main(int c, char **v) { return f(c) == 3 && v ? 0 : 1; }\n' >own.c
+ok 'a function that says so itself' "$ripcord" cc own.c -o own
+is 'is not complained of' "$("$ripcord" run --deadline 1s ./own 2>&1; echo $?)" 0
+printf 'int main(int c, char **v) { return (int)((__int128)c * 7 / (c + 1)) == 3 && v ? 0 : 1; }\n' >wide.c
+ok "libgcc's arithmetic" "$ripcord" cc wide.c -o wide
+is 'is not, where no kill may come' "$("$ripcord" run ./wide 2>&1; echo $?)" 0
+is 'mold is refused' "$(status "$ripcord" cc -fuse-ld=mold main.c part.c -o none; cat err)" "2
+ripcord: -fuse-ld=mold: mold does not tell libc's malloc from a guest's own, and cannot link guests"
 finish

@@ -66,6 +66,12 @@ __asm__(".pushsection .note.ripcord, \"a\", @note\n"
 	".long 8, 16, 3\n"
 	".asciz \"Ripcord\"\n"
 	"0: .quad __start_ripcord_stubs - 0b, __stop_ripcord_stubs - 0b\n"
+	".balign 4\n"
+	".weak __start_ripcord_parts, __stop_ripcord_parts\n"
+	".hidden __start_ripcord_parts, __stop_ripcord_parts\n"
+	".long 8, 16, 4\n"
+	".asciz \"Ripcord\"\n"
+	"1: .quad __start_ripcord_parts - 1b, __stop_ripcord_parts - 1b\n"
 	".popsection");
 
 void rip_end_guest(enum rip_end how, int status)

@@ -14,7 +14,7 @@
 interpreter:
 	.asciz "/lib64/ld-linux-x86-64.so.2" /* psABI 5.2.1, "Program Interpreter" */
 
-	.text
+	.section ripcord_parts, "ax", @progbits /* ripcord/killable.h */
 	.globl _start
 	.hidden _start
 	.type _start, @function

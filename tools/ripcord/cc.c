@@ -292,6 +292,10 @@ static void build_command(struct words *command, char **argv, const struct parts
 	bool links = request.code && !request.stops;
 	if (request.linker.relocatable)
 		words_add(command, "-no-pie"); /* which GCC knows of -r itself, but not of -Wl,-r */
+	if (links && !request.bare && request.linker.name && is(request.linker.name, "mold")) {
+		tool_complain("-fuse-ld=mold: mold does not tell libc's malloc from a guest's own, and cannot link guests");
+		exit(TOOL_MISUSE);
+	}
 	const char *archive = links && !request.bare ? parts->archive : NULL;
 	if (archive && !request.shared && !request.no_start)
 		add_link_input(command, parts->start);
@@ -342,6 +346,12 @@ static bool find_parts(struct parts *parts)
 		return true;
 	tool_complain("%s/lib/ripcord: parts are missing", prefix);
 	return false;
+}
+
+bool tool_has_plugin(void)
+{
+	char *prefix = find_prefix();
+	return prefix && access(words_format("%s/lib/ripcord/ripcord_plugin.so", prefix), R_OK) == 0;
 }
 
 static int compile(char **argv, const char *variable, const char *compiler)

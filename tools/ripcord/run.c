@@ -192,13 +192,28 @@ static int create_and_run(rip_program *program, const struct run_options *option
 	return status == RIP_E_NOMEM ? TOOL_HOST : TOOL_MISUSE;
 }
 
+/* A program of which a part is foreign is complained of only where a kill may come: it may have some of libgcc or
+ * libgcov, or some assembly. Without a plugin none is killable, and who uses Ripcord so knows. */
+static void complain_of_foreign(const rip_program *program, const struct run_options *options)
+{
+	bool expects = options->deadline || options->cpu_time || options->kill_on;
+	rip_killable_count count;
+	rip_error why;
+
+	if (rip_program_killable(program, &count, &why) == RIP_E_NOTKILLABLE &&
+	    (expects || (tool_has_plugin() && count.others == count.functions)))
+		tool_complain("%s", why.text);
+}
+
 static int load_and_run(const struct run_options *options, FILE *file)
 {
 	rip_program *program;
 	rip_error error;
 	rip_status status = rip_program_open(options->arguments[0], options->entry, &program, &error);
-	if (status == RIP_OK)
+	if (status == RIP_OK) {
+		complain_of_foreign(program, options);
 		return create_and_run(program, options, file);
+	}
 	tool_complain("%s", error.text);
 	return status == RIP_E_NOMEM ? TOOL_HOST : TOOL_MISUSE;
 }

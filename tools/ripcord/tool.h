@@ -26,6 +26,9 @@ int tool_run(int argc, char **argv);
 /* Help for one subcommand, or for all where `name` is NULL. False if there is no such subcommand. */
 bool tool_help(const char *name);
 
+/* Whether the compiler's plugin was built and stands where `ripcord cc` finds it. */
+bool tool_has_plugin(void);
+
 /* Prints "ripcord: " and the message as one line: control characters become '?'. */
 void tool_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

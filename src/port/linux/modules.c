@@ -81,6 +81,12 @@ static struct rip_bytes find_note(const uint8_t *notes, size_t size, const char 
 
 	while (size >= sizeof note) {
 		__builtin_memcpy(&note, notes, sizeof note);
+		/* objcopy leaves zeros where it took a note out of the segment: of any number of words. */
+		if (note.n_namesz == 0) {
+			size -= sizeof(uint32_t);
+			notes += sizeof(uint32_t);
+			continue;
+		}
 		size_t name = align4(note.n_namesz), content = align4(note.n_descsz);
 		if (name > size - sizeof note || content > size - sizeof note - name)
 			break;

@@ -32,6 +32,8 @@ static bool has_killable_note(const uint8_t *at, size_t size)
 	while (size >= sizeof(ElfW(Nhdr))) {
 		const ElfW(Nhdr) *header = (const void *)at;
 		size_t whole = sizeof *header + ((header->n_namesz + 3) & ~3u) + ((header->n_descsz + 3) & ~3u);
+		if (header->n_namesz == 0) /* what objcopy left of a note that it took out */
+			whole = sizeof(uint32_t);
 		if (whole > size)
 			return false;
 		if (is_killable_note(header))
