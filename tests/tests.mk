@@ -8,7 +8,7 @@ TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 LEVELS     := O0 O1 O2 O3 Os
 LEVELED    := $(addprefix guest/,exact frames cleanups causes yield segments nested_errors)
 LEVEL_PROG := $(foreach t,$(LEVELED),$(LEVELS:%=$(BUILD)/tests/$(t)-%))
-CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(wildcard tests/*/*.cc))
+CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(filter-out %_guest.cc,$(wildcard tests/*/*.cc)))
 TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)
 # Guests and their host in one file, with the library shared, in it, and in it with link-time optimization.
 OWNING     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
@@ -135,6 +135,27 @@ $(BUILD)/tests/keeper/tree: tests/keeper/tree.c $(BUILD)/lib/libripcord.a $(PLUG
 	@mkdir -p $(@D)
 	$(Q)$(IF_PLUGIN) $(TEST_COMPILE) $(THE_PLUGIN) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+# The soak's guests are built as a user would build them; with a sanitizer, as the tests of kills are.
+SOAK_FLAGS := -D_GNU_SOURCE -Wall -Wextra -O2 -g -Iinclude -Itests -MMD -MP
+SOAK_CC  = $(if $(SAN),$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so,$(TOOL) cc -std=gnu11 $(SOAK_FLAGS))
+SOAK_CXX = $(if $(SAN),g++ -std=gnu++17 $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -Itests -MMD -MP $(GUEST_FLAGS) \
+           -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so,$(TOOL) c++ -std=gnu++17 $(SOAK_FLAGS))
+SOAK_OBJ := $(patsubst %,$(BUILD)/obj/tests/soak/%.o,soak.c c_guest.c cxx_guest.cc)
+$(BUILD)/obj/tests/soak/%.c.o: tests/soak/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(SOAK_CC) -c $< -o $@
+$(BUILD)/obj/tests/soak/%.cc.o: tests/soak/%.cc $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(SOAK_CXX) -c $< -o $@
+$(BUILD)/tests/soak/soak_plugin.so: tests/soak/plugin_data.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)$(TOOL) cc -shared $(SOAK_FLAGS) $< -o $@
+$(BUILD)/tests/soak/soak: $(SOAK_OBJ) $(BUILD)/tests/soak/soak_plugin.so $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord.a
+	@mkdir -p $(@D)
+	$(Q)$(if $(SAN),g++ $(SANFLAGS),$(TOOL) c++) $(SOAK_OBJ) -o $@ $(if $(SAN),$(BUILD)/lib/libripcord.a -pthread -ldl,\
+	    -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../../lib')
+-include $(SOAK_OBJ:.o=.d)
+
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
 SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest keeper,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c
@@ -186,6 +207,11 @@ FUZZ_SECONDS ?= 20
 
 # Scripts of this tier alone: other compilers, whole programs. They lie in tests/AREA/all/.
 TEST_ALL_SH := $(wildcard tests/*/all/*.sh)
+
+# KILLS=number, SEED=number, GUEST=name: see tests/soak/soak.c.
+.PHONY: soak
+soak: $(BUILD)/tests/soak/soak
+	KILLS=$(or $(KILLS),500000) TEST_LIMIT=7200 scripts/run-test $<
 
 .PHONY: test-all test-valgrind test-others
 test-all: setup-all
