@@ -137,22 +137,22 @@ $(BUILD)/tests/keeper/tree: tests/keeper/tree.c $(BUILD)/lib/libripcord.a $(PLUG
 
 # The soak's guests are built as a user would build them; with a sanitizer, as the tests of kills are.
 SOAK_FLAGS := -D_GNU_SOURCE -Wall -Wextra -O2 -g -Iinclude -Itests -MMD -MP
-SOAK_CC  = $(if $(SAN),$(TEST_COMPILE) -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so,$(TOOL) cc -std=gnu11 $(SOAK_FLAGS))
+SOAK_CC  = $(if $(SAN),$(TEST_COMPILE) $(THE_PLUGIN),$(TOOL) cc -std=gnu11 $(SOAK_FLAGS))
 SOAK_CXX = $(if $(SAN),g++ -std=gnu++17 $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -Itests -MMD -MP $(GUEST_FLAGS) \
-           -fplugin=$(BUILD)/lib/ripcord/ripcord_plugin.so,$(TOOL) c++ -std=gnu++17 $(SOAK_FLAGS))
+           $(THE_PLUGIN),$(TOOL) c++ -std=gnu++17 $(SOAK_FLAGS))
 SOAK_OBJ := $(patsubst %,$(BUILD)/obj/tests/soak/%.o,soak.c c_guest.c cxx_guest.cc)
 $(BUILD)/obj/tests/soak/%.c.o: tests/soak/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)$(SOAK_CC) -c $< -o $@
+	$(Q)$(IF_PLUGIN) $(SOAK_CC) -c $< -o $@
 $(BUILD)/obj/tests/soak/%.cc.o: tests/soak/%.cc $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
 	@mkdir -p $(@D)
-	$(Q)$(SOAK_CXX) -c $< -o $@
+	$(Q)$(IF_PLUGIN) $(SOAK_CXX) -c $< -o $@
 $(BUILD)/tests/soak/soak_plugin.so: tests/soak/plugin_data.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(TOOL) cc -shared $(SOAK_FLAGS) $< -o $@
 $(BUILD)/tests/soak/soak: $(SOAK_OBJ) $(BUILD)/tests/soak/soak_plugin.so $(BUILD)/lib/libripcord.so $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(Q)$(if $(SAN),g++ $(SANFLAGS),$(TOOL) c++) $(SOAK_OBJ) -o $@ $(if $(SAN),$(BUILD)/lib/libripcord.a -pthread -ldl,\
+	$(Q)$(IF_PLUGIN) $(if $(SAN),g++ $(SANFLAGS),$(TOOL) c++) $(SOAK_OBJ) -o $@ $(if $(SAN),$(BUILD)/lib/libripcord.a -pthread -ldl,\
 	    -L$(BUILD)/lib -lripcord -Wl,-rpath,'$$ORIGIN/../../lib')
 -include $(SOAK_OBJ:.o=.d)
 
