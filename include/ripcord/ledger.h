@@ -14,9 +14,11 @@
  *   lives, and never at its end. Those that constructors registered when the program was loaded are the
  *   loaded module's: the system's loader calls them until rip_program_close.)
  * - the same handlers, registered by a guest in the host's executable or a plug-in of its, stay with that
- *   module, as in any process, and are called as the host's code: when the process exits, forks, or the
- *   thread ends. What a static of C++ allocates while it is initialized on a guest stays with it. All else
- *   that they use must be handed over.
+ *   module, as in any process, and are called when the process exits or forks, or the thread ends. What a
+ *   static of C++ allocates while it is initialized on a guest stays with it. All else that they use must be
+ *   handed over. They are called as guests of their own (but for those of fork), so a handler that comes to
+ *   what is gone is stopped, the others run, and the process exits with its status. exit() in such a handler
+ *   ends the process at once.
  * - the environment is the process's. putenv copies the string; later writes to it change nothing.
  * - files, the working directory, umask, children, priorities and limits of the process stay as the guest
  *   left them.

@@ -25,7 +25,36 @@ static void end(enum rip_end how, int status)
 		rip_exit(status);
 }
 
-const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_attach };
+struct call {
+	void (*function)(void *);
+	void *argument;
+};
+
+static intptr_t make_call(void *context)
+{
+	struct call *call = context;
+
+	call->function(call->argument);
+	return 0;
+}
+
+/* Handlers that a guest has left, when the process or a thread ends: what they use may be gone with the
+ * guest. */
+static bool contain(void (*function)(void *), void *argument, int *status_ret)
+{
+	struct call call = { function, argument };
+	rip_outcome outcome = { .cause = RIP_CAUSE_NONE };
+	rip_guest *guest;
+
+	if (rip_create(NULL, &guest) != RIP_OK)
+		return false;
+	rip_status status = rip_run(guest, make_call, &call, &outcome);
+	rip_destroy(guest);
+	*status_ret = (int)outcome.value;
+	return status == RIP_OK && outcome.cause == RIP_CAUSE_EXITED;
+}
+
+const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_attach, .contain = contain };
 
 static void start(void)
 {

@@ -93,7 +93,7 @@ static uint32_t descriptors_of(rip_kind kind, uint64_t data)
 
 static size_t bytes_of(rip_kind kind, uint64_t data)
 {
-	return kind == RIP_KIND_MEMORY ? (size_t)(data & ~RIP_MEMORY_MAPPED) : 0;
+	return kind == RIP_KIND_MEMORY ? RIP_MEMORY_SIZE(data) : 0;
 }
 
 void rip_ledger_remove(struct rip_ledger *ledger, rip_kind kind, uintptr_t value)
@@ -317,6 +317,8 @@ HOOK(bool, keep, (rip_kind kind, uint32_t number), keep(kind, number))
 HOOK_VOID(changed, (rip_kind kind, uint32_t number), changed(kind, number))
 HOOK_VOID(lock, (rip_kind kind, void *address, uint32_t thread), lock(kind, address, thread))
 HOOK_VOID(unlock, (rip_kind kind, void *address), (watch_unlock(kind, address), unlock(kind, address)))
+HOOK_VOID(begin_static, (void), rip_ledger_begin_static())
+HOOK_VOID(end_static, (bool done), rip_ledger_end_static(done))
 HOOK(bool, begin_map, (void), begin_map())
 HOOK_VOID(map, (void *address, size_t size), map(address, size))
 HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))
@@ -339,7 +341,7 @@ static void *hook_malloc(size_t size)
 	if (!ledger)
 		return malloc(size);
 	ledger->busy = true;
-	void *block = rip_heap_take_quick(&ledger->heap, size);
+	void *block = __builtin_expect(ledger->statics, 0) ? NULL : rip_heap_take_quick(&ledger->heap, size);
 	if (__builtin_expect(!block, 0))
 		return malloc_slowly(ledger, size);
 	ledger->busy = false;
@@ -379,7 +381,8 @@ const struct rip_ledger_hooks rip_ledger_hooks = {
 	.own_descriptor = hook_own_descriptor, .close = hook_close, .close_range = hook_close_range,
 	.is_closed = hook_is_closed, .replace = hook_replace, .keep = hook_keep, .changed = hook_changed,
 	.lock = hook_lock, .unlock = hook_unlock, .begin_map = hook_begin_map, .map = hook_map,
-	.unmap = hook_unmap, .unmap_from = hook_unmap_from, .active = active,
+	.unmap = hook_unmap, .unmap_from = hook_unmap_from,
+	.begin_static = hook_begin_static, .end_static = hook_end_static, .active = active,
 };
 
 /* --- Handing over ------------------------------------------------------------------------------ */
@@ -413,7 +416,7 @@ static void *give(void *memory)
 		rip_ledger_remove(owner, RIP_KIND_MEMORY, (uintptr_t)memory);
 		return memory;
 	}
-	size_t size = owner ? (size_t)(data & ~RIP_MEMORY_MAPPED) : rip_heap_usable(memory);
+	size_t size = owner ? RIP_MEMORY_SIZE(data) : rip_heap_usable(memory);
 	if (size == 0)
 		return memory;
 	void *copy = malloc(size);

@@ -23,6 +23,7 @@ struct rip_ledger {
 	uint32_t descriptors, descriptor_limit; /* UINT32_MAX: none */
 	volatile bool busy;           /* a hook is at work: a kill that does not wait for polls waits for this */
 	uint8_t closed;               /* descriptors of the host's that it closed: see kept.h */
+	uint8_t statics;              /* initializations of C++ statics that are under way */
 	uint16_t forks;               /* rip_ledger_forks when it began: another one in a child that its guest forked */
 };
 
@@ -85,6 +86,9 @@ extern const struct rip_ledger_hooks rip_ledger_hooks;
 
 /* What MEMORY's record holds: its bytes, and whether it is a mapping of its own and not libc's. */
 #define RIP_MEMORY_MAPPED (1ull << 63)
+/* It belongs to a static of C++ that is being initialized, and goes with that: it is libc's. */
+#define RIP_MEMORY_STATIC (1ull << 62)
+#define RIP_MEMORY_SIZE(data) ((size_t)((data) & ~(RIP_MEMORY_MAPPED | RIP_MEMORY_STATIC)))
 enum { RIP_MAPPED_HEADER = 16 /* before a block of a mapping of its own */ };
 
 /* The innermost ledger of this thread that has the record; its data in *data_ret, which may be NULL. */
@@ -109,6 +113,9 @@ void *rip_ledger_realloc(void *memory, size_t size);
 bool rip_ledger_free(void *memory);
 void *rip_ledger_memalign(size_t alignment, size_t size);
 size_t rip_ledger_usable_size(void *memory);
+/* The initialization of a static begins, and ends; `done`: it is there now. */
+void rip_ledger_begin_static(void);
+void rip_ledger_end_static(bool done);
 /* Where the mapping of such a block begins. */
 uint8_t *rip_ledger_mapping_of(void *block);
 

@@ -42,6 +42,9 @@ struct rip_hooks {
 	void (*end)(enum rip_end how, int status);
 	/* A module has been loaded by the guest. */
 	void (*loaded)(void);
+	/* Calls function(argument) as a guest of its own, so that no fault in it gets through. True: it asked
+	 * for the end of the process, with *status_ret. */
+	bool (*contain)(void (*function)(void *), void *argument, int *status_ret);
 };
 
 /* What acquiring something needs besides: stack for libc's function, and a free descriptor. */
@@ -98,6 +101,10 @@ struct rip_ledger_hooks {
 	void (*unmap)(void *address, size_t size);
 	/* The whole range that begins there. */
 	void (*unmap_from)(void *address);
+	/* The initialization of a static of C++ begins and ends; `done`: it is there now, and what was
+	 * allocated for it is the module's. May be nested. */
+	void (*begin_static)(void);
+	void (*end_static)(bool done);
 	/* True if a guest runs on this thread. */
 	bool (*active)(void);
 };

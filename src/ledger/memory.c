@@ -70,13 +70,54 @@ static bool free_recorded(void *memory)
 	if (!owner)
 		return false;
 	rip_ledger_remove(owner, RIP_KIND_MEMORY, (uintptr_t)memory);
-	size_t size = data & ~RIP_MEMORY_MAPPED;
+	size_t size = RIP_MEMORY_SIZE(data);
 	uint8_t *map = rip_ledger_mapping_of(memory);
 	if (data & RIP_MEMORY_MAPPED)
 		rip_port_unmap(map, (size_t)((uint8_t *)memory + size - map));
 	else
 		free(memory);
 	return true;
+}
+
+/* --- Statics of C++ ------------------------------------------------------------------------------ */
+
+void rip_ledger_begin_static(void)
+{
+	rip_ledger_current->statics++;
+}
+
+/* The memory of one that was given up may be in use by what caught its exception: it is the guest's, as all
+ * else. */
+void rip_ledger_end_static(bool done)
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+	uintptr_t value;
+	uint64_t data;
+
+	if (ledger->statics == 0 || --ledger->statics > 0)
+		return;
+	for (uint32_t i = 0; rip_table_next(&ledger->table, RIP_KIND_MEMORY, &i, &value, &data);) {
+		if (!(data & RIP_MEMORY_STATIC)) {
+			i++;
+			continue;
+		}
+		if (done)
+			rip_ledger_remove(ledger, RIP_KIND_MEMORY, value);
+		else
+			rip_ledger_put(ledger, RIP_KIND_MEMORY, value, data & ~RIP_MEMORY_STATIC);
+	}
+}
+
+/* libc's, so that it can stay. */
+static __attribute__((noinline)) void *alloc_static(struct rip_ledger *ledger, size_t alignment, size_t size, bool zero)
+{
+	rip_ledger_touch(RIP_LEDGER_GIVE);
+	if (!fits(ledger, size) || rip_table_reserve(&ledger->table, 1) != RIP_OK)
+		return no_memory();
+	void *block = alignment ? memalign(alignment, size) : zero ? calloc(1, size) : malloc(size);
+	if (block)
+		rip_ledger_put(ledger, RIP_KIND_MEMORY, (uintptr_t)block, malloc_usable_size(block) | RIP_MEMORY_STATIC);
+	return block;
 }
 
 /* --- Allocate ---------------------------------------------------------------------------------- */
@@ -99,6 +140,8 @@ void *rip_ledger_malloc(size_t size)
 
 	if (!ledger)
 		return malloc(size);
+	if (__builtin_expect(ledger->statics, 0))
+		return alloc_static(ledger, 0, size, false);
 	void *block = rip_heap_at_hand(&ledger->heap, size);
 	return block ? block : alloc_slowly(ledger, size, false);
 }
@@ -112,6 +155,8 @@ void *rip_ledger_calloc(size_t count, size_t size)
 		return calloc(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return no_memory();
+	if (__builtin_expect(ledger->statics, 0))
+		return alloc_static(ledger, 0, bytes, true);
 	return alloc_slowly(ledger, bytes, true);
 }
 
@@ -122,6 +167,8 @@ void *rip_ledger_memalign(size_t alignment, size_t size)
 
 	if (!ledger)
 		return memalign(alignment, size);
+	if (__builtin_expect(ledger->statics, 0))
+		return alloc_static(ledger, alignment, size, false);
 	rip_ledger_touch(RIP_LEDGER_LITTLE);
 	if (alignment > RIP_HEAP_ALIGN_MAX || size > RIP_HEAP_MAX - alignment)
 		block = map_block(ledger, alignment, size);
@@ -181,7 +228,7 @@ size_t rip_ledger_usable_size(void *memory)
 	if (rip_segment_span(memory))
 		return rip_heap_usable(memory);
 	if (rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, &data))
-		return data & ~RIP_MEMORY_MAPPED;
+		return RIP_MEMORY_SIZE(data);
 	return malloc_usable_size(memory);
 }
 
@@ -207,13 +254,15 @@ static void *realloc_libc(struct rip_ledger *owner, void *memory, size_t size)
 	if (!owner)
 		return realloc(memory, size);
 	rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, &old);
+	uint64_t is_static = old & RIP_MEMORY_STATIC;
+	old = RIP_MEMORY_SIZE(old);
 	if (size > old && size - old > owner->heap.limit - owner->heap.bytes)
 		return no_memory();
 	rip_ledger_remove(owner, RIP_KIND_MEMORY, (uintptr_t)memory);
 	void *block = realloc(memory, size);
 	if (block || size)
 		rip_ledger_put(owner, RIP_KIND_MEMORY, (uintptr_t)(block ? block : memory),
-			       block ? malloc_usable_size(block) : old);
+			       (block ? malloc_usable_size(block) : old) | is_static);
 	return block;
 }
 
@@ -256,7 +305,7 @@ void *rip_ledger_realloc(void *memory, size_t size)
 		struct rip_ledger *owner = rip_ledger_find(RIP_KIND_MEMORY, (uintptr_t)memory, &data);
 		if (!(data & RIP_MEMORY_MAPPED))
 			return realloc_libc(owner, memory, size);
-		usable = data & ~RIP_MEMORY_MAPPED;
+		usable = RIP_MEMORY_SIZE(data);
 		void *block = size > RIP_HEAP_MAX ? remap(owner, memory, usable, size) : NULL;
 		if (block)
 			return block;

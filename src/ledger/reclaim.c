@@ -39,7 +39,7 @@ static void note_object(const struct reclaim *reclaim, bool failed)
 	rip_item item = { .kind = release->kind, .failed = failed, .value = release->value };
 
 	if (item.kind == RIP_KIND_MEMORY)
-		item.size = (size_t)(release->data & ~RIP_MEMORY_MAPPED);
+		item.size = RIP_MEMORY_SIZE(release->data);
 	note(reclaim->reclaimed, &item);
 }
 
@@ -192,7 +192,7 @@ static void release_memory(struct reclaim *reclaim)
 	for (uint32_t i = 0; rip_table_next(&ledger->table, RIP_KIND_MEMORY, &i, &item.value, &data); i++) {
 		if (!(data & RIP_MEMORY_MAPPED))
 			continue;
-		item.size = (size_t)(data & ~RIP_MEMORY_MAPPED);
+		item.size = RIP_MEMORY_SIZE(data);
 		uint8_t *map = rip_ledger_mapping_of((void *)item.value);
 		rip_port_unmap(map, item.value + item.size - (uintptr_t)map);
 		note(reclaim->reclaimed, &item);
@@ -215,6 +215,7 @@ void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contai
 	rip_ranges_deinit(&ledger->ranges);
 	ledger->descriptors = 0;
 	ledger->closed = 0;
+	ledger->statics = 0;
 }
 
 /* --- Questions ---------------------------------------------------------------------------------- */

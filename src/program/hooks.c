@@ -32,4 +32,9 @@ static void loaded(void)
 		rip_ledger_attach();
 }
 
-const struct rip_hooks rip_program_hooks = { .end = end, .loaded = loaded };
+static bool contain(void (*function)(void *), void *argument, int *status_ret)
+{
+	return rip_guest_hooks.contain(function, argument, status_ret);
+}
+
+const struct rip_hooks rip_program_hooks = { .end = end, .loaded = loaded, .contain = contain };

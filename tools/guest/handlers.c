@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "guest.h"
 
@@ -43,8 +44,33 @@ struct handler {
 	void (*with_argument)(void *);   /* or this */
 	void (*with_status)(int, void *); /* or this */
 	void *argument;
+	int status;
+	bool guests;                     /* a guest registered it, which may be gone */
 	unsigned closings;               /* of a thread's: how often the module was closed before */
 };
+
+static void call(void *memory)
+{
+	const struct handler *handler = memory;
+	if (handler->plain)
+		handler->plain();
+	else if (handler->with_status)
+		handler->with_status(handler->status, handler->argument);
+	else
+		handler->with_argument(handler->argument);
+}
+
+/* Not by a guest: the process, the module or the thread ends. A handler that a guest has left may use what
+ * went with the guest; it must not take the host with it. */
+static void call_late(struct handler *handler)
+{
+	const struct rip_hooks *hooks = __atomic_load_n(&rip_link.hooks, __ATOMIC_ACQUIRE);
+	int status;
+	if (!handler->guests || !hooks)
+		call(handler);
+	else if (hooks->contain(call, handler, &status))
+		_exit(status);
+}
 
 static struct list {
 	_Atomic(struct handler *) head;
@@ -72,12 +98,11 @@ bool rip_run_handler(enum rip_handler_list which, int status)
 		return false;
 	struct handler copy = *handler;
 	libc_free(handler);
-	if (copy.plain)
-		copy.plain();
-	else if (copy.with_status)
-		copy.with_status(status, copy.argument);
+	copy.status = status;
+	if (rip_active())
+		call(&copy);
 	else
-		copy.with_argument(copy.argument);
+		call_late(&copy);
 	return true;
 }
 
@@ -95,6 +120,28 @@ static void run_exit_handlers(void *unused)
 		;
 }
 
+static void run_with_status(int status, void *unused)
+{
+	(void)unused;
+	while (rip_run_handler(RIP_HANDLERS_EXIT, status))
+		;
+}
+
+/* The one that the process began with. */
+static bool is_executable(void)
+{
+	extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+	return (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff == getauxval(AT_PHDR);
+}
+
+/* on_exit's are told what the process returns, which libc alone knows. It forgets no handler of on_exit's,
+ * though, when a module is unloaded. */
+static int tell_libc_of_exit(void)
+{
+	return is_executable() ? libc_on_exit(run_with_status, NULL)
+			       : libc___cxa_atexit(run_exit_handlers, NULL, &__dso_handle);
+}
+
 static void run_quick_handlers(void *unused)
 {
 	(void)unused;
@@ -109,7 +156,7 @@ static int tell_libc(enum rip_handler_list which)
 	if (atomic_exchange(&lists[which].known, true))
 		return 0;
 	int failed = which == RIP_HANDLERS_EXIT
-		? libc___cxa_atexit(run_exit_handlers, NULL, &__dso_handle)
+		? tell_libc_of_exit()
 		: libc___cxa_at_quick_exit(run_quick_handlers, &__dso_handle);
 	if (failed)
 		lists[which].known = false;
@@ -131,6 +178,7 @@ static int push(enum rip_handler_list which, struct handler value)
 		return -1;
 	}
 	*handler = value;
+	handler->guests = rip_active();
 	handler->time = now();
 	handler->next = lists[which].head;
 	while (!atomic_compare_exchange_weak(&lists[which].head, &handler->next, handler))
@@ -158,18 +206,8 @@ STUB int __cxa_atexit(void (*function)(void *), void *argument, void *dso)
 
 /* --- on_exit ------------------------------------------------------------------------------------------ */
 
-/* The one that the process began with. */
-static bool is_executable(void)
-{
-	extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
-	return (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff == getauxval(AT_PHDR);
-}
-
-/* libc alone knows what the process returns, and would call into a module that is gone. */
 STUB int on_exit(void (*function)(int, void *), void *argument)
 {
-	if (is_executable() && !rip_is_programs())
-		return libc_on_exit(function, argument);
 	return push(RIP_HANDLERS_EXIT, (struct handler){.with_status = function, .argument = argument});
 }
 
@@ -188,7 +226,7 @@ static void run_thread_handler(void *memory)
 	struct handler copy = *(struct handler *)memory;
 	libc_free(memory);
 	if (copy.closings == closings)
-		copy.with_argument(copy.argument);
+		call_late(&copy);
 }
 
 /* libc keeps the module in memory until the thread ends. So it is not told of what a program's guest
@@ -204,6 +242,7 @@ STUB int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void
 	if (!handler)
 		return -1;
 	*handler = value;
+	handler->guests = rip_active();
 	int failed = libc___cxa_thread_atexit_impl(run_thread_handler, handler, dso);
 	if (failed)
 		libc_free(handler);

@@ -257,6 +257,8 @@ static void add_compile_options(struct words *command, const struct parts *parts
 static void add_link_options(struct words *command, const struct request *request, const char *script)
 {
 	words_add(command, "-Wl,-Bsymbolic,-z,now");
+	if (!request->bare) /* see tools/guest/statics.c */
+		words_add(command, "-Wl,--wrap=__cxa_guard_acquire,--wrap=__cxa_guard_release,--wrap=__cxa_guard_abort");
 	if (script)
 		words_add(command, words_format("-Wl,-T,%s", script));
 	if (request->shared)
