@@ -3,7 +3,8 @@
  *
  * A kill may land at an instruction if all of this holds:
  *
- *   1. It is a poll: a volatile one-byte load from %fs:0. Nothing else in killable code looks like one.
+ *   1. It is a poll: a volatile one-byte load from %fs:0 (rip_killable_is_poll). Nothing else in killable code looks like
+ *      one.
  *   2. It lies in the module's table of killable code.
  *   3. Its function has no LSDA, or an entry of the call-site table covers it (with or without a pad).
  *   4. For every frame below it, up to the backstop, the return address `ra`:
@@ -12,7 +13,7 @@
  *      the function has no LSDA, or an entry of its call-site table covers ra - 1.
  *
  * The plugin leaves no polls in masked regions, so for the poll's own frame nothing else need be looked at.
- * For plain C and assembly: no dependencies but for <stdint.h>. */
+ * For plain C, C++ and assembly: no dependencies but for <stddef.h> and <stdint.h>. */
 #ifndef RIPCORD_KILLABLE_H
 #define RIPCORD_KILLABLE_H
 
@@ -43,8 +44,37 @@
 #define RIP_KILLABLE_PARTS_SECTION "ripcord_parts"
 #define RIP_KILLABLE_PARTS_TYPE 4
 
+/* The longest poll, in bytes. */
+#define RIP_KILLABLE_POLL_MAX 10
+
 #ifndef __ASSEMBLER__
+#include <stddef.h>
 #include <stdint.h>
+
+/* ModRM with a SIB byte behind it, any register; SIB without base or index; displacement 0 (Intel SDM 2.1.5). */
+static inline int rip_killable_reads_zero(const uint8_t *code, size_t size)
+{
+	if (size < 6 || (code[0] & 0xc7) != 0x04 || code[1] != 0x25)
+		return 0;
+	return (code[2] | code[3] | code[4] | code[5]) == 0;
+}
+
+/* Whether `code` begins with a poll: MOV (64 [REX] 8A /r) or MOVZX (64 [REX] 0F B6 /r) from %fs:0 into any register. */
+static inline int rip_killable_is_poll(const uint8_t *code, size_t size)
+{
+	const uint8_t prefix_fs = 0x64, rex = 0x40, rex_r = 0x04, mov_r8 = 0x8a, two_bytes = 0x0f, movzx_r8 = 0xb6;
+	size_t at = 1;
+
+	if (size < 3 || code[0] != prefix_fs)
+		return 0;
+	if ((code[at] & ~rex_r) == rex)
+		at++;
+	if (code[at] == mov_r8)
+		return rip_killable_reads_zero(code + at + 1, size - at - 1);
+	if (code[at] != two_bytes || size - at < 2 || code[at + 1] != movzx_r8)
+		return 0;
+	return rip_killable_reads_zero(code + at + 2, size - at - 2);
+}
 
 /* Code that begins at &range->begin + range->begin, `size` bytes long; 0: a function that says itself that it
  * is not to be killable. */

@@ -7,7 +7,7 @@
 #include "stop/pads.h"
 #include "unwind/unwind.h"
 
-enum { POLL_SIZE_MAX = 10, STUB_FRAMES = 16 };
+enum { STUB_FRAMES = 16 };
 
 /* --- Killable code ----------------------------------------------------------------------------- */
 
@@ -150,7 +150,7 @@ static size_t readable_code(uint64_t pc, size_t size)
 
 static bool is_poll(uint64_t pc)
 {
-	return rip_arch_is_poll((const uint8_t *)(uintptr_t)pc, readable_code(pc, POLL_SIZE_MAX));
+	return rip_arch_is_poll((const uint8_t *)(uintptr_t)pc, readable_code(pc, RIP_ARCH_POLL_MAX));
 }
 
 static bool is_marked(uint64_t return_address)

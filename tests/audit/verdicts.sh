@@ -135,6 +135,10 @@ covered 'call other; nopl 0x52(%rax)' 'call release'
 is "with the mark, it is masked" "$(verdict pad 8)" 0
 covered 'movzbl %fs:0, %eax; call other; nopl 0x52(%rax)' 'call release'
 is "so it is beside a poll, whose pad is one" "$(verdict pad 8) $(verdict pad 2)" '0 2'
+for poll in 'movzbl %fs:0, %r9d' 'movb %fs:0, %al' 'movb %fs:0, %r9b' 'movb %fs:0, %sil' 'movzbl %fs:0, %esi'; do
+	covered "$poll; call other; nopl 0x52(%rax)" 'call release'
+	is "... also $poll" "$(verdict pad 8) $(verdict pad 2)" '0 2'
+done
 # C++: what a function has acquired lies in a register only until its first call that is covered.
 cat >code.cc <<'E1'
 struct thing { thing(int); ~thing(); int v; };

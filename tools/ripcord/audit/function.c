@@ -59,15 +59,13 @@ static void read_instructions(struct audit_function *f, const uint8_t *code)
 static void note_marks(struct audit_function *f, const uint8_t *code)
 {
 	static const uint8_t mask[RIP_KILLABLE_MASK_SIZE] = RIP_KILLABLE_MASK;
-	static const uint8_t poll[] = { 0x64, 0x0f, 0xb6 }, zero[] = { 0x25, 0, 0, 0, 0 }; /* movzbl %fs:0, %reg */
 	for (uint32_t i = 0; i < f->insns.count; i++) {
 		const struct audit_insn *insn = &f->insns.items[i];
 		uint64_t behind = insn->offset + insn->length;
 		if (insn->op == OP_CALL && f->end - f->begin - behind >= sizeof mask &&
 		    memcmp(code + behind, mask, sizeof mask) == 0)
 			f->notes.items[i].flags |= FLAG_MARKED;
-		if (insn->length == 9 && memcmp(code + insn->offset, poll, sizeof poll) == 0 &&
-		    memcmp(code + behind - sizeof zero, zero, sizeof zero) == 0)
+		if (rip_killable_is_poll(code + insn->offset, insn->length))
 			f->notes.items[i].flags |= FLAG_POLL;
 	}
 }
