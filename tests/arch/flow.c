@@ -128,11 +128,6 @@ static void test_stubs(void)
 	tap_ok(rip_arch_jump_slot(STUB("\xf3\x0f\x1e\xfa\xf2\xff\x25\x10\x00\x00\x00"), AT, &found) && found == AT + 11 + 0x10,
 	       "one with bnd");
 	tap_ok(!rip_arch_jump_slot(STUB("\xff\x15\x10\x00\x00\x00"), AT, &found), "a call is none");
-	tap_ok(rip_arch_two_calls(STUB("\x50\xe8\x01\x00\x00\x00\xe8\x02\x00\x00\x00"), AT, &found) && found == AT + 11 + 2,
-	       "two calls");
-	tap_ok(rip_arch_two_calls(STUB("\xe8\x01\x00\x00\x00\xe8\x02\x00\x00\x00"), AT, &found) && found == AT + 10 + 2,
-	       "two calls without push");
-	tap_ok(!rip_arch_two_calls(STUB("\x50\xe8\x01\x00\x00\x00\xc3"), AT, &found), "one call is not two");
 	tap_ok(rip_arch_loads_word(STUB("\xf3\x0f\x1e\xfa\x48\xb8\x11\x22\x33\x44\x55\x66\x77\x08"), 0x0877665544332211) &&
 	       !rip_arch_loads_word(stub, 0x0977665544332211), "a word that is loaded");
 	tap_ok(rip_arch_takes_address(STUB("\x50\x48\x8d\x3d\x20\x00\x00\x00"), sizeof stub, AT, &found) &&
