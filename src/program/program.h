@@ -69,6 +69,17 @@ void rip_modules_disown(const rip_program *owner);
 /* Runs the youngest handler of one of the owner's modules; false if none was left. */
 bool rip_modules_run_handler(const rip_program *owner, enum rip_handler_list list, int status);
 
+/* --- variables.c --- */
+
+enum { RIP_VARIABLES = 11 };
+struct rip_variables {
+	void *values[RIP_VARIABLES];
+	char **environment;
+};
+void rip_variables_save(struct rip_variables *saved);
+/* While the guest's heap is still there. */
+void rip_variables_restore(const struct rip_variables *saved);
+
 /* --- hooks.c --- */
 
 extern const struct rip_hooks rip_program_hooks;

@@ -68,11 +68,14 @@ static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome
 	rip_modules_claim(RIP_LINK_HOST);
 	if (run->program->link)
 		run->program->link->owner = run->program; /* opened twice, it is that one's which runs */
+	struct rip_variables variables;
+	rip_variables_save(&variables);
 	void *earlier = rip_guest_program(guest);
 	rip_guest_set_program(guest, run);
 	rip_guest_set_glue(guest, call_entry, finish);
 	rip_status status = run_whole(run, guest, outcome);
 	rip_guest_set_program(guest, earlier);
+	rip_variables_restore(&variables);
 	if (status != RIP_OK)
 		return status;
 	run->program->finished = run->done;

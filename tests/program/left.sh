@@ -115,6 +115,72 @@ is "a fault: none is run" "$(./host fault | tr '\n' '|')" "two is two|fault 0|tw
 is "a deadline: none is run" "$(./host loop | tr '\n' '|')" "two is two|deadline 0|two is two|deadline 0|host|"
 is "many, in threads of their own" "$(./host exit 30 | grep -c 'exited 7'; echo "${PIPESTATUS[0]}")" "$(printf '31\n0')"
 
+# --- libc's variables that lead into a program ---------------------------------------------------------------------
+cat >names.c <<'EOF'
+#include <argp.h>
+#include <errno.h>
+#include <error.h>
+#include <obstack.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void progname(void) { }
+static void version(FILE *stream, struct argp_state *state) { (void)stream, (void)state; }
+int main(int argc, char **argv)
+{
+	char **entries = calloc(2, sizeof *entries);
+	entries[0] = strdup("ONLY=this");
+	environ = entries;
+	program_invocation_name = program_invocation_short_name = strdup("guest");
+	error_print_progname = progname;
+	obstack_alloc_failed_handler = progname;
+	argp_program_version_hook = version;
+	argp_program_version = argp_program_bug_address = strdup("1");
+	getopt(argc, argv, "x:");
+	stdout = fopen("/dev/null", "w");
+	stderr = stdout;
+	puts("lost");
+	if (argc > 2) *(volatile int *)8 = 1;
+	return 0;
+}
+EOF
+ok "build a program that changes them" "$ripcord" cc -D_GNU_SOURCE -w names.c -o names
+cat >named.c <<'EOF'
+#include <argp.h>
+#include <errno.h>
+#include <error.h>
+#include <obstack.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ripcord/ripcord.h>
+int main(void)
+{
+	void *handler = (void *)obstack_alloc_failed_handler;
+	for (int argc = 2; argc < 4; argc++) {
+		char *argv[] = { "names", "-xyz", "fault", NULL };
+		rip_program *program;
+		rip_guest *guest;
+		rip_outcome end;
+		rip_error text;
+		if (rip_program_open("./names", NULL, &program, &text) || rip_create(NULL, &guest) ||
+		    rip_program_run(program, guest, argc, argv, &end))
+			return 20;
+		rip_destroy(guest);
+		rip_program_close(program);
+		printf("%s %s %d\n", rip_cause_name(end.cause), getenv("HOSTS"), error_print_progname ||
+		       argp_program_version_hook || argp_program_version || argp_program_bug_address ||
+		       (void *)obstack_alloc_failed_handler != handler);
+		fflush(stdout);
+		error(0, 0, "said");
+	}
+	return 0;
+}
+EOF
+ok "build its host" gcc -D_GNU_SOURCE -w -g named.c -o named "${link[@]}"
+is "they are the host's again" "$(HOSTS=own ./named 2>&1 | tr '\n' '|')" \
+	"returned own 0|./named: said|fault own 0|./named: said|"
+
 # --- An executable, and a plug-in -------------------------------------------------------------------------------
 cat >work.cc <<'EOF'
 #include <cstdio>
