@@ -19,11 +19,12 @@ TEST_SH   := $(wildcard tests/*/*.sh)
 # - demo, real/leftovers, real/kills, kill/deadlines, stack/suspended, stack/many, guest/limits, ledger/depth: limits on
 #   memory, stack and time, and counts of them, of which it needs more (a frame of its functions takes 30 KiB);
 # - kill/ladder: a fault is told of first, which takes longer than the graces there; a kill leaves its allocator locked;
+# - kill/library: so does a kill at any instruction;
 # - guest/backtrace: its frame is backtrace()'s, not ours; ledger/owned: guests that bring the library with them.
 ifneq ($(findstring address,$(SAN)),)
 TEST_SH   := $(filter-out tests/demo/% tests/real/%,$(TEST_SH))
 TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stack/suspended stack/many ledger/owned% ledger/depth \
-             real/leftovers guest/backtrace guest/limits kill/deadlines kill/ladder real/kills),$(TEST_PROG))
+             real/leftovers guest/backtrace guest/limits kill/deadlines kill/ladder kill/library real/kills),$(TEST_PROG))
 # These count bytes and frames of their own, or have times that it does not keep; copies of its processes are slow.
 TEST_SH   := $(filter-out tests/sweep/% tests/plugin/%,$(TEST_SH))
 # Its host is Rust's to link.
@@ -51,7 +52,7 @@ TEST_SH   :=
 TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,unwind/signals unwind/wild stop/edges stop/hostile \
              foreign/forced guest/backtrace guest/frames% guest/nested_errors% guest/states guest/alternation \
              guest/exact% guest/forks stack/many stack/suspended stack/flat stack/demand ledger/heap kill/deadlines \
-             kill/depth kill/signal_stacks kill/hooks kill/ladder kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
+             kill/depth kill/signal_stacks kill/hooks kill/ladder kill/library kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
              $(filter $(foreach a,guest stop foreign kill stack ledger unwind report program timer,$(BUILD)/tests/$(a)/%),\
              $(TEST_PROG)))
 endif
@@ -157,7 +158,7 @@ $(BUILD)/tests/soak/soak: $(SOAK_OBJ) $(BUILD)/tests/soak/soak_plugin.so $(BUILD
 -include $(SOAK_OBJ:.o=.d)
 
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
-SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop guest keeper,$(wildcard src/$(l)/*.c)))
+SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop ledger guest keeper,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(call by_name,$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \
@@ -165,7 +166,7 @@ $(BUILD)/sync/%.c.o: src/%.c
 $(BUILD)/sync/libripcord.a: $(SYNC_OBJ) $(filter-out $(SYNC_OBJ:$(BUILD)/sync/%=$(BUILD)/obj/%),$(LIB_OBJ))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
-$(BUILD)/tests/kill/races $(BUILD)/tests/kill/table $(BUILD)/tests/keeper/races: $(BUILD)/tests/%: tests/%.c $(BUILD)/sync/libripcord.a $(PLUGIN)
+$(BUILD)/tests/kill/races $(BUILD)/tests/kill/table $(BUILD)/tests/keeper/races $(BUILD)/tests/ledger/attached: $(BUILD)/tests/%: tests/%.c $(BUILD)/sync/libripcord.a $(PLUGIN)
 	@mkdir -p $(@D)
 	$(Q)$(IF_PLUGIN) $(TEST_COMPILE) $(THE_PLUGIN) $< -o $@ $(BUILD)/sync/libripcord.a -pthread -ldl
 -include $(SYNC_OBJ:.o=.d)

@@ -33,6 +33,7 @@ enum rip_sync {
 	RIP_SYNC_OFFERS,         /* a stop is about to be offered to a keeper */
 	RIP_SYNC_PINNED,         /* a keeper is about to access the guest in its hands */
 	RIP_SYNC_BEGINS,         /* a worker has a handle, and does not run yet */
+	RIP_SYNC_ATTACHES,       /* the first guest is about to give modules the ledger */
 	RIP_SYNC_DECIDES,        /* a keeper's function is over, and nobody knows what it said */
 	RIP_SYNC_PLACES,
 };

@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/sync.h"
 #include "ledger/kept.h"
 #include "ledger/quick.h"
 #include "port/port.h"
@@ -34,9 +36,10 @@ void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t desc
 	ledger->heap.limit = heap_limit ? heap_limit : SIZE_MAX;
 	ledger->descriptor_limit = descriptor_limit ? descriptor_limit : UINT32_MAX;
 	ledger->forks = __atomic_load_n(&rip_ledger_forks, __ATOMIC_RELAXED);
-	if (!atomic_load_explicit(&attached, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&attached, memory_order_acquire)) {
+		RIP_SYNC(ATTACHES);
+		rip_ledger_attach(); /* as often as guests are made meanwhile: none is made before it is done */
 		attached = true;
-		rip_ledger_attach();
 	}
 }
 
@@ -240,7 +243,10 @@ static bool begin_map(void)
 {
 	struct rip_ledger *ledger = rip_ledger_current;
 
-	if (!ledger || rip_ranges_reserve(&ledger->ranges, 2) == RIP_OK)
+	if (!ledger)
+		return true;
+	rip_ledger_touch(RIP_LEDGER_LITTLE);
+	if (rip_ranges_reserve(&ledger->ranges, 2) == RIP_OK)
 		return true;
 	errno = ENOMEM;
 	return false;
@@ -258,6 +264,29 @@ static void map(void *address, size_t size)
 	unmap(address, size);
 	if (rip_ledger_current)
 		rip_ranges_add(&rip_ledger_current->ranges, (uintptr_t)address, whole_pages(address, size));
+}
+
+/* A guest that is stopped between the two would have released again what is another thread's by now. */
+static int unmap_by(void *address, size_t size, int (*libc)(void *, size_t))
+{
+	int result = begin_map() ? libc(address, size) : -1;
+
+	if (result == 0)
+		unmap(address, size);
+	return result;
+}
+
+static void *remap_by(void *address, size_t old_size, size_t size, int flags, void *wanted,
+		      void *(*libc)(void *, size_t, size_t, int, ...))
+{
+	void *result = begin_map() ? libc(address, old_size, size, flags, wanted) : MAP_FAILED;
+
+	if (result == MAP_FAILED)
+		return result;
+	if (!(flags & MREMAP_DONTUNMAP))
+		unmap(address, old_size);
+	map(result, size);
+	return result;
 }
 
 /* Memory of shmat, which the kernel detaches as a whole. */
@@ -322,6 +351,29 @@ HOOK_VOID(end_static, (bool done), rip_ledger_end_static(done))
 HOOK(bool, begin_map, (void), begin_map())
 HOOK_VOID(map, (void *address, size_t size), map(address, size))
 HOOK_VOID(unmap, (void *address, size_t size), unmap(address, size))
+static int hook_munmap(void *address, size_t size, int (*libc)(void *, size_t))
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return libc(address, size);
+	ledger->busy = true;
+	int result = unmap_by(address, size, libc);
+	ledger->busy = false;
+	return result;
+}
+static void *hook_mremap(void *address, size_t old_size, size_t size, int flags, void *wanted,
+			 void *(*libc)(void *, size_t, size_t, int, ...))
+{
+	struct rip_ledger *ledger = rip_ledger_current;
+
+	if (!ledger)
+		return libc(address, old_size, size, flags, wanted);
+	ledger->busy = true;
+	void *result = remap_by(address, old_size, size, flags, wanted, libc);
+	ledger->busy = false;
+	return result;
+}
 HOOK_VOID(unmap_from, (void *address), unmap_from(address))
 
 /* These two are called most. What is left to do after a call is in functions of its own: so the way that is taken
@@ -381,7 +433,7 @@ const struct rip_ledger_hooks rip_ledger_hooks = {
 	.own_descriptor = hook_own_descriptor, .close = hook_close, .close_range = hook_close_range,
 	.is_closed = hook_is_closed, .replace = hook_replace, .keep = hook_keep, .changed = hook_changed,
 	.lock = hook_lock, .unlock = hook_unlock, .begin_map = hook_begin_map, .map = hook_map,
-	.unmap = hook_unmap, .unmap_from = hook_unmap_from,
+	.unmap = hook_unmap, .munmap = hook_munmap, .mremap = hook_mremap, .unmap_from = hook_unmap_from,
 	.begin_static = hook_begin_static, .end_static = hook_end_static, .active = active,
 };
 

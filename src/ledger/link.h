@@ -99,6 +99,11 @@ struct rip_ledger_hooks {
 	bool (*begin_map)(void);
 	void (*map)(void *address, size_t size);
 	void (*unmap)(void *address, size_t size);
+	/* As munmap and mremap, by libc's function: what it does and what is recorded of it are one, whatever
+	 * stops the guest. */
+	int (*munmap)(void *address, size_t size, int (*libc)(void *, size_t));
+	void *(*mremap)(void *address, size_t old_size, size_t size, int flags, void *wanted,
+			void *(*libc)(void *, size_t, size_t, int, ...));
 	/* The whole range that begins there. */
 	void (*unmap_from)(void *address);
 	/* The initialization of a static of C++ begins and ends; `done`: it is there now, and what was

@@ -467,6 +467,52 @@ static void overflows(void)
 	overflow_in("popen and pclose", do_popen, 1000, 1800, 32);
 }
 
+/* --- Mappings: what is there when the guest is stopped is what it owns -------------------------------------------------- */
+
+enum { PAGE = 4096 };
+static char *places; /* room for two mappings, which nobody else will use */
+static int mapped_then;
+
+static bool is_mapped(void *page)
+{
+	unsigned char unused;
+
+	return mincore(page, PAGE, &unused) == 0;
+}
+
+NOINLINE static void do_maps(void)
+{
+	char *other = places + 8 * PAGE;
+
+	mmap(places, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	(void)!mremap(places, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other);
+	munmap(other, 2 * PAGE);
+}
+
+static void count_mapped(rip_guest *guest, void *unused)
+{
+	(void)guest, (void)unused;
+	mapped_then = is_mapped(places) + is_mapped(places + 8 * PAGE);
+}
+
+static void overflow_in_maps(void)
+{
+	const rip_options options = { .stack_size = 32 * 1024, .on_stop = count_mapped };
+	int wrong = 0, runs = 0;
+
+	places = mmap(NULL, 16 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(places, 16 * PAGE);
+	for (int step = 16; step < 2400; step += 16, runs++) {
+		struct descent descent = { do_maps, step };
+		rip_outcome outcome = run(&options, start_descent, &descent);
+		wrong += outcome.cause != RIP_CAUSE_OVERFLOW || (int)last.count[RIP_KIND_MAPPING] != mapped_then ||
+			 is_mapped(places) || is_mapped(places + 8 * PAGE);
+	}
+	tap_ok(wrong == 0, "mappings, where the stack ends: %d times, each released once", runs);
+	if (wrong)
+		printf("# %d times not\n", wrong);
+}
+
 /* --- What is kept for the next run ------------------------------------------------------------------------------------------ */
 
 static intptr_t leave_one(void *unused)
@@ -503,6 +549,7 @@ int main(void)
 	children();
 	damaged();
 	overflows();
+	overflow_in_maps();
 	again();
 	tap_done();
 }

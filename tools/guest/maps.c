@@ -41,10 +41,7 @@ STUB void *mmap64(void *address, size_t size, int protection, int flags, int fd,
 STUB int munmap(void *address, size_t size)
 {
 	const struct rip_ledger_hooks *ledger = rip_ledger();
-	int result = begin() ? libc_munmap(address, size) : -1;
-	if (ledger && result == 0)
-		ledger->unmap(address, size);
-	return result;
+	return ledger ? ledger->munmap(address, size, libc_munmap) : libc_munmap(address, size);
 }
 
 STUB void *mremap(void *address, size_t old_size, size_t size, int flags, ...)
@@ -54,8 +51,6 @@ STUB void *mremap(void *address, size_t old_size, size_t size, int flags, ...)
 	va_start(list, flags);
 	void *wanted = (flags & MREMAP_FIXED) ? va_arg(list, void *) : NULL;
 	va_end(list);
-	void *result = begin() ? libc_mremap(address, old_size, size, flags, wanted) : MAP_FAILED;
-	if (ledger && result != MAP_FAILED && !(flags & MREMAP_DONTUNMAP))
-		ledger->unmap(address, old_size);
-	return own(result, size);
+	return ledger ? ledger->mremap(address, old_size, size, flags, wanted, libc_mremap) :
+			libc_mremap(address, old_size, size, flags, wanted);
 }
