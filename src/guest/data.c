@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: the embedder's data. */
+#include "base/probe.h"
 #include "guest/state.h"
 
 static int find(const rip_guest *guest, const rip_type *type)
@@ -29,6 +30,7 @@ rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data)
 {
 	if (!is_guest(guest) || !type)
 		return RIP_E_ARGUMENT;
+	rip_probe_read(type, sizeof *type); /* it is asked when the guest is destroyed */
 	rip_guest *caller = begin_call(SMALL_STACK);
 	rip_status status = set(guest, type, data);
 	end_busy(caller);
