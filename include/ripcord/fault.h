@@ -67,10 +67,11 @@ bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
  *
  * Ripcord's handlers run on a stack of their own, which the thread gets with this. Of the host's alternate
  * stack they need room for what the kernel writes there, as any handler does: sysconf(_SC_MINSIGSTKSZ) bytes.
- * One that is smaller is replaced while a guest runs, which takes four system calls a run. A thread without
- * one gets one of 200 KiB, and keeps it: handlers with SA_ONSTACK run on it from then on. All else stays the
- * host's: it may set another at any time, its handlers have all of it, and it never sees one that it has not
- * set.
+ * One that is smaller is replaced while a guest runs, by three system calls a run; and so is one of less than
+ * 64 KiB while a guest runs that has a handle or a time limit (kill.h), since that may be interrupted in a
+ * handler of the host's, with one frame more than the host reckons with. A thread without one gets one of
+ * 200 KiB, and keeps it: handlers with SA_ONSTACK run on it from then on. All else stays the host's: it may
+ * set another at any time, and its handlers have all of it.
  *
  * NOMEM, MAPS, SYSTEM. */
 rip_status rip_thread_prepare(void);

@@ -26,6 +26,10 @@
  * before; what is not touched costs address space only. */
 enum { ROOM_FOR_HOST = 192 * 1024 };
 
+/* A nudge may come while a handler of the host's is on its stack, with a frame more than there would be
+ * without guests. A stack of this size is taken to have room for it. */
+enum { ROOMY = 64 * 1024 };
+
 /* Besides what handlers take: a hook may have a guest run, and libc has signals that come on the stack in
  * use. */
 enum { HANDLER_STACK = 4 * RIP_FAULT_DEPTH };
@@ -190,6 +194,7 @@ static rip_status prepare_stack(void)
 	rip_fault_thread.alternate = (uintptr_t)now.ss_sp;
 	rip_fault_thread.alternate_size = now.ss_size;
 	rip_fault_thread.borrows = !suits(&now) || disarms;
+	rip_fault_thread.narrow = now.ss_size < ROOMY;
 	return status;
 }
 
@@ -265,13 +270,13 @@ static intptr_t set_loan(void *argument, void *left)
 	return sigaltstack(&stack, &loan->host);
 }
 
-rip_status rip_fault_borrow(struct rip_fault_loan *loan_ret)
+rip_status rip_fault_borrow(bool nudged, struct rip_fault_loan *loan_ret)
 {
 	stack_t now;
 
 	if (sigaltstack(NULL, &now) != 0)
 		return RIP_E_SYSTEM;
-	if (suits(&now) && !(now.ss_flags & SS_ONSTACK))
+	if (suits(&now) && !(now.ss_flags & SS_ONSTACK) && (now.ss_size >= ROOMY || !nudged))
 		return RIP_OK;
 	if (!make_loan(loan_ret))
 		return RIP_E_NOMEM;

@@ -27,8 +27,8 @@ void rip_fault_answer(ucontext_t *context, enum rip_fault_answer answer, const s
  * errno is to be as it was before. */
 void rip_fault_leave(ucontext_t *context, const struct rip_fault_exit *exit, struct rip_fault_entry *entry);
 
-/* A thread whose alternate stack was taken away, by a guest, or by a host that did not say so, gets one of ours:
- * at once, and when the handler returns. On the handler stack. */
+/* A thread whose alternate stack was taken away, by a guest, or by a host that did not say so, gets one of
+ * ours: at once, and when the handler returns. On the handler stack. */
 void rip_fault_restore_stack(ucontext_t *context);
 
 /* The signals that are blocked in a handler of this signal by the kernel, and by `more` (of the kernel's

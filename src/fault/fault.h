@@ -84,6 +84,7 @@ struct rip_fault_thread {
 	bool open;  /* and blocks none of the fault signals */
 	bool plain; /* both, and no run needs to look */
 	bool borrows; /* each run is to ask for another alternate stack */
+	bool narrow;  /* each run that may be nudged is: its alternate stack is small */
 	bool asked_by_host; /* rip_handle_signal runs on it */
 	uint64_t words; /* its floating-point control words (rip_arch_words) */
 	uint64_t alternate, alternate_size; /* its alternate stack */
@@ -117,8 +118,9 @@ static inline bool rip_fault_on_alternate(void)
 	return rip_arch_sp() - rip_fault_thread.alternate < rip_fault_thread.alternate_size;
 }
 
-/* With loan_ret->map NULL before. After it, rip_fault_give_back, unless that is still so. NOMEM, SYSTEM. */
-rip_status rip_fault_borrow(struct rip_fault_loan *loan_ret);
+/* With loan_ret->map NULL before. After it, rip_fault_give_back, unless that is still so. `nudged`: nudges
+ * may come, also on top of the host's handlers. NOMEM, SYSTEM. */
+rip_status rip_fault_borrow(bool nudged, struct rip_fault_loan *loan_ret);
 void rip_fault_give_back(struct rip_fault_loan *loan);
 
 /* The thread may have changed these since: they are asked for again. */
@@ -170,8 +172,8 @@ void rip_nudge_unlock(void);
  * async-signal-safe. */
 void rip_nudge(int tid);
 
-/* Nudges are sent, and nobody looks: if the handler has been replaced or the signal is ignored, it is installed again. Any
- * thread but those of guests. */
+/* Nudges are sent, and nobody looks: if the handler has been replaced or the signal is ignored, it is
+ * installed again. Any thread but those of guests. */
 void rip_nudge_insist(void);
 
 #endif

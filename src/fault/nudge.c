@@ -156,8 +156,8 @@ void rip_nudge_release(void)
 	rip_lock_give(&lock);
 }
 
-/* A handler that somebody has put there since gets what is not ours, and is put back in the end. Whoever had SIGURG ignored
- * or set to its default wanted no such thing. */
+/* A handler that somebody has put there since gets what is not ours, and is put back in the end. Whoever had
+ * SIGURG ignored or set to its default wanted no such thing. */
 static void install_again(const struct sigaction *now)
 {
 	struct sigaction *other = earlier == earlier_ones ? earlier_ones + 1 : earlier_ones;

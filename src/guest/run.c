@@ -53,15 +53,16 @@ static void close_mask(bool opened, const sigset_t *mask)
 }
 
 /* The thread's alternate stack is to be one on which the guest's faults can be told. */
-static inline rip_status borrow(struct rip_fault_loan *loan)
+static inline rip_status borrow(const rip_guest *guest, struct rip_fault_loan *loan)
 {
+	bool nudged = rip_fault_thread.narrow && guest->slot;
 	bool in_handler = rip_fault_on_alternate() ||
 			  (rip_current && !rip_stack_holds(&rip_current->stop.stack, rip_arch_sp()));
 
 	loan->map = NULL;
-	if (__builtin_expect(!rip_fault_thread.borrows && !in_handler, 1))
+	if (__builtin_expect(!rip_fault_thread.borrows && !in_handler && !nudged, 1))
 		return RIP_OK;
-	return rip_fault_borrow(loan);
+	return rip_fault_borrow(nudged, loan);
 }
 
 static inline void give_back(struct rip_fault_loan *loan)
@@ -99,7 +100,7 @@ INLINE rip_status begin_visit(rip_guest *guest, struct visit *visit, bool plain)
 	visit->caller = begin_busy();
 	rip_status status = prepare();
 	if (status == RIP_OK)
-		status = borrow(&visit->loan);
+		status = borrow(guest, &visit->loan);
 	if (status == RIP_OK)
 		visit->opened = open_mask(guest, &visit->mask);
 	else
@@ -603,7 +604,7 @@ void rip_guest_discard(rip_guest *guest)
 	struct rip_fault_loan loan;
 	sigset_t mask;
 
-	if (!guest->stop.thrown || prepare() != RIP_OK || borrow(&loan) != RIP_OK)
+	if (!guest->stop.thrown || prepare() != RIP_OK || borrow(guest, &loan) != RIP_OK)
 		return;
 	bool opened = open_mask(guest, &mask);
 	guest->outer = rip_current;

@@ -17,8 +17,8 @@
 
 enum { PAINT = 0xa5, PAINTED = 4 * RIP_FAULT_DEPTH, MILLISECOND = 1000 * 1000 };
 
-/* The classic: SIGSTKSZ bytes with data of the host's own below. */
-static struct { uint8_t data[PAINTED], stack[8192]; } host __attribute__((aligned(64)));
+/* One that is kept while guests run that may be killed, with data of the host's own below. */
+static struct { uint8_t data[PAINTED], stack[64 * 1024]; } host __attribute__((aligned(64)));
 
 static size_t used_of(const uint8_t *low, const uint8_t *high)
 {

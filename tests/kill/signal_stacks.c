@@ -245,8 +245,10 @@ static void urged(void)
 	install_look(SIGURG);
 	times_seen = 0;
 	rip_outcome o = run_with(&options, urges_and_faults, NULL, &report);
-	tap_ok(o.cause == RIP_CAUSE_FAULT && times_seen == 1 && stack_is_own && seen.ss_sp == own.ss_sp &&
-	       used_of_own() <= 2 * rip_fault_frame_size() + KIB, "a SIGURG of somebody else's reaches the host's handler");
+	tap_ok(o.cause == RIP_CAUSE_FAULT && times_seen == 1 && seen.ss_size >= own.ss_size && is_now(&own),
+	       "a SIGURG of somebody else's reaches the host's handler");
+	raise(SIGURG);
+	tap_ok(times_seen == 2 && stack_is_own, "on the host's stack, where no guest runs that may be killed");
 	signal(SIGURG, SIG_DFL);
 }
 
@@ -462,14 +464,16 @@ static void sample(int signal, siginfo_t *info, void *context)
 	ucontext_t *from = context;
 	uint8_t *sp = (uint8_t *)from->uc_mcontext.gregs[REG_RSP], here;
 
+	stack_t now;
+
 	(void)signal, (void)info;
+	sigaltstack(NULL, &now);
 	samples++;
-	outside += &here < space + sizeof space - size_of_own || &here >= space + sizeof space ||
+	outside += &here < (uint8_t *)now.ss_sp || &here >= (uint8_t *)now.ss_sp + now.ss_size ||
 		   (sp >= rip_fault_stack - RIP_FAULT_DEPTH && sp < rip_fault_stack);
 }
 
-/* It asks for each instruction to be interrupted, in turns: none may be in our handlers, and all on the host's stack, of
- * which they use no more than without guests. */
+/* None may be in our handlers, and all are on the alternate stack. */
 static void profiled(void)
 {
 	struct sigaction action = { .sa_sigaction = sample, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
@@ -492,6 +496,86 @@ static void profiled(void)
 	tap_ok(bad < 0 && outside == 0 && used_of_own() <= size_of_own,
 	       "a profiler's signals all the time: each stop is exact, and they have the stack for themselves");
 	printf("# %d rounds, %ld samples, %zu bytes used\n", rounds, (long)samples, used_of_own());
+}
+
+/* It uses nearly all of the 8 KiB, and is in it for most of the time. So a nudge comes on top of it. */
+static volatile long deep_samples;
+static void sample_deeply(int signal)
+{
+	enum { KEPT = 512 };
+	size_t size = 8192 - KEPT - rip_fault_frame_size();
+	volatile uint8_t *room = __builtin_alloca(size);
+
+	(void)signal;
+	deep_samples++;
+	for (int i = 0; i < 4; i++)
+		for (size_t at = 0; at < size; at++)
+			room[at] = (uint8_t)i;
+}
+
+static void profiled_deeply(void)
+{
+	struct sigaction action = { .sa_handler = sample_deeply, .sa_flags = SA_ONSTACK | SA_RESTART };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF };
+	struct itimerspec often = { { 0, 100 * 1000 }, { 0, 100 * 1000 } };
+	stack_t own = set_own(8192, 0);
+	timer_t timer;
+	int bad = -1;
+
+	rip_thread_changed();
+	sigaction(SIGPROF, &action, NULL);
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+		return;
+	timer_settime(timer, 0, &often, NULL);
+	for (int i = 0; bad < 0 && (i < 20 || deep_samples < 300); i++)
+		bad = stops();
+	timer_delete(timer);
+	tap_ok(bad < 0 && used_of_own() <= 8192 && is_now(&own), "a profiler that needs all of its 8 KiB, and kills");
+	printf("# %ld samples, %zu bytes used\n", (long)deep_samples, used_of_own());
+}
+
+/* --- Other threads' fault signals, which mean nothing --- */
+
+static volatile long strange;
+static void note_strange(int signal) { (void)signal; strange++; }
+struct sending { pthread_t to; int stop; };
+static void *send_all(void *context)
+{
+	static const int signals[] = { SIGSEGV, SIGFPE, SIGTRAP, SIGBUS, SIGILL, SIGSYS, SIGURG };
+	struct sending *sending = context;
+
+	for (unsigned i = 0; !__atomic_load_n(&sending->stop, __ATOMIC_ACQUIRE); i++) {
+		pthread_kill(sending->to, signals[i % (sizeof signals / sizeof signals[0])]);
+		if (i % 4 == 0)
+			usleep(20);
+	}
+	return NULL;
+}
+
+static void stormed(void)
+{
+	static const int signals[] = { SIGSEGV, SIGFPE, SIGTRAP, SIGBUS, SIGILL, SIGSYS, SIGURG };
+	struct sigaction action = { .sa_handler = note_strange, .sa_flags = SA_ONSTACK | SA_RESTART };
+	struct sending sending = { .to = pthread_self() };
+	stack_t own = set_own(8192, 0);
+	pthread_t thread;
+	int bad = -1;
+
+	rip_thread_changed();
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		sigaddset(&action.sa_mask, signals[i]);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		sigaction(signals[i], &action, NULL);
+	pthread_create(&thread, NULL, send_all, &sending);
+	for (int i = 0; bad < 0 && (i < 10 || strange < 500); i++)
+		bad = stops();
+	__atomic_store_n(&sending.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		signal(signals[i], SIG_DFL);
+	tap_ok(bad < 0 && used_of_own() <= 8192 && is_now(&own), "fault signals from elsewhere, all the time, on 8 KiB");
+	printf("# %ld signals, %zu bytes used\n", (long)strange, used_of_own());
 }
 
 /* --- Threads and forks --- */
@@ -558,6 +642,8 @@ int main(void)
 	too_small();
 	changed_by_guests();
 	profiled();
+	profiled_deeply();
+	stormed();
 	threads_and_forks();
 	in_handlers();
 	tap_done();
