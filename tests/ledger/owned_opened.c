@@ -358,11 +358,40 @@ static void standard_descriptors(void)
 	}
 }
 
+/* The guest goes on in a child, whose 0 to 2 lead nowhere; the host is the parent, and stays. */
+static intptr_t become_daemon(void *unused)
+{
+	char place[2] = "";
+	struct stat now, null;
+
+	(void)unused;
+	int good = daemon(0, 0) == 0 && fstat(1, &now) == 0 && stat("/dev/null", &null) == 0 && now.st_rdev == null.st_rdev &&
+		   getcwd(place, sizeof place) && place[0] == '/';
+	char byte = good ? 'y' : 'n';
+	_exit(write(pair[1], &byte, 1) != 1);
+}
+
+static void daemons(void)
+{
+	char byte = 0;
+	rip_report report;
+
+	if (pipe(pair))
+		return;
+	rip_outcome end = run_guest(become_daemon, NULL, &report);
+	tap_ok(end.cause == RIP_CAUSE_EXITED && end.value == 0 && read(pair[0], &byte, 1) == 1 && byte == 'y', "daemon");
+	while (wait(NULL) > 0)
+		;
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	sigemptyset(&no_signals);
 	for (size_t i = 0; i < sizeof openers / sizeof openers[0]; i++)
 		run_opener(&openers[i]);
 	standard_descriptors();
+	daemons();
 	tap_done();
 }
