@@ -18,6 +18,8 @@ static bool read_option(const plugin_argument *argument)
 		return options.keep_polls = true;
 	if (strcmp(argument->key, "warn") == 0)
 		return options.warn = true;
+	if (strcmp(argument->key, "all-passes") == 0)
+		return options.all_passes = true;
 	return false;
 }
 
@@ -71,7 +73,8 @@ static void insert_passes(const char *plugin)
 		insert(plugin, make_strips_pass(g), "loopinit", PASS_POS_INSERT_AFTER);
 	}
 	insert_builtins(plugin);
-	insert_withouts(plugin, g);
+	if (!options.all_passes)
+		insert_withouts(plugin, g);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 	insert(plugin, make_marks_pass(g), "eh_ranges", PASS_POS_INSERT_AFTER);
 }

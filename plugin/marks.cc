@@ -161,6 +161,8 @@ public:
 			write_zeros_into_polls();
 			look_at_calls();
 		}
+		if (options.warn)
+			check_pads();
 		note_parts();
 		return 0;
 	}

@@ -151,6 +151,8 @@ void body::look(gimple_seq seq, bool masked, bool in_scope)
 	for (gimple_stmt_iterator i = gsi_start(seq); !gsi_end_p(i); gsi_next(&i)) {
 		gimple *statement = gsi_stmt(i);
 		warn_of(statement, in_scope);
+		if (options.warn)
+			note_place(statement, in_scope && !masked);
 		if (gtry *scope = dyn_cast<gtry *>(statement))
 			look_at_try(scope, masked, in_scope);
 		else if (gcatch *handler = dyn_cast<gcatch *>(statement))

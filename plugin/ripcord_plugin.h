@@ -28,6 +28,7 @@ namespace ripcord {
 extern struct plugin_options {
 	bool keep_polls; /* keep-polls: none is elided, no loop is changed */
 	bool warn;       /* warn: -Wripcord */
+	bool all_passes; /* all-passes: GCC's later ones lose landing pads, for tests of the check */
 } options;
 
 /* How a function takes part. The first that fits. */
@@ -80,6 +81,10 @@ void insert_withouts(const char *plugin, gcc::context *context);
 
 /* warnings.cc; in_scope: the statement stands in a scope with a cleanup. */
 void warn_of(const gimple *statement, bool in_scope);
+
+/* check.cc: -Wripcord looks at the result. */
+void note_place(const gimple *statement, bool in_scope);
+void check_pads();
 
 opt_pass *make_polls_pass(gcc::context *);
 opt_pass *make_resumes_pass(gcc::context *);

@@ -3,7 +3,7 @@
 # deadline stops the guest softly. Where they are gone, `ripcord run` says so.
 . tests/tap.bash
 cd "$work" || exit 1
-[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || exit 77
+needs_plugin
 
 cat >main.c <<'END'
 #include <ripcord/cleanup.h>

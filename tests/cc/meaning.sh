@@ -3,7 +3,7 @@
 # what follows from them are the same; and they link whatever GCC makes of the plugin's own calls.
 . tests/tap.bash
 cd "$work" || exit 1
-[ -e "$build/lib/ripcord/ripcord_plugin.so" ] || exit 77
+needs_plugin
 
 # --- Without a header: an implicit declaration has the builtin's type ---
 cat >implicit.c <<'END'

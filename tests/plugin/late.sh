@@ -4,7 +4,7 @@
 # function of the guest is killed at every poll, and gets a fault at every instruction that can have one.
 . tests/tap.bash
 . tests/plugin/exact.bash
-has_plugin || exit 77
+needs_plugin
 cp "$top/tests/plugin/late_guest.c" "$work" && cd "$work" || exit 1
 
 # A fault in a cleanup is what it is: the audit calls its place masked. "refill" has the guard say for a moment what is not so.
@@ -12,13 +12,30 @@ findings() {
 	awk '/^[^ ]/ { where = $1 } /^    (kill|fault) / && !(/^    fault / && (/masked\)/ || where == "refill")) { print where $0 }'
 }
 
-for options in -O0 -O1 -O2 -O3 -Os -Og '-O2 -flto' '-O2 -D_FORTIFY_SOURCE=2' '-Os -D_FORTIFY_SOURCE=2' \
-	'-O3 -march=x86-64-v3 -D_FORTIFY_SOURCE=3' -Ofast; do
+levels=(-O2 -Os '-O2 -flto' '-O3 -march=x86-64-v3 -D_FORTIFY_SOURCE=2')
+[ -z "$LATE_ALL" ] || levels+=(-O0 -O1 -O3 -Og '-O2 -D_FORTIFY_SOURCE=2' '-Os -D_FORTIFY_SOURCE=3' -Ofast)
+for options in "${levels[@]}"; do
 	ok "$options: is built" "$ripcord" cc -w -g $options late_guest.c -o guest
 	is "$options: no window" "$("$ripcord" audit --all guest | grep '^  window  .* at late_guest')" ''
 	said=$(nice "$ripcord" sweep --kind kill,fault guest 2>&1)
 	is "$options: nothing is left, and nothing released twice" "$(findings <<<"$said")" ''
 	ok "$options: it was swept" grep -q 'kills land at' <<<"$said"
+done
+
+# --- The check of the result: -Wripcord names what has lost its pad, and nothing else ---
+lost() { # WORDS...: lines of which a warning says so
+	"$ripcord" cc -Wripcord -D_GNU_SOURCE "$@" -c -o guest.o 2>&1 | grep -E 'Wripcord|internal' | sed 's/:.*lost its.*//' | sort -u
+}
+for options in -O1 "${levels[@]}"; do
+	is "$options: nothing has lost its pad" "$(lost $options late_guest.c)" ''
+	is "$options: nor in a hundred idioms" "$(lost -w $options "$top/tests/cc/idioms_data.c")" ''
+	[ "$options" = -O0 ] || is "$options: nor in C++" "$("$ripcord" c++ -Wripcord $options -I"$guests" -c "$guests/guests.cc" -o guest.o 2>&1 | grep 'lost its')" ''
+done
+all=-fplugin-arg-ripcord_plugin-all-passes
+for line in BYTES.loaded, BYTES.fields, BYTES.fields_from,; do
+	number=$(grep -n "^${line}" late_guest.c | cut -d: -f1)
+	ok "with all of GCC's passes, ${line#BYTES.} is named" grep -q "late_guest.c:$number:.*lost its landing pad" \
+		<("$ripcord" cc -Wripcord -O2 $all -c late_guest.c -o guest.o 2>&1)
 done
 
 # --- Loops that go with the last poll of their scope ---
