@@ -62,6 +62,11 @@ GUEST_FLAGS := -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions -f
 # Without link-time optimization, which would compile the whole library anew for each test.
 TEST_COMPILE = $(subst $(CC) -std,gcc -std,$(COMPILE)) $(GUEST_FLAGS) -fno-lto -Itests
 
+# Where there is no plugin, what needs it is a program that says so.
+NO_PLUGIN  = printf '\#!/bin/sh\necho "1..0 \# SKIP needs the plugin, which was left out"\nexit 77\n' > $@ && chmod +x $@
+IF_PLUGIN  = [ -e $(PLUGIN_LOADER) ] || { $(NO_PLUGIN); exit; };
+THE_PLUGIN = -fplugin=$(PLUGIN_LOADER)
+
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
@@ -78,18 +83,22 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	$(Q)g++ -std=gnu++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP $(GUEST_FLAGS) -fno-lto -Itests \
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
+# Those whose guests are killed at polls.
+OWNING_KILLED := $(foreach t,kill mask sort stack,$(filter $(BUILD)/tests/ledger/owned_$(t) $(BUILD)/tests/ledger/owned_$(t)-%,$(OWNING) $(OWNING_ONE)))
+$(OWNING_KILLED): NEEDS = $(IF_PLUGIN)
+
 # Built as a user would.
 $(OWNING): $(BUILD)/tests/%: tests/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.so
 	@mkdir -p $(@D)
-	$(Q)$(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ -L$(BUILD)/lib -lripcord \
+	$(Q)$(NEEDS) $(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ -L$(BUILD)/lib -lripcord \
 	    -Wl,-rpath,'$$ORIGIN/../../lib'
 OWN_IN_ONE = $(TOOL) cc -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -g -Itests -MMD -MP $< -o $@ $(BUILD)/lib/libripcord.a
 $(BUILD)/tests/ledger/%-static: tests/ledger/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(Q)$(OWN_IN_ONE) -fno-lto
+	$(Q)$(NEEDS) $(OWN_IN_ONE) -fno-lto
 $(BUILD)/tests/ledger/%-lto: tests/ledger/%.c $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(Q)$(OWN_IN_ONE) -flto
+	$(Q)$(NEEDS) $(OWN_IN_ONE) -flto
 
 # Linked with the drop-in instead.
 $(BUILD)/tests/eh/%: tests/eh/%.cc $(BUILD)/lib/libripcord-unwind.so
@@ -100,11 +109,6 @@ $(BUILD)/tests/eh/%: tests/eh/%.cc $(BUILD)/lib/libripcord-unwind.so
 $(BUILD)/tests/eh/in_use.so: tests/eh/in_use_lib.c
 	@mkdir -p $(@D)
 	$(Q)gcc -shared -fPIC -O1 -D_GNU_SOURCE $< -o $@
-
-# Where there is no plugin, what needs it is a program that says so.
-NO_PLUGIN  = printf '\#!/bin/sh\necho "1..0 \# SKIP needs the plugin, which was left out"\nexit 77\n' > $@ && chmod +x $@
-IF_PLUGIN  = [ -e $(PLUGIN_LOADER) ] || { $(NO_PLUGIN); exit; };
-THE_PLUGIN = -fplugin=$(PLUGIN_LOADER)
 
 # The core's own way: without the library, and with tasks as a kernel has them.
 CORE_TASK_FLAGS := -std=gnu11 $(WARN) -Iinclude -O2 -g -ffreestanding -fexceptions -fnon-call-exceptions \

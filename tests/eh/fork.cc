@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Forks while other threads register and deregister frames: the child can do so too, finds what was registered, and throws.
 // Linked with the drop-in.
+#include "../patience.h"
 #include "../tap.h"
 
 #include <atomic>
@@ -67,12 +68,12 @@ bool throws()
 	}
 }
 
-// The alarm ends a child that waits for a lock which nobody will give back.
+// That ends a child that waits for a lock which nobody will give back.
 void be_the_child(Section &before)
 {
 	Section own;
 
-	alarm(PATIENCE_S);
+	patience(PATIENCE_S);
 	bool good = before.is_found();
 	__register_frame(own.bytes);
 	good &= own.is_found() && before.is_found() && throws();

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "patience.h"
+
 /* Runs `body` in a child. The result is its exit status, or 1000 + the signal that killed it. */
 __attribute__((unused)) static int in_child(int (*body)(void))
 {
@@ -18,7 +20,7 @@ __attribute__((unused)) static int in_child(int (*body)(void))
 	if (child == 0) {
 		struct rlimit none = { 0, 0 };
 		setrlimit(RLIMIT_CORE, &none);
-		alarm(20);
+		patience(20);
 		_exit(body());
 	}
 	waitpid(child, &status, 0);

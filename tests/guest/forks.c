@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fault/fault.h"
+#include "patience.h"
 #include "ripcord/kill.h"
 #include "ripcord/pool.h"
 #include "run_guest.h"
@@ -83,7 +84,7 @@ static int wait_for_child(pid_t child)
 /* With `again`, a child's child, too. */
 static void be_child(int again)
 {
-	alarm(CHILD_SECONDS);
+	patience(CHILD_SECONDS);
 	int failed = what_fails();
 	if (failed == 0 && again) {
 		pid_t child = fork();

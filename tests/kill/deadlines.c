@@ -8,6 +8,8 @@
 #include "kill_lib.h"
 
 enum { MILLISECOND = 1000 * 1000, MANY = 100000 };
+/* Not how soon they are soft either: a guest that the machine does not let run would be killed firmly. */
+#define PATIENT .grace = RIP_NEVER
 #define HOUR (3600ull * 1000 * MILLISECOND)
 
 static rip_report report;
@@ -41,9 +43,9 @@ static void expect(const char *name, rip_cause got, rip_cause cause, int acquire
 
 static void plain(void)
 {
-	rip_options wall = { .deadline = 5 * MILLISECOND }, cpu = { .cpu_time = 5 * MILLISECOND };
-	rip_options both = { .deadline = HOUR, .cpu_time = 5 * MILLISECOND };
-	rip_options past = { .deadline = 1 }, far = { .deadline = UINT64_MAX, .cpu_time = UINT64_MAX };
+	rip_options wall = { .deadline = 5 * MILLISECOND, PATIENT }, cpu = { .cpu_time = 5 * MILLISECOND, PATIENT };
+	rip_options both = { .deadline = HOUR, .cpu_time = 5 * MILLISECOND, PATIENT };
+	rip_options past = { .deadline = 1, PATIENT }, far = { .deadline = UINT64_MAX, .cpu_time = UINT64_MAX };
 
 	resources_reset();
 	expect("a deadline", run_with(&wall, spin, NULL, &report).cause, RIP_CAUSE_DEADLINE, 1);
@@ -71,7 +73,7 @@ static void *resume(void *context)
 /* Each turn on a thread of its own, whose clock says little. */
 static void turns(void)
 {
-	rip_options cpu = { .cpu_time = 20 * MILLISECOND };
+	rip_options cpu = { .cpu_time = 20 * MILLISECOND, PATIENT };
 	struct turn turn;
 	pthread_t thread;
 
@@ -104,7 +106,7 @@ static intptr_t later_and_never(void *unused)
 
 static void moved(void)
 {
-	rip_options options = { .deadline = HOUR };
+	rip_options options = { .deadline = HOUR, PATIENT };
 	rip_outcome outcome;
 
 	rip_create(&options, &the_guest);
@@ -141,7 +143,7 @@ static intptr_t run_inner(void *options)
 
 static void nested(void)
 {
-	rip_options wall = { .deadline = 5 * MILLISECOND }, none = { .stack_size = 64 * 1024 };
+	rip_options wall = { .deadline = 5 * MILLISECOND, PATIENT }, none = { .stack_size = 64 * 1024, PATIENT };
 	rip_report outer;
 	rip_outcome outcome;
 
@@ -187,7 +189,7 @@ static long resident_pages(void)
 static void many(void)
 {
 	rip_pool_options pool_options = { .stack_size = 16 * 1024, .capacity = MANY };
-	rip_options options = { .deadline = 200 * MILLISECOND };
+	rip_options options = { .deadline = 200 * MILLISECOND, PATIENT };
 	rip_guest **guests = calloc(MANY, sizeof(rip_guest *));
 	rip_outcome outcome;
 	int made = 0, ended = 0;

@@ -446,6 +446,9 @@ int main(void)
 	pthread_spin_init(&spin, 0);
 	stream = tmpfile();
 	streams_are_free(); /* a first thread leaves its stack to later ones */
+	char name[] = "/tmp/ripcord-first.XXXXXX"; /* what getrandom() works with is mapped once (glibc 2.41) */
+	close(mkstemp(name));
+	unlink(name);
 	struct job warm = { &families[0], &ends[0], 0 };
 	rip_outcome outcome;
 	rip_guest *guest; /* the first one makes the region that all heaps share */

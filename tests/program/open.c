@@ -301,7 +301,7 @@ static void build_guests(void)
 	build("good", guest_compiler(), "", main_only);
 	build("exec", "gcc", "-no-pie", main_only);
 	build("pie", "gcc", "-pie -fPIE", main_only);
-	build("undef", "gcc", "-shared -fPIC", "int main(void) { return nothing(); }");
+	build("undef", "gcc", "-shared -fPIC", "int nothing(void); int main(void) { return nothing(); }");
 	build("bare", "gcc", "-shared -fPIC -fno-asynchronous-unwind-tables -fno-exceptions", main_only);
 	build("ends", guest_compiler(), "-O1", ends);
 	build("plugin", guest_compiler(), "-shared -Wl,-Bsymbolic",

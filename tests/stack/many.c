@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "process.h"
 #include "stack/stack.h"
 #include "tap.h"
@@ -157,7 +158,7 @@ static int in_child(int (*body)(void))
 	pid_t child = fork();
 
 	if (child == 0) {
-		alarm(60);
+		patience(60);
 		int result = body();
 		fflush(stdout);
 		_exit(result);

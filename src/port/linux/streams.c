@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* `count` is how often its owner has locked it; in newer versions (2.41 is one) without the first time. */
 struct lock {
 	int word, count;
 	void *owner;
@@ -28,7 +29,7 @@ bool rip_port_has_locked(uint64_t stream)
 
 	return peek(stream, &flags, sizeof flags) && (flags & 0xffff0000u) == FILE_MAGIC &&
 	       peek(stream + offsetof(FILE, _lock), &at, sizeof at) && peek(at, &lock, sizeof lock) &&
-	       lock.word != 0 && lock.count > 0 && lock.owner == (void *)pthread_self();
+	       lock.word != 0 && lock.count >= 0 && lock.owner == (void *)pthread_self();
 }
 
 uint64_t rip_port_unlocker(void)

@@ -33,6 +33,7 @@
 #include "arch.h"
 #include "fault/fault.h"
 #include "guest/handle.h"
+#include "patience.h"
 #include "plugin/exact/ledger.h"
 #include "ripcord/kill.h"
 #include "ripcord/killable.h"
@@ -334,7 +335,7 @@ static void kill_in_copy(int signal, siginfo_t *info, void *context)
 
 	if (copy == 0) {
 		is_copy = true;
-		alarm(20);
+		patience(20);
 		if (mode == KILL)
 			kill_truly(from);
 		else if (mode != EACH || may_land(from))
