@@ -36,6 +36,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "port/port.h"
+
 /* One call of a handler by the kernel, or by the host (rip_handle_signal). */
 struct rip_fault_entry {
 	uint64_t way;   /* how it ends: 0: it returns to the kernel; LEAVES: on another stack, with `value`
@@ -51,6 +53,20 @@ struct rip_fault_entry {
 /* The upper end of what is free of the thread's handler stack, 16-byte aligned; NULL: it has none, and
  * handlers run where the kernel called them. */
 extern __thread uint8_t *rip_fault_stack __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Around what a handler has the taker do: a fault in what that reads (rip_port_guarded) is one of a handler's. */
+static inline uint8_t **rip_fault_begin_handler(void)
+{
+	uint8_t **outer = rip_port_handler_stack;
+
+	rip_port_handler_stack = &rip_fault_stack;
+	return outer;
+}
+
+static inline void rip_fault_end_handler(uint8_t **outer)
+{
+	rip_port_handler_stack = outer;
+}
 
 /* What sigaction is given: for faults, for nudges, for system calls of armed threads. They call
  * rip_fault_on_signal and so on, on the handler stack, and end as that has the entry say. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "port/lock.h"
+#include "port/port.h"
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
 enum { SIGNAL_COUNT = sizeof signals / sizeof signals[0] };
@@ -117,7 +118,10 @@ static enum rip_fault_answer judge(int signal, siginfo_t *info, void *context, s
 		return RIP_FAULT_PASS;
 	rip_fault_describe(signal, info, context, &fault);
 	fault.entry = entry;
-	return taker(&fault, exit_ret);
+	uint8_t **outer = rip_fault_begin_handler();
+	enum rip_fault_answer answer = taker(&fault, exit_ret);
+	rip_fault_end_handler(outer);
+	return answer;
 }
 
 struct asked {
@@ -172,7 +176,12 @@ static __attribute__((noinline)) void take(int signal, siginfo_t *info, void *co
 __attribute__((used)) void rip_fault_on_signal(int signal, siginfo_t *info, void *context,
 					       struct rip_fault_entry *entry)
 {
-	if (rip_disarm(context) && signal == SIGSEGV)
+	bool armed = rip_disarm(context) && signal == SIGSEGV;
+	bool unreadable = (signal == SIGSEGV || signal == SIGBUS) && info->si_code > 0;
+
+	if (!armed && unreadable && rip_port_leave_guard(context))
+		return;
+	if (armed)
 		rip_nudge_take(context, RIP_NUDGE_ACCESS);
 	else
 		take(signal, info, context, entry);

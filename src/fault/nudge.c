@@ -42,7 +42,9 @@ static void take(void *context, enum rip_nudge why, bool run)
 	int saved_errno = errno;
 
 	rip_port_context(context, &at);
+	uint8_t **outer = rip_fault_begin_handler();
 	enum rip_fault_answer answer = the_taker(why, &at, &exit);
+	rip_fault_end_handler(outer);
 	errno = saved_errno;
 	if (answer == RIP_FAULT_RUN && !run)
 		answer = RIP_FAULT_GO_ON;

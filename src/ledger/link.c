@@ -71,9 +71,24 @@ struct rip_link *rip_link_of(const struct dl_phdr_info *info)
 	return NULL;
 }
 
+/* In: the module; out: its link, or NULL. */
+struct finding {
+	const struct dl_phdr_info *info;
+	struct rip_link *link;
+};
+
+static void find(void *context)
+{
+	struct finding *finding = context;
+
+	finding->link = rip_link_of(finding->info);
+}
+
+/* A module whose file has become shorter is nobody's. */
 static int attach(struct dl_phdr_info *info, size_t size, void *unused)
 {
-	struct rip_link *link = rip_link_of(info);
+	struct finding finding = { .info = info };
+	struct rip_link *link = rip_port_guarded(find, &finding) ? finding.link : NULL;
 
 	(void)size, (void)unused;
 	if (link)

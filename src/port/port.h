@@ -65,6 +65,18 @@ size_t rip_port_peek(uint64_t address, void *to, size_t size);
 /* The same the other way. MEMORY: not all could be written; SYSTEM: the system forbids it. Signal-safe. */
 rip_status rip_port_poke(uint64_t address, const void *from, size_t size, size_t *done_ret);
 
+/* Calls function(argument), which reads what others have made, such as tables: false if it came to memory that cannot be
+ * read, and was left there (SIGSEGV, SIGBUS; where the process has other handlers than ours, it is as without). It must
+ * hold nothing meanwhile, and call nobody else's code. Signal-safe. */
+bool rip_port_guarded(void (*function)(void *argument), void *argument);
+
+/* In the handler of such a signal: true if it is of that kind. Then the handler is to return. */
+bool rip_port_leave_guard(void *ucontext);
+
+/* While a handler of ours runs with all signals blocked, where it keeps the place that the next one would begin at; else
+ * NULL. */
+extern __thread uint8_t **rip_port_handler_stack __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 size_t rip_port_page_size(void);
 
 /* Reserves `size` bytes (a multiple of the page size) of address space, inaccessible, for small pages only.

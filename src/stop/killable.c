@@ -90,12 +90,10 @@ static bool in_table(struct memo *memo, uint64_t pc)
 	return false;
 }
 
-static bool is_killable(struct memo *memo, uint64_t pc)
+static bool look_up(struct memo *memo, uint64_t pc)
 {
 	struct rip_module module;
 
-	if (pc - memo->range_begin < memo->range_size)
-		return true;
 	if (pc < memo->begin || pc >= memo->end) {
 		*memo = (struct memo){ 0 };
 		if (rip_port_module_at(pc, &module) != RIP_OK)
@@ -106,6 +104,32 @@ static bool is_killable(struct memo *memo, uint64_t pc)
 			memo->walkers[i] = rip_port_exported(pc, walkers[i]);
 	}
 	return in_table(memo, pc);
+}
+
+struct question {
+	struct memo *memo;
+	uint64_t pc;
+	bool answer;
+};
+
+static void look_up_guarded(void *context)
+{
+	struct question *question = context;
+
+	question->answer = look_up(question->memo, question->pc);
+}
+
+/* What cannot be read is not killable. */
+static bool is_killable(struct memo *memo, uint64_t pc)
+{
+	struct question question = { memo, pc, false };
+
+	if (pc - memo->range_begin < memo->range_size)
+		return true;
+	if (rip_port_guarded(look_up_guarded, &question))
+		return question.answer;
+	*memo = (struct memo){ 0 };
+	return false;
 }
 
 bool rip_stop_killable(uint64_t pc)
@@ -360,8 +384,8 @@ static rip_status judge_all(struct judging *j)
 	return status;
 }
 
-void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
-		      struct rip_judged *judged, struct rip_look *look_ret)
+static void look(const struct rip_stop *stop, const struct rip_context *at, bool segment,
+		 struct rip_judged *judged, struct rip_look *look_ret)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct judging j = { .stop = stop, .judged = *judged };
@@ -386,7 +410,7 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 		look_ret->landing = RIP_LANDING_NEAR;
 }
 
-bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+static bool in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct rip_cursor cursor;
@@ -412,7 +436,7 @@ bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *
 /* --- Stubs and parts --- */
 
 /* Whether the code that the module's note of that type speaks of has the pc. */
-static bool is_noted(uint64_t pc, uint32_t type)
+static bool is_in_note(uint64_t pc, uint32_t type)
 {
 	struct rip_module module;
 	struct rip_killable_stubs stubs;
@@ -427,6 +451,26 @@ static bool is_noted(uint64_t pc, uint32_t type)
 	       (uint64_t)stubs.end - (uint64_t)stubs.begin;
 }
 
+struct noted {
+	uint64_t pc;
+	uint32_t type;
+	bool answer;
+};
+
+static void look_at_note(void *context)
+{
+	struct noted *noted = context;
+
+	noted->answer = is_in_note(noted->pc, noted->type);
+}
+
+static bool is_noted(uint64_t pc, uint32_t type)
+{
+	struct noted noted = { pc, type, false };
+
+	return rip_port_guarded(look_at_note, &noted) && noted.answer;
+}
+
 bool rip_stop_is_stub(uint64_t pc)
 {
 	return is_noted(pc, RIP_KILLABLE_STUBS_TYPE);
@@ -438,7 +482,7 @@ bool rip_stop_is_part(uint64_t pc)
 }
 
 /* What a stub calls has few frames, and none of the guest's. */
-bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+static bool in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct rip_cursor cursor;
@@ -459,4 +503,62 @@ bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at,
 			return false;
 	}
 	return false;
+}
+
+/* --- Looks ---
+ * Each is guarded as a whole: in a signal handler that takes system calls, which the guards inside do without then. */
+
+struct looking {
+	const struct rip_stop *stop;
+	const struct rip_context *at;
+	bool segment;
+	struct rip_judged *judged;
+	struct rip_look *look_ret;
+	uint64_t *slot_ret;
+	bool answer;
+};
+
+static void look_guarded(void *context)
+{
+	struct looking *l = context;
+
+	look(l->stop, l->at, l->segment, l->judged, l->look_ret);
+}
+
+void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
+		      struct rip_judged *judged, struct rip_look *look_ret)
+{
+	struct looking looking = { .stop = stop, .at = at, .segment = segment, .judged = judged,
+				   .look_ret = look_ret };
+
+	if (!rip_port_guarded(look_guarded, &looking))
+		*look_ret = (struct rip_look){ .landing = RIP_LANDING_FOREIGN };
+}
+
+static void look_for_library(void *context)
+{
+	struct looking *l = context;
+
+	l->answer = in_library(l->stop, l->at, l->slot_ret);
+}
+
+bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+{
+	struct looking looking = { .stop = stop, .at = at, .slot_ret = slot_ret };
+
+	return rip_port_guarded(look_for_library, &looking) && looking.answer;
+}
+
+static void look_for_stub(void *context)
+{
+	struct looking *l = context;
+
+	l->answer = in_stub(l->stop, l->at, l->slot_ret);
+}
+
+bool rip_stop_in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
+{
+	struct looking looking = { .stop = stop, .at = at, .slot_ret = slot_ret };
+
+	return rip_port_guarded(look_for_stub, &looking) && looking.answer;
 }

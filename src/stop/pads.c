@@ -227,9 +227,8 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	return RIP_OK;
 }
 
-rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
+static rip_status judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
 {
-	*landing_ret = (struct rip_entry){ RIP_ENTRY_NONE, 0 };
 	rip_cursor_site(cursor);
 	switch (cursor->frame.site) {
 	case RIP_ROW_SITE_BROKEN:
@@ -247,4 +246,26 @@ rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_r
 	default:
 		return RIP_OK;
 	}
+}
+
+struct judging {
+	struct rip_cursor *cursor;
+	struct rip_entry landing;
+	rip_status status;
+};
+
+static void judge_guarded(void *context)
+{
+	struct judging *judging = context;
+
+	judging->status = judge(judging->cursor, &judging->landing);
+}
+
+rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
+{
+	struct judging judging = { .cursor = cursor, .landing = { RIP_ENTRY_NONE, 0 } };
+
+	bool whole = rip_port_guarded(judge_guarded, &judging);
+	*landing_ret = whole ? judging.landing : (struct rip_entry){ RIP_ENTRY_NONE, 0 };
+	return whole ? judging.status : RIP_E_MEMORY;
 }

@@ -2,6 +2,8 @@
  * unwind: the cursor: restores a frame's caller's registers. */
 #include "unwind/unwind.h"
 
+#include "port/port.h"
+
 void rip_cursor_init(struct rip_cursor *cursor, const struct rip_context *context, bool exact,
 		     const struct rip_memory *memory)
 {
@@ -208,9 +210,26 @@ static rip_status step_bare(struct rip_cursor *cursor)
 	return RIP_OK;
 }
 
+struct stepping {
+	struct rip_cursor *cursor;
+	rip_status status;
+};
+
+static void step_by_tables(void *context)
+{
+	struct stepping *stepping = context;
+
+	stepping->status = step_full(stepping->cursor);
+}
+
+/* Expressions are read where they lie, in the tables. */
 rip_status rip_cursor_step(struct rip_cursor *cursor)
 {
+	struct stepping stepping = { cursor, RIP_E_MEMORY };
+
 	if (cursor->kind == RIP_CURSOR_SIMPLE)
 		return step_simple(cursor);
-	return cursor->kind == RIP_CURSOR_BARE ? step_bare(cursor) : step_full(cursor);
+	if (cursor->kind == RIP_CURSOR_BARE)
+		return step_bare(cursor);
+	return rip_port_guarded(step_by_tables, &stepping) ? stepping.status : RIP_E_MEMORY;
 }

@@ -255,14 +255,32 @@ static rip_status load_trampoline(struct rip_cursor *cursor)
 	return status == RIP_OK ? use_row(cursor, &fde, &state) : status;
 }
 
+struct loading {
+	struct rip_cursor *cursor;
+	rip_status status;
+};
+
+static void load(void *context)
+{
+	struct loading *loading = context;
+
+	loading->status = load_tables(loading->cursor);
+	if (loading->status == RIP_E_NOFDE)
+		loading->status = load_trampoline(loading->cursor);
+}
+
+/* Tables may lie in a file that has become shorter, or be unmapped. */
 rip_status rip_cursor_load(struct rip_cursor *cursor)
 {
+	struct loading loading = { cursor, RIP_E_MEMORY };
+
 	if (load_cached(cursor))
 		return RIP_OK;
-	rip_status status = load_tables(cursor);
-	if (status == RIP_E_NOFDE)
-		status = load_trampoline(cursor);
-	if (status == RIP_E_NOFDE && rip_cursor_load_bare(cursor))
+	if (!rip_port_guarded(load, &loading)) {
+		rip_memo_forget(&cursor->memo);
+		return RIP_E_MEMORY;
+	}
+	if (loading.status == RIP_E_NOFDE && rip_cursor_load_bare(cursor))
 		return RIP_OK;
-	return status;
+	return loading.status;
 }

@@ -305,4 +305,9 @@ bool rip_arch_is_poll(const uint8_t *code, size_t size);
 /* Whether a call in a masked region returns to `code`. RIP_KILLABLE_MASK_SIZE bytes suffice. */
 bool rip_arch_is_mask(const uint8_t *code, size_t size);
 
+/* Calls function(argument); *sp_ret is the stack pointer meanwhile. True: it has returned; false: somebody came to
+ * rip_arch_guard_left with that stack pointer. */
+bool rip_arch_guard(void **sp_ret, void (*function)(void *argument), void *argument);
+extern const char rip_arch_guard_left[];
+
 #endif

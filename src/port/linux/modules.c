@@ -148,6 +148,27 @@ rip_status rip_port_identity_at(uint64_t pc, struct rip_module_identity *identit
 	return RIP_OK;
 }
 
+struct comparing {
+	const struct rip_module_identity *identity;
+	bool same;
+};
+
+static void compare(void *context)
+{
+	struct comparing *comparing = context;
+	const struct rip_module_identity *identity = comparing->identity;
+
+	comparing->same = __builtin_memcmp(identity->note, identity->id, identity->id_size) == 0;
+}
+
+/* Its file may have become shorter. */
+static bool has_same_note(const struct rip_module_identity *identity)
+{
+	struct comparing comparing = { identity, false };
+
+	return rip_port_guarded(compare, &comparing) && comparing.same;
+}
+
 bool rip_port_module_unchanged(const struct rip_module_identity *identity)
 {
 	struct dl_find_object now;
@@ -158,8 +179,7 @@ bool rip_port_module_unchanged(const struct rip_module_identity *identity)
 	       (uintptr_t)now.dlfo_map_start == identity->begin &&
 	       (uintptr_t)now.dlfo_map_end == identity->end &&
 	       (uintptr_t)now.dlfo_link_map == identity->handle &&
-	       (uintptr_t)now.dlfo_eh_frame == identity->tables &&
-	       __builtin_memcmp(identity->note, identity->id, identity->id_size) == 0;
+	       (uintptr_t)now.dlfo_eh_frame == identity->tables && has_same_note(identity);
 }
 
 static void add_notes(struct rip_module *module, uint64_t begin, uint64_t size)
@@ -239,10 +259,39 @@ struct rip_bytes rip_port_module_bytes(const struct rip_module *module, uint64_t
 	return bytes;
 }
 
+struct looking {
+	uint64_t pc;
+	struct rip_module module;
+	rip_status status;
+};
+
+static void look_up_module(void *context)
+{
+	struct looking *looking = context;
+
+	looking->status = rip_port_module_at(looking->pc, &looking->module);
+}
+
+/* The loader reads symbols unprobed, with its lock held. A file that has become shorter lacks the end of a segment. */
+static bool is_whole(uint64_t pc)
+{
+	struct looking looking = { .pc = pc };
+
+	if (!rip_port_guarded(look_up_module, &looking))
+		return false;
+	for (uint32_t i = 0; looking.status == RIP_OK && i < looking.module.segment_count; i++)
+		if (!rip_port_readable(looking.module.segments[i].begin, 1) ||
+		    !rip_port_readable(looking.module.segments[i].end - 1, 1))
+			return false;
+	return true;
+}
+
 bool rip_port_symbol(uint64_t pc, struct rip_port_symbol *symbol_ret)
 {
 	Dl_info info;
 
+	if (!is_whole(pc))
+		return false;
 	rip_port_hold(); /* the loader's lock */
 	bool found = dladdr((void *)(uintptr_t)pc, &info) != 0;
 	rip_port_let_go();
