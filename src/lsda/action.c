@@ -77,7 +77,7 @@ static rip_status judge(const struct rip_lsda *lsda, const struct record *record
 	struct rip_pointer type;
 	rip_status status;
 	*action_ret = (struct rip_action){ RIP_ACTION_SKIP, 0 };
-	if (record->filter == 0)
+	if (record->filter == 0 && !(matcher && matcher->past_cleanups))
 		action_ret->kind = RIP_ACTION_CLEANUP;
 	if (record->filter <= 0)
 		return RIP_OK;

@@ -93,6 +93,7 @@ bool rip_lsda_is_closed(const struct rip_lsda *lsda, const struct rip_site *site
 struct rip_matcher {
 	bool (*takes)(void *context, const struct rip_pointer *type);
 	void *context;
+	bool past_cleanups; /* a handler behind a cleanup is looked for, as C++'s personality does it */
 };
 rip_status rip_lsda_action_for(const struct rip_lsda *lsda, const struct rip_site *site,
 			       const struct rip_matcher *matcher, struct rip_action *action_ret);

@@ -229,7 +229,7 @@ static void pop_caught(struct rip_stop *stop, uint32_t number)
 }
 
 /* Ends one of the handlers that the topmost one is in. */
-static void end_caught(struct rip_stop *stop, uint32_t number, uint64_t below)
+void rip_stop_end_caught(struct rip_stop *stop, uint32_t number, uint64_t below)
 {
 	struct rip_cxx_globals *globals = rip_foreign_globals(&stop->foreign, number);
 	const void *caught = globals->caught;
@@ -254,7 +254,7 @@ static void settle(struct rip_stop *stop, const struct rip_cxx_globals *base, ui
 	for (uint32_t i = 0; i < stop->foreign.exchanged; i++) {
 		struct rip_cxx_globals *globals = rip_foreign_globals(&stop->foreign, i);
 		for (int n = 0; globals->caught && globals->caught != base[i].caught && n < HANDLERS_MAX; n++)
-			end_caught(stop, i, below);
+			rip_stop_end_caught(stop, i, below);
 		*globals = base[i];
 	}
 	for (uint32_t i = 0; i < stop->owned_count; i++)

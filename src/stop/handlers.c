@@ -47,6 +47,33 @@ bool rip_handlers_room(struct rip_handlers *handlers)
 	return handlers->count < RIP_HANDLERS_MAX;
 }
 
+/* One that has thrown on has nothing to let go of, but for its mark. Otherwise it is a handler of the guest's
+ * own exception. */
+static void end_one(struct rip_handlers *handlers, struct rip_stop *stop, uint64_t below)
+{
+	struct rip_handler *last = handlers->count ? &handlers->entry[handlers->count - 1] : NULL;
+
+	if (last && last->thrown_on) {
+		for (uint32_t i = 0; i < runtimes(); i++)
+			if (rip_foreign_here.cxx[i]->caught == mark_of(last, i))
+				rip_foreign_here.cxx[i]->caught = last->aside[i].caught;
+		handlers->count--;
+		return;
+	}
+	for (uint32_t i = 0; i < runtimes(); i++)
+		if (rip_foreign_here.cxx[i]->caught) {
+			rip_stop_end_caught(stop, i, below);
+			return;
+		}
+}
+
+void rip_handlers_end_left(struct rip_handlers *handlers, struct rip_stop *stop, uint32_t count,
+			   uint64_t below)
+{
+	for (; count > 0; count--)
+		end_one(handlers, stop, below);
+}
+
 void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa)
 {
 	struct rip_handler *handler = &handlers->entry[handlers->count++];

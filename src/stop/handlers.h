@@ -35,6 +35,12 @@ struct rip_handlers {
 /* False if too many are running: then none is to be entered. */
 bool rip_handlers_room(struct rip_handlers *handlers);
 
+/* Before a pad is entered that leaves `count` handlers of its frame, and then is one itself: what those have
+ * caught is let go of now, below `below` on the guest's stack, since the runtime is not to know of it in the
+ * pad. */
+void rip_handlers_end_left(struct rip_handlers *handlers, struct rip_stop *stop, uint32_t count,
+			   uint64_t below);
+
 /* Before a handler of the frame with this CFA is entered. */
 void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
 

@@ -15,7 +15,7 @@ static bool read_code(void *context, uint64_t address, void *to, size_t size)
 
 /* --- Functions --- */
 
-enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_HANDLES };
+enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_RESUMES, TARGET_CATCHES, TARGET_ENDS };
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -29,11 +29,12 @@ static bool is_one_of(const char *name, const char *const *names)
 static enum target judge_name(const char *name)
 {
 	static const char *const terminate[] = { "_ZSt9terminatev", "__cxa_call_terminate", NULL };
-	static const char *const handle[] = { "_Unwind_Resume", "__cxa_begin_catch", "__cxa_end_catch",
-					      "__cxa_rethrow", NULL };
+	static const char *const resume[] = { "_Unwind_Resume", "__cxa_rethrow", NULL };
 
 	return is_one_of(name, terminate) ? TARGET_TERMINATES :
-	       is_one_of(name, handle) ? TARGET_HANDLES : TARGET_PLAIN;
+	       is_one_of(name, resume) ? TARGET_RESUMES :
+	       rip_same_text(name, "__cxa_begin_catch") ? TARGET_CATCHES :
+	       rip_same_text(name, "__cxa_end_catch") ? TARGET_ENDS : TARGET_PLAIN;
 }
 
 /* Rust's core gives the text of its last words as the first argument. */
@@ -57,13 +58,17 @@ static bool is_rust_abort(struct rip_memory *memory, const uint8_t *code, uint64
 extern __attribute__((weak, visibility("default"))) const char terminate_code[] __asm__("_ZSt9terminatev");
 extern __attribute__((weak, visibility("default"))) const char begin_catch_code[]
 	__asm__("__cxa_begin_catch");
+extern __attribute__((weak, visibility("default"))) void __cxa_end_catch(void);
 
 static enum target judge_own(uint64_t function)
 {
 	if (function == (uintptr_t)terminate_code)
 		return TARGET_TERMINATES;
-	return function == (uintptr_t)_Unwind_Resume || function == (uintptr_t)begin_catch_code ?
-	       TARGET_HANDLES : TARGET_PLAIN;
+	if (function == (uintptr_t)begin_catch_code)
+		return TARGET_CATCHES;
+	if (function == (uintptr_t)__cxa_end_catch)
+		return TARGET_ENDS;
+	return function == (uintptr_t)_Unwind_Resume ? TARGET_RESUMES : TARGET_PLAIN;
 }
 
 static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth);
@@ -112,7 +117,7 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 		return own;
 	/* a guest's own _Unwind_Resume, or the drop-in's */
 	if (rip_arch_loads_word(code, RIP_EXCEPTION_CLASS_WORD))
-		return TARGET_HANDLES;
+		return TARGET_RESUMES;
 	if (rip_arch_jump_slot(code, function, &next))
 		return judge_slot(memory, next, depth);
 	return is_rust_abort(memory, code, function) || calls_terminate(memory, function, depth) ?
@@ -147,6 +152,28 @@ static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint6
 		terminates = follow_one(memory, lsda, &way);
 	while (terminates != has_types && rip_arch_next_branch(&way));
 	return terminates;
+}
+
+/* As far as the code goes straight on: destructors that are part of it may branch. */
+uint32_t rip_pads_handlers_left(struct rip_cursor *cursor)
+{
+	enum { CALLS_MAX = 64 };
+	struct rip_arch_way way = {
+		.pc = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad,
+		.read = read_code, .context = &cursor->memory,
+	};
+	struct rip_arch_call call;
+	uint32_t left = 0;
+
+	for (int i = 0; i < CALLS_MAX && rip_arch_next_call(&way, &call); i++) {
+		enum target target = judge_call(&cursor->memory, &call, 0);
+		if (target == TARGET_CATCHES)
+			return left;
+		left += target == TARGET_ENDS;
+		if (target == TARGET_RESUMES || target == TARGET_TERMINATES)
+			return 0;
+	}
+	return 0;
 }
 
 /* Answers that were found, with bit 0 for true. Pads need not be aligned, so they are shifted. */
@@ -202,6 +229,23 @@ static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site,
 	return cxx || rip_lsda_cleans_up(lsda, site);
 }
 
+/* A handler of C++'s that comes behind cleanups of its chain is what the pad is entered for: as GCC lays them
+ * out, the code goes from one to the other, and never back to an unwinder. */
+static rip_status look_behind(struct rip_cursor *cursor, const struct rip_lsda *lsda,
+			      const struct rip_site *site, struct types *types, struct rip_action *action)
+{
+	struct types behind = { &cursor->memory, true, false };
+	struct rip_matcher matcher = { takes, &behind, true };
+	struct rip_action found;
+
+	rip_status status = rip_lsda_action_for(lsda, site, &matcher, &found);
+	if (status != RIP_OK || found.kind == RIP_ACTION_SKIP)
+		return status;
+	*action = found;
+	*types = behind;
+	return RIP_OK;
+}
+
 /* Other languages than C have pads that are handlers, or end the process. */
 static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing)
 {
@@ -209,13 +253,15 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	struct rip_site site;
 	struct rip_action action = { RIP_ACTION_SKIP, 0 };
 	struct types types = { &cursor->memory, rip_foreign_is_cxx(cursor->frame.personality), false };
-	struct rip_matcher matcher = { takes, &types };
+	struct rip_matcher matcher = { takes, &types, false };
 
 	rip_status status = rip_cursor_lsda(cursor, &lsda);
 	if (status == RIP_OK)
 		status = rip_lsda_site(&lsda, rip_cursor_lookup_pc(cursor), &site);
 	if (status == RIP_OK)
 		status = rip_lsda_action_for(&lsda, &site, &matcher, &action);
+	if (status == RIP_OK && types.cxx && site.action != 0 && action.kind == RIP_ACTION_CLEANUP)
+		status = look_behind(cursor, &lsda, &site, &types, &action);
 	if (status != RIP_OK)
 		return status;
 	bool enter = may_enter(&lsda, &site, &action, types.cxx);

@@ -27,6 +27,10 @@ struct rip_entry {
  * tables do not tell. The errors of rip_cursor_lsda, rip_lsda_site and rip_lsda_action; LSDA. */
 rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret);
 
+/* Of the cursor's frame, whose pad is to be entered as a handler of C++'s: how many other handlers of the frame
+ * the code leaves before it comes to that one. */
+uint32_t rip_pads_handlers_left(struct rip_cursor *cursor);
+
 /* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types
  * come before what a stop takes. A module that is loaded at the place of another may get that one's
  * answer. */

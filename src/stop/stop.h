@@ -182,6 +182,9 @@ void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_
 /* Throws `thrown` on from the caller; see rip_rethrow. */
 rip_status rip_stop_rethrow(struct rip_stop *stop);
 
+/* Ends the handler that the guest is in innermost, of runtime `number`: below `below` on its stack. */
+void rip_stop_end_caught(struct rip_stop *stop, uint32_t number, uint64_t below);
+
 /* `stop` holds what `other` did. */
 void rip_stop_take_thrown(struct rip_stop *stop, struct rip_stop *other);
 

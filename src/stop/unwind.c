@@ -153,8 +153,12 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 		return status;
 	struct rip_domain *base = stop->base;
 	stop->domain = stop->base = rip_stop_domain_alive(stop, &u->cursor.context, true);
-	if (selector != 0)
+	if (selector != 0) {
+		uint32_t left = rip_pads_handlers_left(&u->cursor);
+		if (left)
+			rip_handlers_end_left(u->handlers, stop, left, u->cursor.reg[RIP_REG_RSP]);
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
+	}
 	u->handlers->in_handler = selector != 0;
 	rip_stop_arm(stop, (void *)&stop->exception);
 	enum rip_event event = rip_stop_land(stop, &u->cursor.context);

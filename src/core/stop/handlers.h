@@ -18,6 +18,12 @@ static inline bool rip_handlers_room(struct rip_handlers *handlers)
 	return false;
 }
 
+static inline void rip_handlers_end_left(struct rip_handlers *handlers, struct rip_stop *stop, uint32_t count,
+					 uint64_t below)
+{
+	(void)handlers, (void)stop, (void)count, (void)below;
+}
+
 static inline void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa)
 {
 	(void)handlers, (void)cfa;

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// Cleanups and handlers in one landing pad, as C++ has them: each is swept at five levels (chains.sh). Its types
+// only count, so that what a stop leaves in a library's half-changed data hides nothing.
+#include <ripcord/sweep.h>
+
+#define NOINLINE __attribute__((noinline))
+#define INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+volatile unsigned value;
+struct node {
+	node *next;
+	unsigned number;
+} only = { nullptr, 1 };
+node *volatile list = &only;
+
+template <int name> struct resource {
+	resource() { rip_sweep_acquire("r", name); }
+	~resource() { rip_sweep_release("r", name); }
+	resource(const resource &) = delete;
+	resource &operator=(const resource &) = delete;
+};
+
+
+// Here it is stopped: at a poll, or at an access.
+INLINE void work(unsigned *p)
+{
+	for (node *q = list; q; q = q->next)
+		value = value + q->number;
+	*p = 1;
+}
+
+INLINE void throws_on(unsigned *p)
+{
+	try {
+		work(p);
+	} catch (...) {
+		value = 3;
+		throw;
+	}
+}
+
+NOINLINE void all_around(unsigned *p) { try { resource<1> r; throws_on(p); } catch (...) { value = 5; } }
+NOINLINE void no_destructor(unsigned *p) { try { throws_on(p); } catch (...) { value = 5; } }
+NOINLINE void typed_around(unsigned *p) { try { resource<1> r; throws_on(p); } catch (int) { value = 4; } }
+NOINLINE void typed_first(unsigned *p)
+{
+	try {
+		resource<1> r;
+		throws_on(p);
+	} catch (int) {
+		value = 4;
+	} catch (...) {
+		value = 5;
+	}
+}
+NOINLINE void outer_throws_on(unsigned *p)
+{
+	try {
+		resource<1> r;
+		throws_on(p);
+	} catch (...) {
+		value = 5;
+		throw;
+	}
+}
+NOINLINE void three_deep(unsigned *p)
+{
+	try {
+		resource<1> a;
+		try {
+			resource<2> b;
+			throws_on(p);
+		} catch (...) {
+			resource<3> c;
+			value = 6;
+			throw;
+		}
+	} catch (...) {
+		value = 5;
+	}
+}
+NOINLINE void rethrown_in_a_handler(unsigned *p)
+{
+	resource<1> a;
+	try {
+		work(p);
+	} catch (...) {
+		try {
+			resource<2> b;
+			throw;
+		} catch (...) {
+			resource<3> c;
+			value = 7;
+		}
+	}
+}
+NOINLINE void breaks(unsigned *p)
+{
+	for (int i = 0; i < 2; i++) {
+		resource<1> a;
+		try {
+			resource<2> b;
+			work(p);
+		} catch (...) {
+			break;
+		}
+	}
+}
+NOINLINE unsigned returns(unsigned *p)
+{
+	resource<1> a;
+	try {
+		resource<2> b;
+		work(p);
+	} catch (...) {
+		return 1;
+	}
+	return value;
+}
+
+struct base {
+	resource<4> held;
+	NOINLINE base(unsigned *p) try : held() {
+		resource<5> r;
+		work(p);
+	} catch (...) {
+		value = 9;
+	}
+};
+NOINLINE void function_try(unsigned *p) try { resource<1> r; base b(p); } catch (...) { value = 10; }
+
+NOINLINE void inside_noexcept(unsigned *p) noexcept
+{
+	try {
+		resource<1> r;
+		throws_on(p);
+	} catch (...) {
+		value = 5;
+	}
+}
+
+// In a handler of the guest's own, in this frame and in another.
+NOINLINE void in_own_handler(unsigned *p)
+{
+	try {
+		resource<1> a;
+		try {
+			throw 1;
+		} catch (int) {
+			resource<2> b;
+			work(p);
+		}
+	} catch (...) {
+		value = 11;
+	}
+}
+NOINLINE void in_own_handler_rethrown(unsigned *p)
+{
+	try {
+		throw 1;
+	} catch (int) {
+		resource<1> a;
+		try {
+			resource<2> b;
+			throws_on(p);
+		} catch (...) {
+			value = 12;
+		}
+	}
+}
+
+void (*const each[])(unsigned *) = {
+	all_around, no_destructor, typed_around, typed_first, rethrown_in_a_handler, three_deep, breaks,
+	[](unsigned *p) { returns(p); }, function_try, inside_noexcept, in_own_handler, in_own_handler_rethrown,
+	[](unsigned *p) { try { outer_throws_on(p); } catch (...) { value = 13; } },
+};
+
+// These once more in a handler of another exception.
+void (*const again[])(unsigned *) = { all_around, typed_first, function_try, in_own_handler };
+
+} // namespace
+
+int main(int argc, char **)
+{
+	unsigned x, *volatile p = argc > 100 ? nullptr : &x;
+
+	for (auto function : each)
+		function(p);
+	try {
+		throw 2;
+	} catch (int) {
+		for (auto function : again)
+			function(p);
+	}
+	return 0;
+}
