@@ -139,8 +139,9 @@ rip_status rip_take_object(rip_kind kind, uintptr_t value, size_t size);
 rip_status rip_give_fd(int fd);
 
 /* Gives the ledger to all modules built by `ripcord cc` that are loaded now, and has their exit() and its
- * like end the guest that calls them, not the process. The first rip_create and rip_program_open do so, and
- * so does dlopen on a guest; only a host that loads such modules itself, after its first guest, has to. */
+ * like end the guest that calls them, not the process. The first rip_create and rip_program_open do so;
+ * modules that are loaded later get it before the first of their constructors runs. So nobody needs to call
+ * this, but a host that has loaded modules which an earlier version of `ripcord cc` has built. */
 void rip_ledger_attach(void);
 
 #ifdef __cplusplus

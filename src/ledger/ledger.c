@@ -31,12 +31,21 @@ void rip_ledger_in_child(void)
 	rip_kept_after_fork();
 }
 
+/* A module that is loaded meanwhile is found by the first guest, or finds this. */
+static atomic_bool attaching;
+
+bool rip_ledger_is_attached(void)
+{
+	return attaching;
+}
+
 void rip_ledger_init(struct rip_ledger *ledger, size_t heap_limit, uint32_t descriptor_limit)
 {
 	ledger->heap.limit = heap_limit ? heap_limit : SIZE_MAX;
 	ledger->descriptor_limit = descriptor_limit ? descriptor_limit : UINT32_MAX;
 	ledger->forks = __atomic_load_n(&rip_ledger_forks, __ATOMIC_RELAXED);
 	if (!atomic_load_explicit(&attached, memory_order_acquire)) {
+		attaching = true;
 		RIP_SYNC(ATTACHES);
 		rip_ledger_attach(); /* as often as guests are made meanwhile: none is made before it is done */
 		attached = true;

@@ -77,6 +77,9 @@ void rip_ledger_reclaim(struct rip_ledger *ledger, bool flush, rip_ledger_contai
 void rip_ledger_in_child(void);
 extern uint16_t rip_ledger_forks;
 
+/* Whether there has been a guest: modules have the ledger from then on. */
+bool rip_ledger_is_attached(void);
+
 /* Told of releases that have nothing to release, if not NULL; atomic. See ripcord/step.h. */
 extern void (*rip_ledger_release_hook)(rip_kind kind, uintptr_t value);
 

@@ -71,6 +71,13 @@ struct rip_link *rip_link_of(const struct dl_phdr_info *info)
 	return NULL;
 }
 
+static void give(struct rip_link *link)
+{
+	__atomic_store_n(&link->ledger, &rip_ledger_hooks, __ATOMIC_RELEASE);
+	if (!__atomic_load_n(&link->hooks, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&link->hooks, rip_link_hooks, __ATOMIC_RELEASE);
+}
+
 /* In: the module; out: its link, or NULL. */
 struct finding {
 	const struct dl_phdr_info *info;
@@ -92,11 +99,23 @@ static int attach(struct dl_phdr_info *info, size_t size, void *unused)
 
 	(void)size, (void)unused;
 	if (link)
-		__atomic_store_n(&link->ledger, &rip_ledger_hooks, __ATOMIC_RELEASE);
-	if (link && !__atomic_load_n(&link->hooks, __ATOMIC_ACQUIRE))
-		__atomic_store_n(&link->hooks, rip_link_hooks, __ATOMIC_RELEASE);
+		give(link);
 	return 0;
 }
+
+/* Before the first guest there is nothing to give: that one finds all modules which are loaded by then. */
+static void meet(struct rip_link *link)
+{
+	if (rip_ledger_is_attached() && memcmp(link->magic, RIP_LINK_MAGIC, sizeof link->magic) == 0 &&
+	    link->version == RIP_LINK_VERSION && link->size >= sizeof *link)
+		give(link);
+}
+
+extern const char rip_link_note[] __attribute__((visibility("hidden"))); /* note.S */
+__attribute__((visibility("hidden"), used)) const struct rip_link_library rip_link_library = {
+	.magic = RIP_LINK_MAGIC, .version = RIP_LINK_VERSION, .size = sizeof rip_link_library, .meet = meet,
+	.note = rip_link_note,
+};
 
 void rip_ledger_attach(void)
 {

@@ -19,6 +19,10 @@
 #define RIP_LINK_NOTE_NAME "Ripcord"
 #define RIP_LINK_NOTE_TYPE 1
 
+/* The library's note: likewise, to a struct rip_link_library. By it each module finds the library when it is loaded,
+ * before any constructor of its own runs. */
+#define RIP_LINK_LIBRARY_TYPE 4
+
 #define RIP_LINK_MAGIC "RIPLINK"
 #define RIP_LINK_VERSION 3u
 
@@ -131,6 +135,14 @@ struct rip_link {
 	const struct rip_hooks *hooks;
 	const void *owner;                    /* the program that loaded the module, or RIP_LINK_HOST */
 	const struct rip_ledger_hooks *ledger;
+};
+
+struct rip_link_library {
+	char magic[8];
+	uint32_t version, size;
+	/* Gives the module what rip_ledger_attach would give it. Any thread. */
+	void (*meet)(struct rip_link *link);
+	const void *note;
 };
 
 /* --- link.c --- */

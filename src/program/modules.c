@@ -74,6 +74,7 @@ static int claim(struct dl_phdr_info *info, size_t size, void *owner)
 
 void rip_modules_claim(const void *owner)
 {
+	__atomic_store_n(&rip_link_hooks, &rip_program_hooks, __ATOMIC_RELEASE); /* for those that come later */
 	visit_modules(claim, (void *)owner);
 	rip_ledger_attach();
 }

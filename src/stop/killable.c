@@ -4,6 +4,7 @@
 
 #include "port/port.h"
 #include "ripcord/killable.h"
+#include "stop/loader.h"
 #include "stop/pads.h"
 #include "unwind/unwind.h"
 
@@ -310,6 +311,8 @@ struct judging {
 	uint64_t inner_slot;        /* of the frame further in ... */
 	uint64_t inner_slots;       /* ... and of the next one */
 	uint64_t slot;
+	struct rip_loader_way loader; /* the next one on the way out */
+	bool behind_loader;         /* the frame further in is on it */
 };
 
 /* A foreign frame is over with its own return, a masked call in a frame with the return of what it called.
@@ -324,6 +327,24 @@ static void note_obstacle(struct judging *j, uint64_t slot)
 		  j->landing == RIP_LANDING_MASKED ? j->inner_slot : j->inner_slots;
 }
 
+/* The loader's frames are no obstacle where an unwind knows the way through them, nor is the stub that has
+ * called it. */
+static bool passes_loader(struct judging *j)
+{
+	uint64_t sp = j->cursor.reg[RIP_REG_RSP];
+
+	if (j->loader.there && sp > j->loader.slot) {
+		if (j->behind_loader && rip_stop_is_stub(rip_cursor_lookup_pc(&j->cursor)))
+			return true;
+		j->behind_loader = false;
+		rip_loader_find(j->stop, &j->cursor.context, j->cursor.exact, &j->loader);
+	}
+	if (!j->loader.there || j->loader.inside || sp < j->loader.sp)
+		return false;
+	j->behind_loader = true;
+	return true;
+}
+
 static rip_status judge_and_step(struct judging *j)
 {
 	if (j->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end)
@@ -334,7 +355,7 @@ static rip_status judge_and_step(struct judging *j)
 	rip_status status = rip_cursor_load(&j->cursor);
 	if (status != RIP_OK)
 		return status;
-	j->outermost = judge_frame(j->stop, &j->cursor, &j->memo);
+	j->outermost = passes_loader(j) ? RIP_LANDING_HERE : judge_frame(j->stop, &j->cursor, &j->memo);
 	uint64_t slot = rip_stop_return_slot(&j->cursor);
 	note_obstacle(j, slot);
 	j->inner_slots = j->inner_slot;
@@ -397,6 +418,7 @@ static void look(const struct rip_stop *stop, const struct rip_context *at, bool
 		j.judged = (struct rip_judged){ .segment = segment };
 	rip_cursor_init(&j.cursor, at, true, &memory);
 	look_ret->landing = RIP_LANDING_FOREIGN;
+	rip_loader_find(stop, at, true, &j.loader);
 	/* At its end, an unwinder may have the pad's address stand as a return address. */
 	bool whole = judge_all(&j) == RIP_OK;
 	if (!whole && j.landing != RIP_LANDING_UNWINDER)

@@ -2,6 +2,7 @@
  * link: this module's struct rip_link, and the note by which it is found. */
 #include <malloc.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "guest.h"
 
@@ -73,6 +74,58 @@ __asm__(".pushsection .note.ripcord, \"a\", @note\n"
 	".asciz \"Ripcord\"\n"
 	"1: .quad __start_ripcord_parts - 1b, __stop_ripcord_parts - 1b\n"
 	".popsection");
+
+/* --- The library --------------------------------------------------------------------------------- */
+
+/* The library's struct in a segment of notes; NULL if its note is not there. */
+static const struct rip_link_library *find_library(const char *notes, size_t size)
+{
+	while (size >= 3 * sizeof(uint32_t)) {
+		uint32_t head[3];
+		int64_t distance;
+		memcpy(head, notes, sizeof head);
+		size_t name = ((size_t)head[0] + 3) & ~(size_t)3, descriptor = ((size_t)head[1] + 3) & ~(size_t)3;
+		if (name + descriptor > size - sizeof head)
+			return NULL;
+		const char *place = notes + sizeof head + name;
+		if (head[0] == sizeof RIP_LINK_NOTE_NAME && head[1] == sizeof distance &&
+		    head[2] == RIP_LINK_LIBRARY_TYPE &&
+		    memcmp(notes + sizeof head, RIP_LINK_NOTE_NAME, sizeof RIP_LINK_NOTE_NAME) == 0) {
+			memcpy(&distance, place, sizeof distance);
+			return (const void *)(place + distance);
+		}
+		notes = place + descriptor;
+		size -= sizeof head + name + descriptor;
+	}
+	return NULL;
+}
+
+static int meet(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	(void)size, (void)unused;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		const struct rip_link_library *library = segment->p_type != PT_NOTE ? NULL :
+			find_library((const char *)(info->dlpi_addr + segment->p_vaddr), segment->p_memsz);
+		if (library && memcmp(library->magic, RIP_LINK_MAGIC, sizeof library->magic) == 0 &&
+		    library->version == RIP_LINK_VERSION)
+			library->meet(&rip_link);
+	}
+	return rip_ledger() != NULL;
+}
+
+/* Before all constructors of this module: even their exit() is the guest's end. */
+__attribute__((visibility("hidden"), used)) void rip_meet_library(void);
+void rip_meet_library(void)
+{
+	dl_iterate_phdr(meet, NULL);
+}
+__asm__(".pushsection .init_array.00000, \"aw\", @init_array\n"
+	".balign 8\n"
+	".quad rip_meet_library\n"
+	".popsection");
+
+/* --- Guests -------------------------------------------------------------------------------------- */
 
 void rip_end_guest(enum rip_end how, int status)
 {
