@@ -310,6 +310,12 @@ typedef struct rip_report {
 	uint64_t cleanups_failed; /* those that were stopped themselves */
 	bool abandoned;           /* frames were left that could not be unwound */
 	rip_status abandon_reason;/* why, if abandoned */
+	/* A function of libc in which the guest was stopped for good, and that may have held a lock of libc's own
+	 * by then: its address; 0 if there is none. What it was about to change is half done: a heap, the time
+	 * zone. A host can take that for a reason to end. */
+	uintptr_t cut;
+	uint32_t cut_released;    /* locks of its that were found held, and were given back */
+	bool cut_unknown;         /* there may be one that was not found, and is held for ever */
 	rip_reclaimed reclaimed;  /* what the guest still owned when it had ended */
 
 	/* FIRM, ABANDON: the outermost frame of code that is not killable, whose return the kill waited for in

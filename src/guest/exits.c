@@ -59,6 +59,7 @@ const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_atta
 static void start(void)
 {
 	rip_port_loader_find();
+	rip_port_takers_find();
 	pthread_atfork(NULL, NULL, ask);
 	rip_link_hooks = &rip_guest_hooks;
 	ask();

@@ -227,6 +227,11 @@ static void report_unwound(rip_report *report, const struct rip_stop *stop,
 	if (!report->abandoned)
 		report->abandon_reason = result->reason;
 	report->abandoned |= result->abandoned;
+	if (result->cut) {
+		report->cut = result->cut;
+		report->cut_released += result->cut_released;
+		report->cut_unknown |= result->cut_unknown;
+	}
 	if (result->rest)
 		rip_report_abandoned(report, result->rest, (uintptr_t)stop->stack.top);
 }
@@ -244,6 +249,7 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 		rip_fault_unblock(NULL);
 	bool opened = make_room(guest) || guest->overflowing;
 	guest->overflowing = false;
+	guest->stop.killed = is_kill(guest->outcome.cause) && !until;
 	rip_stop_unwind(&guest->stop, until, note_fate, &noting, &result);
 	rip_port_drop_handlers((uintptr_t)rip_stack_floor(&guest->stop.stack),
 			       until ? until->sp : (uintptr_t)guest->stop.stack.top);

@@ -106,6 +106,12 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 		  report->cleanups_run, report->cleanups_failed);
 	rip_write(&writer, ",\"abandoned\":%s,\"abandon_reason\":", report->abandoned ? "true" : "false");
 	rip_write_json_string(&writer, report->abandoned ? rip_status_name(report->abandon_reason) : NULL);
+	rip_write(&writer, ",\"cut\":");
+	if (report->cut)
+		rip_write(&writer, "{\"function\":\"0x%" PRIxPTR "\",\"released\":%u,\"unknown\":%s}", report->cut,
+			  report->cut_released, report->cut_unknown ? "true" : "false");
+	else
+		rip_write(&writer, "null");
 	rip_write_reclaimed_json(&writer, &report->reclaimed);
 	rip_write(&writer, "}\n");
 	return writer.failed ? RIP_E_SYSTEM : RIP_OK;

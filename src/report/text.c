@@ -173,6 +173,23 @@ static void write_cleanups(struct rip_writer *w, const rip_report *report)
 		rip_write(w, "  not all could be unwound: %s\n", rip_status_text(report->abandon_reason));
 }
 
+/* A function's own name is in what exports it. */
+static void write_cut(struct rip_writer *w, const rip_report *report, const rip_symbolizer *symbolizer)
+{
+	rip_symbol symbol;
+
+	if (report->cut == 0)
+		return;
+	rip_report_symbol(symbolizer, report->cut, true, &symbol);
+	rip_write(w, "  stopped for good inside of libc, in ");
+	if (symbol.function && symbol.offset == 0)
+		rip_write_string(w, symbol.function);
+	else
+		rip_write(w, "0x%" PRIxPTR, report->cut);
+	rip_write(w, ": %u of its locks given back%s\n", report->cut_released,
+		  report->cut_unknown ? ", another one may be held for ever" : "");
+}
+
 rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbolizer,
 			   rip_sink sink, void *context)
 {
@@ -185,6 +202,7 @@ rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbo
 	write_frames(&writer, report, symbolizer);
 	write_foreign(&writer, report, symbolizer);
 	write_cleanups(&writer, report);
+	write_cut(&writer, report, symbolizer);
 	rip_write_reclaimed(&writer, &report->reclaimed);
 	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
 }

@@ -4,6 +4,7 @@
 #include "stop/cancel.h"
 
 #include "port/port.h"
+#include "stop/cut.h"
 
 static uint64_t floor_of(const struct rip_stop *stop)
 {
@@ -70,6 +71,13 @@ static bool make_call(struct rip_stop *stop, const struct rip_context *there, bo
 	return true;
 }
 
+void rip_cancel_drop(struct rip_stop *stop)
+{
+	struct rip_port_handler handler;
+
+	rip_port_take_handler(floor_of(stop), (uintptr_t)stop->stack.top, &handler);
+}
+
 bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_context *there, bool exact,
 			struct rip_context *context_ret, uint64_t *cfa_ret)
 {
@@ -107,22 +115,11 @@ static uint64_t locked_stream(const struct rip_stop *stop, const struct rip_curs
 	return 0;
 }
 
-/* Whether the frame's function may have taken a lock by now. */
-static bool may_have_locked(const struct rip_cursor *cursor)
-{
-	uint64_t begin = cursor->frame.function, offset = cursor->reg[RIP_REG_RIP] - begin;
-	size_t size = RIP_ARCH_LOCKS_MAX;
-
-	while (size > offset && !rip_port_readable(begin, size))
-		size /= 2;
-	return offset < size && rip_arch_may_have_locked((const uint8_t *)(uintptr_t)begin, size, offset);
-}
-
 bool rip_cancel_prepare_unlock(struct rip_stop *stop, const struct rip_cursor *cursor, struct rip_context *context_ret)
 {
 	uint64_t stream;
 
-	if (!rip_port_in_libc(cursor->reg[RIP_REG_RIP]) || !may_have_locked(cursor))
+	if (!rip_port_in_libc(cursor->reg[RIP_REG_RIP]) || !rip_cut_may_have_locked(cursor))
 		return false;
 	stream = locked_stream(stop, cursor);
 	if (stream == 0)

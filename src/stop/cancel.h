@@ -15,7 +15,10 @@
 /* The place on the guest's stack of the innermost handler; UINT64_MAX if there is none. */
 uint64_t rip_cancel_next(const struct rip_stop *stop);
 
-/* Takes that one off its list, and makes *context_ret where to land so that it is run: its caller stands at `there`.
+/* Takes that one off its list. */
+void rip_cancel_drop(struct rip_stop *stop);
+
+/* The same, and makes *context_ret where to land so that it is run: its caller stands at `there`.
  * False: it is none that could be run. *cfa_ret: of the frame that it belongs to; 0 if that is not known. */
 bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_context *there, bool exact,
 			struct rip_context *context_ret, uint64_t *cfa_ret);

@@ -31,6 +31,9 @@ struct rip_stop_result {
 	bool has_mask;        /* frames of signal handlers were passed: the
 	                       * outermost one's caller had this mask */
 	uint64_t mask;
+	uint64_t cut;         /* a function of libc's that may have held a lock of its own; 0: none */
+	uint32_t cut_released;/* how many such locks were given back */
+	bool cut_unknown;     /* there may be one that was not found */
 	uint64_t rest;        /* if all frames from some one on were abandoned: that one's rsp; else 0 */
 };
 
@@ -106,6 +109,8 @@ struct rip_stop {
 	                                                  * the frames are gone */
 	uint32_t owned_count;
 	struct rip_handlers *handlers;     /* those that this unwind has entered; see handlers.h */
+	bool killed;                       /* what is unwound was stopped from outside, where it may
+	                                    * have been waiting */
 	bool searched;                     /* a handler has thrown our exception on, in the search phase */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * stop: the loop of the forced unwind. */
 #include "stop/cancel.h"
+#include "stop/cut.h"
 #include "stop/handlers.h"
 #include "stop/loader.h"
 #include "stop/pads.h"
@@ -24,10 +25,22 @@ struct unwind {
 	unsigned pads_here;     /* landing pads since that moved up */
 	uint64_t next_handler;  /* of libc's own: where the innermost one lies */
 	struct rip_loader_way loader; /* the innermost way through the loader */
+	struct rip_cut cut;     /* what was cut off in libc, until its locks are given back */
 	uint64_t unlocked_cfa;  /* the frame whose stream was unlocked last */
 	struct _Unwind_Exception *thrown; /* the one that has stopped the guest */
 	struct rip_handlers *handlers;
 };
+
+/* The frames of libc's that were innermost have been passed: their own cleanups have run. */
+static void settle_cut(struct unwind *u)
+{
+	if (u->cut.function) {
+		u->result.cut = u->cut.function;
+		u->result.cut_released += rip_cut_release(&u->cut);
+		u->result.cut_unknown |= u->cut.unknown;
+	}
+	u->cut.function = u->cut.end = 0;
+}
 
 /* What libc and the loader have on the stack from the cursor on. */
 static void look_for_libc(struct unwind *u)
@@ -46,6 +59,9 @@ static void skip_plain(struct unwind *u)
 static void start_from_guest(struct unwind *u)
 {
 	struct rip_memory memory = rip_stop_memory(u->stop);
+
+	settle_cut(u);
+	rip_cut_find(u->stop, u->stop->killed, &u->cut);
 
 	rip_cursor_init(&u->cursor, &u->stop->at, u->stop->exact, &memory);
 	look_for_libc(u);
@@ -128,6 +144,7 @@ static rip_status after_pad(struct unwind *u, enum rip_event event)
 	if (event != RIP_EVENT_RESUMED && event != RIP_EVENT_THROWN) {
 		u->result.cleanups_failed++;
 		tell(u, RIP_FRAME_FAILED);
+		stop->killed = event == RIP_EVENT_KILLED;
 		start_from_guest(u);
 		return RIP_OK;
 	}
@@ -205,6 +222,7 @@ static rip_status run_routine(struct unwind *u, const struct rip_context *contex
 		stop->exact = exact;
 		look_for_libc(u);
 	} else {
+		stop->killed = event == RIP_EVENT_KILLED;
 		start_from_guest(u);
 	}
 	return RIP_OK;
@@ -218,6 +236,11 @@ static rip_status run_handler(struct unwind *u)
 	rip_status status = keep_pace(u);
 	if (status != RIP_OK)
 		return status;
+	if (u->next_handler >= u->cut.waiting_sp && u->next_handler < u->cut.waiting_cfa) {
+		rip_cancel_drop(u->stop);
+		u->next_handler = rip_cancel_next(u->stop);
+		return RIP_OK;
+	}
 	if (rip_cancel_prepare(u->stop, &u->cursor.context, u->cursor.exact, &context, &cfa))
 		return run_routine(u, &context, cfa);
 	tell_handler(u, cfa, RIP_FRAME_FAILED);
@@ -268,6 +291,7 @@ static rip_status pass_loader(struct unwind *u)
 	if (event == RIP_EVENT_PASSING)
 		return RIP_E_END;
 	tell_handler(u, way.cfa, event == RIP_EVENT_RESUMED ? RIP_FRAME_CLEANED : RIP_FRAME_FAILED);
+	stop->killed = event == RIP_EVENT_KILLED;
 	start_from_guest(u);
 	return event == RIP_EVENT_RESUMED && way.opens ? close_module(u) : RIP_OK;
 }
@@ -311,6 +335,8 @@ static rip_status pass_frame(struct unwind *u)
 	struct rip_context unlock;
 
 	bool handler = u->next_handler < u->cursor.reg[RIP_REG_RSP];
+	if (u->cut.end && u->cursor.reg[RIP_REG_RSP] >= u->cut.end && !handler)
+		settle_cut(u);
 	if (!handler && at_end(u))
 		return RIP_E_END;
 	if (u->stop->abandon)
@@ -327,6 +353,8 @@ static rip_status pass_frame(struct unwind *u)
 		return status == RIP_E_NOFDE ? RIP_E_RETURN : status;
 	rip_handlers_leave(u->handlers, u->cursor.cfa);
 	status = rip_pads_judge(&u->cursor, &landing);
+	if (landing.kind == RIP_ENTRY_PAD && u->cursor.cfa == u->cut.waiting_cfa)
+		landing.kind = RIP_ENTRY_NONE;
 	if (landing.kind == RIP_ENTRY_PAD && (landing.selector == 0 || rip_handlers_room(u->handlers)))
 		return run_pad(u, landing.selector);
 	if (status != RIP_OK)
@@ -366,6 +394,7 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 		abandon_rest(&u, status);
 		run_other_handlers(&u);
 	}
+	settle_cut(&u);
 	rip_handlers_leave(u.handlers, UINT64_MAX);
 	stop->handlers = outer_handlers;
 	if (stop->thrown) /* by a pad */

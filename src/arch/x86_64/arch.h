@@ -258,11 +258,18 @@ bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret
 /* Goes where a branch that was passed leads. False if none is left. */
 bool rip_arch_next_branch(struct rip_arch_way *way);
 
-/* Whether a way through the function that begins at `code` leads over a compare and exchange, as which locks are
- * taken, to its byte at `offset`. `size` bytes can be read; those
- * beyond RIP_ARCH_LOCKS_MAX, and code that is not understood, are not looked at. */
-enum { RIP_ARCH_LOCKS_MAX = 2048 };
-bool rip_arch_may_have_locked(const uint8_t *code, size_t size, size_t offset);
+/* The locks that a way through the function which begins at `code` may have taken before it comes to its byte at
+ * `offset`: those of its compare and exchange instructions, and of its calls of one of the `takers` (functions that
+ * take what their first argument says; 0 ends them), from which a way leads there. `size` bytes can be read; what is
+ * beyond RIP_ARCH_LOCKS_MAX, or not understood, is not looked at. Returns how many, at most `max`. */
+enum { RIP_ARCH_LOCKS_MAX = 8192, RIP_ARCH_LOCK_UNKNOWN = -1, RIP_ARCH_LOCK_FUNCTION = -2 };
+struct rip_arch_lock {
+	int base;        /* the register that its address is counted from, or the function's begin */
+	int64_t offset;
+	bool called;     /* by one of the takers */
+};
+size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uint64_t *takers,
+		      struct rip_arch_lock *locks, size_t max);
 
 /* What the code of a small function at `pc` is. A procedure linkage entry (psABI 5.2): jumps to where the
  * slot says. Begins with loading a word of 64 bits. The address that it loads as the first argument. */

@@ -178,30 +178,24 @@ bool rip_arch_next_branch(struct rip_arch_way *way)
 
 /* --- Locks --- */
 
-/* A bit for each byte of the function: whether a way over a lock leads there. */
+/* A bit for each byte of the function: whether a way from the lock leads there. */
 struct ways {
-	uint64_t held[RIP_ARCH_LOCKS_MAX / 64];
+	uint64_t reached[RIP_ARCH_LOCKS_MAX / 64];
 	size_t size;
 	bool changed;
 };
 
-static bool is_held(const struct ways *ways, size_t at)
+static bool is_reached(const struct ways *ways, size_t at)
 {
-	return ways->held[at / 64] >> (at % 64) & 1;
+	return ways->reached[at / 64] >> (at % 64) & 1;
 }
 
-static void hold(struct ways *ways, size_t at)
+static void reach(struct ways *ways, size_t at)
 {
-	if (at >= ways->size || is_held(ways, at))
+	if (at >= ways->size || is_reached(ways, at))
 		return;
-	ways->held[at / 64] |= 1ull << (at % 64);
+	ways->reached[at / 64] |= 1ull << (at % 64);
 	ways->changed = true;
-}
-
-/* CMPXCHG r/m32, r32. */
-static bool is_exchange(const struct instruction *i)
-{
-	return i->two && i->opcode == 0xb1;
 }
 
 /* Addresses are offsets here. */
@@ -211,40 +205,125 @@ static void pass_on(struct ways *ways, const struct instruction *i, size_t at)
 	struct rip_arch_call call;
 
 	if (take(i, &way, &call) != STEP_END)
-		hold(ways, way.pc);
+		reach(ways, way.pc);
 	if (way.branches)
-		hold(ways, way.branch[0]);
+		reach(ways, way.branch[0]);
 }
 
 /* As far as the code is understood. */
-static void look_over(struct ways *ways, const uint8_t *code)
+static void look_over(struct ways *ways, const uint8_t *code, size_t from)
 {
 	for (size_t at = 0; at < ways->size;) {
 		struct instruction i = { .at = code + at };
 		decode(&i);
 		if (i.length == 0)
 			return;
-		if (is_held(ways, at) || is_exchange(&i))
+		if (at == from || is_reached(ways, at))
 			pass_on(ways, &i, at);
 		at += i.length;
 	}
 }
 
-bool rip_arch_may_have_locked(const uint8_t *code, size_t size, size_t offset)
+enum { INSTRUCTION_MAX = 15 };
+
+static bool leads(const uint8_t *code, size_t size, size_t from, size_t to)
 {
-	enum { PASSES_MAX = 16, INSTRUCTION_MAX = 15 };
-	struct ways ways = { .changed = true };
+	enum { PASSES_MAX = 16 };
+	struct ways ways = { .size = size, .changed = true };
+
+	for (int pass = 0; ways.changed && pass < PASSES_MAX; pass++) {
+		ways.changed = false;
+		look_over(&ways, code, from);
+	}
+	return is_reached(&ways, to);
+}
+
+/* DWARF's numbers (psABI figure 3.36) of the machine's registers. */
+static int register_of(unsigned number)
+{
+	static const int8_t numbers[8] = { RIP_REG_RAX, 2, RIP_REG_RDX, RIP_REG_RBX, RIP_REG_RSP, RIP_REG_RBP, 4, 5 };
+
+	return number < 8 ? numbers[number] : (int)number;
+}
+
+/* CMPXCHG r/m32, r32: what it is done to. */
+static bool read_exchange(const struct instruction *i, size_t at, struct rip_arch_lock *lock)
+{
+	const uint8_t *p = i->at;
+	uint8_t rex = 0, mod = i->modrm >> 6, rm = i->modrm & 7;
+
+	if (!i->two || i->opcode != 0xb1 || mod == 3 || i->wide)
+		return false;
+	while (is_prefix(*p))
+		p++;
+	if ((*p & 0xf0) == 0x40)
+		rex = *p++;
+	p += 3;
+	*lock = (struct rip_arch_lock){ .base = RIP_ARCH_LOCK_UNKNOWN };
+	if (rm == 4)
+		return true;
+	if (mod == 0 && rm == 5) {
+		lock->base = RIP_ARCH_LOCK_FUNCTION;
+		lock->offset = (int64_t)(at + i->length) + distance(p + 4, 4);
+		return true;
+	}
+	lock->base = register_of(rm | (unsigned)(rex & 1) << 3);
+	lock->offset = mod == 0 ? 0 : distance(p + (mod == 1 ? 1 : 4), mod == 1 ? 1 : 4);
+	return true;
+}
+
+/* What the first argument of a call is: LEA disp32(%rip), %rdi; MOV r64, %rdi. */
+static bool read_argument(const struct instruction *i, size_t at, struct rip_arch_lock *lock)
+{
+	const uint8_t *p = i->at;
+	bool high = (p[0] & 4) != 0;
+
+	if (p[0] == 0x48 && p[1] == 0x8d && p[2] == 0x3d) {
+		*lock = (struct rip_arch_lock){ .base = RIP_ARCH_LOCK_FUNCTION, .called = true,
+						.offset = (int64_t)(at + i->length) + distance(p + 7, 4) };
+		return true;
+	}
+	if ((p[0] & 0xfb) != 0x48 || p[1] != 0x89 || (p[2] & 0xc7) != 0xc7)
+		return false;
+	*lock = (struct rip_arch_lock){ .base = register_of((unsigned)(p[2] >> 3 & 7) | (unsigned)high << 3), .called = true };
+	return true;
+}
+
+static bool calls_taker(const struct instruction *i, uint64_t next, const uint64_t *takers)
+{
+	if (i->two || i->opcode != 0xe8)
+		return false;
+	for (; *takers; takers++)
+		if (next + (uint64_t)distance(i->at + i->length, 4) == *takers)
+			return true;
+	return false;
+}
+
+size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uint64_t *takers,
+		      struct rip_arch_lock *locks, size_t max)
+{
+	struct rip_arch_lock argument = { .base = RIP_ARCH_LOCK_UNKNOWN, .called = true };
+	size_t count = 0;
 
 	if (size > RIP_ARCH_LOCKS_MAX + INSTRUCTION_MAX)
 		size = RIP_ARCH_LOCKS_MAX + INSTRUCTION_MAX;
-	if (size < INSTRUCTION_MAX || offset >= size - INSTRUCTION_MAX)
-		return true;
-	ways.size = size - INSTRUCTION_MAX;
-	for (int pass = 0; ways.changed && pass < PASSES_MAX; pass++) {
-		ways.changed = false;
-		look_over(&ways, code);
+	if (size <= INSTRUCTION_MAX || offset >= size - INSTRUCTION_MAX)
+		return 0;
+	size -= INSTRUCTION_MAX;
+	for (size_t at = 0; at < size && count < max;) {
+		struct instruction i = { .at = code + at };
+		decode(&i);
+		if (i.length == 0)
+			break;
+		read_argument(&i, at, &argument);
+		bool call = calls_taker(&i, (uintptr_t)code + at + i.length, takers);
+		if (call)
+			locks[count] = argument;
+		if ((call || read_exchange(&i, at, &locks[count])) && leads(code, size, at, offset))
+			count++;
+		at += i.length;
 	}
-	return is_held(&ways, offset);
+	return count;
 }
 
 bool rip_arch_jump_slot(const uint8_t code[RIP_ARCH_STUB], uint64_t pc, uint64_t *slot_ret)

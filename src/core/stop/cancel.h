@@ -11,6 +11,11 @@ static inline uint64_t rip_cancel_next(const struct rip_stop *stop)
 	return UINT64_MAX;
 }
 
+static inline void rip_cancel_drop(struct rip_stop *stop)
+{
+	(void)stop;
+}
+
 static inline bool rip_cancel_prepare(struct rip_stop *stop, const struct rip_context *there, bool exact,
 				      struct rip_context *context_ret, uint64_t *cfa_ret)
 {
