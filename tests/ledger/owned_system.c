@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Firm kills of guests that wait for a shell: in system() and pclose(). Dispositions, signal mask and children are as they
  * were. Built by `ripcord cc`. */
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,54 @@ static void kill_in(const char *name, rip_function function, bool with_blocked)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* --- stderr, which warn() locks --- */
+
+static void *try_stderr(void *result)
+{
+	*(int *)result = ftrylockfile(stderr);
+	if (*(int *)result == 0)
+		funlockfile(stderr);
+	return NULL;
+}
+
+static intptr_t warns(void *bad)
+{
+	int a HOLD = acquire(1);
+
+	errno = ENOENT;
+	warn("%d is no %s", a, (const char *)bad);
+	return errno == ENOENT;
+}
+
+static void expect_free_stderr(const char *name, rip_cause cause, rip_cause expected)
+{
+	pthread_t thread;
+	int result = -1;
+
+	pthread_create(&thread, NULL, try_stderr, &result);
+	pthread_join(thread, NULL);
+	tap_ok(cause == expected && result == 0, "%s: stderr is not locked afterwards", name);
+}
+
+static void warnings(void)
+{
+	char printed[200] = "";
+	int ends[2], copy = dup(2);
+	rip_report report;
+
+	if (pipe(ends) != 0 || dup2(ends[1], 2) < 0)
+		tap_skip_all("no pipe");
+	rip_outcome good = run_guest(warns, "text", &report);
+	rip_outcome bad = run_guest(warns, (void *)16, &report);
+	dup2(copy, 2);
+	ssize_t size = read(ends[0], printed, sizeof printed - 1);
+	expect_free_stderr("warn", good.cause, RIP_CAUSE_RETURNED);
+	expect_free_stderr("warn with a bad pointer", bad.cause, RIP_CAUSE_FAULT);
+	tap_ok(good.value == 1 && size > 0 && strstr(printed, "owned_system") &&
+	       strstr(printed, ": 1 is no text: No such file or directory\n"), "and prints what libc's does");
+	expect_clean("warn", 2);
+}
+
 int main(void)
 {
 	if (pipe(pipe_ends) != 0)
@@ -121,5 +170,7 @@ int main(void)
 	kill_in("system, SIGCHLD blocked", in_system, true);
 	kill_in("pclose", in_pclose, false);
 	kill_in("fclose of a pipe", in_fclose, false);
+	resources_reset();
+	warnings();
 	tap_done();
 }
