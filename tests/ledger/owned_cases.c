@@ -356,7 +356,7 @@ static intptr_t damage(void *unused)
 	char *volatile first = malloc(100);
 
 	(void)unused;
-	malloc(50);
+	keep = malloc(50);
 	pthread_mutex_lock(gone);
 	mprotect(gone, 4096, PROT_NONE);
 	fputs("x", second);
@@ -367,9 +367,12 @@ static intptr_t damage(void *unused)
 	return 0;
 }
 
+/* The compiler sees what is wrong here. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wfree-nonheap-object"
 static intptr_t bad_free(void *which)
 {
-	char *block = malloc(100), *large = malloc(100000);
+	char *volatile block = malloc(100), *volatile large = malloc(100000);
 	static uint64_t no_block[8]; /* a size of 0 stands before it */
 
 	switch ((intptr_t)which) {
@@ -382,6 +385,7 @@ static intptr_t bad_free(void *which)
 	}
 	return 0;
 }
+#pragma GCC diagnostic pop
 
 static void damaged(void)
 {
