@@ -141,7 +141,7 @@ rip_status rip_give_fd(int fd);
 /* Gives the ledger to all modules built by `ripcord cc` that are loaded now, and has their exit() and its
  * like end the guest that calls them, not the process. The first rip_create and rip_program_open do so;
  * modules that are loaded later get it before the first of their constructors runs. So nobody needs to call
- * this, but a host that has loaded modules which an earlier version of `ripcord cc` has built. */
+ * this any more; it is kept for hosts that do. */
 void rip_ledger_attach(void);
 
 #ifdef __cplusplus
