@@ -24,8 +24,8 @@
  *   left them.
  *
  * Descriptors 0 to 2 are the host's. A guest can close them and open others in their place (the next that is
- * opened is the lowest again), or put others there; fclose of stdin, stdout and stderr closes the descriptor
- * and not the stream. The host has them back when the guest ends: until then they are as the guest made them,
+ * opened is the lowest again), or put others there, also by streams of its own (fdopen); fclose of stdin, stdout
+ * and stderr closes the descriptor and not the stream. The host has them back when the guest ends: until then they are as the guest made them,
  * in the whole process. Those that are closed are not free meanwhile: what another thread opens does not come
  * to stand there. close_range without flags and closefrom close what the guest opened, and 0 to 2, but no
  * other descriptor of the host's. In a child that the guest forks, all of these do what libc's do.
@@ -58,7 +58,8 @@ typedef enum rip_kind {
 	RIP_KIND_TIMER = 1,  /* a timer_t of timer_create: deleted. A thread that runs its SIGEV_THREAD function at
 	                      * that moment is one of those that a guest starts: it goes on */
 	RIP_KIND_ALARM,      /* ITIMER_REAL, VIRTUAL or PROF, set by setitimer, alarm or ualarm: the host's comes back,
-	                      * with what was left of it */
+	                      * with what was left of it. A signal of either kind of timer that this thread has left
+	                      * pending, and that would end the process, is discarded */
 	RIP_KIND_SIGNAL,     /* what a signal does, by its number, changed by sigaction, signal and the like: comes
 	                      * back, unless the host has changed it since. A signal that is left pending and would
 	                      * end the process is discarded */

@@ -23,7 +23,7 @@
 union state {
 	struct sigaction signal;
 	struct { struct itimerval timer; uint64_t at; } alarm;
-	struct { int fd, flags; } descriptor; /* flags: of the standard stream on it */
+	struct { int fd, own, flags; } descriptor; /* own: its FD_CLOEXEC; flags: of the standard stream on it */
 	struct { int flags; char *base; size_t size; } buffering;
 	void *pointer;
 };
@@ -84,15 +84,52 @@ static bool is_same_signal(const union state *a, const union state *b)
 	return a->signal.sa_handler == b->signal.sa_handler && a->signal.sa_flags == b->signal.sa_flags;
 }
 
-/* A signal that is ignored is no longer pending (POSIX, Signal Concepts): one that is left over from the
- * guest would end the process. */
-static bool write_signal(uint32_t number, const union state *state)
+/* Those of SIGCHLD are never discarded: while it is ignored, children of the host's that end are nobody's
+ * (POSIX, Consequences of Process Termination). */
+static bool is_harmless(int signal)
+{
+	return signal == SIGCHLD || signal == SIGCONT || signal == SIGURG || signal == SIGWINCH;
+}
+
+static bool is_pending(int signal)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
+}
+
+/* A signal that is ignored is no longer pending (POSIX, Signal Concepts). */
+static void discard_pending(int signal)
 {
 	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
+	if (!is_harmless(signal) && is_pending(signal))
+		sigaction(signal, &ignore, NULL);
+}
+
+static bool write_signal(uint32_t number, const union state *state)
+{
 	if (state->signal.sa_handler == SIG_DFL)
-		sigaction((int)number, &ignore, NULL);
+		discard_pending((int)number);
 	return sigaction((int)number, &state->signal, NULL) == 0;
+}
+
+/* What a timer has sent that is gone, and would end the process. Locked. */
+static void discard_unhandled(int signal)
+{
+	union state state;
+
+	if (read_signal((uint32_t)signal, &state) && state.signal.sa_handler == SIG_DFL)
+		write_signal((uint32_t)signal, &state);
+}
+
+void rip_kept_discard(int signal)
+{
+	sigset_t mask;
+
+	lock(&mask);
+	discard_unhandled(signal);
+	unlock(&mask);
 }
 
 /* Signals that nobody sends but who the guest asked to: processes and threads that it started, queues, peers.
@@ -138,9 +175,10 @@ static bool read_alarm(uint32_t number, union state *state)
 	return getitimer((__itimer_which_t)number, &state->alarm.timer) == 0;
 }
 
-/* What would have gone off meanwhile goes off now. */
+/* What would have gone off meanwhile goes off now. What the guest's timer has sent, and nobody has taken, does not. */
 static bool write_alarm(uint32_t number, const union state *state)
 {
+	static const struct itimerval never;
 	struct itimerval timer = state->alarm.timer;
 	uint64_t left = (uint64_t)timer.it_value.tv_sec * 1000000 + (uint64_t)timer.it_value.tv_usec;
 	uint64_t passed = clock_of(number) - state->alarm.at;
@@ -149,6 +187,8 @@ static bool write_alarm(uint32_t number, const union state *state)
 		left = left > passed ? left - passed : 1;
 		timer.it_value = (struct timeval){ (time_t)(left / 1000000), (suseconds_t)(left % 1000000) };
 	}
+	setitimer((__itimer_which_t)number, &never, NULL);
+	discard_unhandled(number == ITIMER_REAL ? SIGALRM : number == ITIMER_VIRTUAL ? SIGVTALRM : SIGPROF);
 	return setitimer((__itimer_which_t)number, &timer, NULL) == 0;
 }
 
@@ -191,13 +231,15 @@ static bool read_descriptor(uint32_t number, union state *state)
 	if (fd < 0 && errno == EINVAL) /* a low limit */
 		fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
 	state->descriptor.fd = fd;
+	state->descriptor.own = fcntl((int)number, F_GETFD);
 	state->descriptor.flags = number <= STDERR_FILENO ? standard_stream(number)->_flags & MODE : 0;
 	return fd >= 0;
 }
 
 static bool write_descriptor(uint32_t number, const union state *state)
 {
-	bool good = dup2(state->descriptor.fd, (int)number) >= 0;
+	bool own = state->descriptor.own & FD_CLOEXEC;
+	bool good = dup3(state->descriptor.fd, (int)number, own ? O_CLOEXEC : 0) >= 0;
 
 	close(state->descriptor.fd);
 	return good;

@@ -32,6 +32,9 @@ bool rip_kept_put_back(struct rip_kept *kept);
 /* As above, but what stands there now stays. */
 void rip_kept_forget(struct rip_kept *kept);
 
+/* Such a signal that is pending here, and would end the process, is no longer. */
+void rip_kept_discard(int signal);
+
 /* A descriptor of the host's that the guest closed. It is not free, but something stands there with which
  * nothing can be done (EBADF), or another thread's next file would be lost when it comes back. */
 bool rip_kept_is_closed(const struct rip_kept *kept);

@@ -18,9 +18,14 @@
 #include "ledger/kept.h"
 #include "port/port.h"
 
+/* `data`: the signal that it sends, if it does. Kernels before 6.13 leave a last one pending. */
 static bool release_timer(const struct rip_release *release)
 {
-	return timer_delete((timer_t)release->value) == 0;
+	bool good = timer_delete((timer_t)release->value) == 0;
+
+	if (release->data)
+		rip_kept_discard((int)release->data);
+	return good;
 }
 
 static bool release_key(const struct rip_release *release)

@@ -9,10 +9,18 @@
 enum { FIRST_SIZE = 4096 /* bytes */, KIND_BITS = 5 };
 _Static_assert(RIP_KINDS <= 1 << KIND_BITS, "a kind fits into a key");
 
-/* Addresses have 47 bits (x86-64, user space). */
+/* Addresses have 47 bits (x86-64, user space), and a timer_t with a function of its own has the highest bit besides
+ * (glibc, sysdeps/unix/sysv/linux/kernel-posix-timers.h). */
+static const uint64_t highest = (uint64_t)1 << 63;
+
 static uint64_t key_of(rip_kind kind, uintptr_t value)
 {
-	return (uint64_t)value << KIND_BITS | kind;
+	return value << KIND_BITS | (value & highest) | kind;
+}
+
+static uintptr_t value_of(uint64_t key)
+{
+	return (key & highest) | (key & ~highest) >> KIND_BITS;
 }
 
 /* Fibonacci hashing: the upper bits of the product are the mixed ones. */
@@ -109,7 +117,7 @@ bool rip_table_next(const struct rip_table *table, rip_kind kind, uint32_t *from
 		if ((record->key & ((1 << KIND_BITS) - 1)) != kind)
 			continue;
 		*from = i;
-		*value_ret = (uintptr_t)(record->key >> KIND_BITS);
+		*value_ret = value_of(record->key);
 		*data_ret = record->data;
 		return true;
 	}

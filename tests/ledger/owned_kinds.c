@@ -9,11 +9,13 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <threads.h>
 #include <time.h>
@@ -23,6 +25,8 @@
 #include "tap.h"
 
 static volatile int host_signals, guest_signals, destroyed;
+static int private_file; /* of the host's, with FD_CLOEXEC */
+static struct stat host_files[3];
 static pthread_key_t host_key;
 static tss_t host_tss;
 static char host_value;
@@ -78,6 +82,59 @@ static int by_timer_create(void)
 	return !timer_create(CLOCK_MONOTONIC, &event, &timer) && !timer_create(CLOCK_REALTIME, &event, &other) &&
 	       !timer_settime(timer, 0, &when, NULL) && !timer_delete(other) && !timer_create(CLOCK_MONOTONIC, &event, &third);
 }
+
+static void tick(union sigval value) { guest_signals += value.sival_int; }
+static int by_thread_timer(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = tick };
+	struct itimerspec when = { { 1000, 0 }, { 1000, 0 } };
+	timer_t timer, other;
+	return !timer_create(CLOCK_MONOTONIC, &event, &timer) && !timer_create(CLOCK_MONOTONIC, &event, &other) &&
+	       !timer_settime(timer, 0, &when, NULL) && !timer_delete(other);
+}
+
+/* Waits until it is pending. */
+static int gets_blocked(int signal)
+{
+	sigset_t set;
+	do
+		sigpending(&set);
+	while (!sigismember(&set, signal));
+	return 1;
+}
+static int block(int signal)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	return sigprocmask(SIG_BLOCK, &set, NULL) == 0;
+}
+static int by_blocked_alarm(void)
+{
+	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
+	return block(SIGVTALRM) && !setitimer(ITIMER_VIRTUAL, &timer, NULL) && gets_blocked(SIGVTALRM);
+}
+static int by_blocked_timer(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1 };
+	struct itimerspec when = { { 0, 1000000 }, { 0, 1000000 } };
+	timer_t timer;
+	return block(SIGRTMIN + 1) && !timer_create(CLOCK_MONOTONIC, &event, &timer) &&
+	       !timer_settime(timer, 0, &when, NULL) && gets_blocked(SIGRTMIN + 1);
+}
+
+static int by_fdopen(void)
+{
+	FILE *input = fdopen(0, "r"), *output = fdopen(1, "w"), *kept = fdopen(2, "w");
+	return input && output && kept && fclose(input) == 0 && fclose(output) == 0 && close(0) < 0 && errno == EBADF &&
+	       open("/dev/null", O_RDONLY) == 0;
+}
+static int by_freopened(void)
+{
+	FILE *output = fdopen(1, "w"), *file = freopen("/dev/null", "w", output);
+	return output && file && fprintf(file, "lost") == 4;
+}
+static int by_duplicate(void) { return dup2(2, private_file) == private_file && close(private_file) == 0; }
 
 static int by_key(void)
 {
@@ -153,6 +210,12 @@ static const struct leaver { const char *name; int (*leave)(void); int count[RIP
 	{ "setitimer", by_setitimer, { [RIP_KIND_SIGNAL] = 1, [RIP_KIND_ALARM] = 1 } },
 	{ "alarm, ualarm", by_alarm, { [RIP_KIND_ALARM] = 1 } }, { "ITIMER_PROF", by_prof, { [RIP_KIND_ALARM] = 1 } },
 	{ "timer_create", by_timer_create, { [RIP_KIND_SIGNAL] = 1, [RIP_KIND_TIMER] = 2 } },
+	{ "timer_create, SIGEV_THREAD", by_thread_timer, { [RIP_KIND_TIMER] = 1 } },
+	{ "setitimer, blocked", by_blocked_alarm, { [RIP_KIND_ALARM] = 1 } },
+	{ "timer_create, blocked", by_blocked_timer, { [RIP_KIND_TIMER] = 1 } },
+	{ "fdopen", by_fdopen, { [RIP_KIND_REPLACED] = 2, [RIP_KIND_STREAM] = 1 } },
+	{ "fdopen, freopen", by_freopened, { [RIP_KIND_REPLACED] = 1, [RIP_KIND_STREAM] = 1 } },
+	{ "dup2 onto one with FD_CLOEXEC", by_duplicate, { [RIP_KIND_REPLACED] = 1 } },
 	{ "pthread_key_create", by_key, { [RIP_KIND_KEY] = 1 } }, { "tss_create", by_tss, { [RIP_KIND_KEY] = 1 } },
 	{ "pthread_setspecific", by_value, { [RIP_KIND_VALUE] = 1, [RIP_KIND_MEMORY] = 2 } },
 	{ "tss_set", by_tss_value, { [RIP_KIND_VALUE] = 1, [RIP_KIND_MEMORY] = 1 } },
@@ -207,12 +270,28 @@ static int is_handler(int signal, __sighandler_t handler)
 	return sigaction(signal, NULL, &action) == 0 && action.sa_handler == handler;
 }
 
+static const char *differing_file(void)
+{
+	struct stat now;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fstat(fd, &now) || now.st_ino != host_files[fd].st_ino || now.st_dev != host_files[fd].st_dev)
+			return "standard descriptors";
+	return fcntl(private_file, F_GETFD) == FD_CLOEXEC ? NULL : "FD_CLOEXEC";
+}
+
 static const char *first_difference(void)
 {
 	struct itimerval real, virtual, prof;
 	char text[20];
 	static const char *volatile format = "%Y";
 
+	sigset_t none;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	if (differing_file())
+		return differing_file();
 	if (!is_handler(SIGHUP, host_handler) || !is_handler(SIGVTALRM, SIG_DFL))
 		return "handlers";
 	host_signals = 0;
@@ -277,6 +356,46 @@ static void leaving(void)
 static void late_signals(void)
 {
 	tap_ok(raise(SIGUSR1) == 0 && raise(SIGUSR2) == 0 && guest_signals == 0, "a late SIGUSR1 and SIGUSR2 do nothing");
+}
+
+static intptr_t handles_child(void *unused)
+{
+	(void)unused;
+	return signal(SIGCHLD, guest_handler) != SIG_ERR;
+}
+
+static atomic_int looping;
+
+static void *run_handlers(void *unused)
+{
+	rip_report report;
+
+	while (looping)
+		run_guest(handles_child, NULL, &report);
+	return unused;
+}
+
+/* While SIGCHLD is ignored, children of the host's that end are lost. */
+static void children_of_host(void)
+{
+	enum { CHILDREN = 400 };
+	pthread_t thread;
+	int found = 0;
+
+	looping = 1;
+	pthread_create(&thread, NULL, run_handlers, NULL);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t child = fork();
+		if (child == 0)
+			_exit(0);
+		pid_t got;
+		while ((got = waitpid(child, NULL, 0)) < 0 && errno == EINTR)
+			;
+		found += got == child;
+	}
+	looping = 0;
+	pthread_join(thread, NULL);
+	tap_ok(found == CHILDREN, "while guests handle SIGCHLD, the host finds all its children (%d)", found);
 }
 
 static intptr_t make_key(void *unused)
@@ -374,9 +493,13 @@ int main(void)
 	tss_create(&host_tss, NULL);
 	pthread_setspecific(host_key, &host_value);
 	tss_set(host_tss, &host_value);
+	private_file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int fd = 0; fd < 3; fd++)
+		fstat(fd, &host_files[fd]);
 	alarm(1000);
 	leaving();
 	late_signals();
+	children_of_host();
 	many_keys();
 	files[0] = open("/", O_RDONLY);
 	files[1] = open("/tmp", O_RDONLY);

@@ -25,6 +25,14 @@ static FILE *own_stream(FILE *stream)
 	return stream;
 }
 
+/* The descriptor of a stream that has one of the host's (fdopen); -1: it has none. */
+static int hosts_descriptor(FILE *stream, bool owned, uint64_t data)
+{
+	int error = errno, fd = owned && data == 0 && rip_active() ? fileno(stream) : -1;
+	errno = error;
+	return fd;
+}
+
 /* --- Open --------------------------------------------------------------------------------------- */
 
 LIBC(fopen, "2.2.5");
@@ -212,14 +220,19 @@ static FILE *reopen(FILE *(*function)(const char *, const char *, FILE *), const
 		return function(path, mode, stream);
 	if (!rip_begin(RIP_NEED_MUCH))
 		return NULL;
-	bool owned = rip_disown(RIP_KIND_STREAM, stream, NULL);
+	uint64_t data;
+	bool owned = rip_disown(RIP_KIND_STREAM, stream, &data);
+	bool hosts = !owned || hosts_descriptor(stream, owned, data) >= 0;
 	int fd = fileno(stream);
 	rip_flush_standard(fd);
-	if (!owned && !ledger->replace(fd))
+	if (hosts && !ledger->replace(fd)) {
+		if (owned)
+			rip_own(RIP_KIND_STREAM, stream, 0);
 		return NULL;
+	}
 	FILE *result = function(path, mode, stream);
 	if (owned && result)
-		own_stream(result);
+		rip_own(RIP_KIND_STREAM, result, hosts && fileno(result) == fd ? 0 : (uint64_t)(fileno(result) + 1));
 	return result;
 }
 
@@ -252,9 +265,19 @@ static int close_standard(FILE *stream)
 	return close(fileno(stream)) != 0 ? EOF : result;
 }
 
+/* The descriptor is closed as close() does it: it comes back. */
+static int close_on_hosts(FILE *stream, int fd)
+{
+	int result = fflush(stream), closed = close(fd), error = errno;
+	stream->_fileno = -1;
+	libc_fclose(stream);
+	errno = error;
+	return closed == 0 ? result : EOF;
+}
+
 STUB int fclose(FILE *stream)
 {
-	uint64_t child;
+	uint64_t child, data;
 	if (is_standard(stream) && rip_active())
 		return close_standard(stream);
 	rip_begin(RIP_NEED_MUCH); /* for the stack, too */
@@ -262,8 +285,9 @@ STUB int fclose(FILE *stream)
 	if (popened)
 		rip_own(RIP_KIND_PROCESS, (const void *)(intptr_t)child, child);
 	rip_disown(RIP_KIND_STREAM_LOCK, stream, NULL);
-	rip_disown(RIP_KIND_STREAM, stream, NULL);
-	int result = libc_fclose(stream);
+	bool owned = rip_disown(RIP_KIND_STREAM, stream, &data);
+	int hosts = hosts_descriptor(stream, owned, data);
+	int result = hosts < 0 ? libc_fclose(stream) : close_on_hosts(stream, hosts);
 	return popened ? wait_for((pid_t)child) : result;
 }
 

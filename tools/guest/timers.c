@@ -19,8 +19,10 @@ STUB int timer_create(clockid_t clock, struct sigevent *event, timer_t *timer)
 	if (!rip_begin(RIP_NEED_MUCH))
 		return -1;
 	int result = libc_timer_create(clock, event, timer);
+	bool sends = event && (event->sigev_notify == SIGEV_SIGNAL || event->sigev_notify == SIGEV_THREAD_ID);
+	int sent = sends ? event->sigev_signo : event ? 0 : SIGALRM;
 	if (result == 0)
-		rip_own(RIP_KIND_TIMER, *timer, 0);
+		rip_own(RIP_KIND_TIMER, *timer, (uint64_t)sent);
 	return result;
 }
 
