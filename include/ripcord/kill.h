@@ -17,8 +17,9 @@
  * function of libc or the loader or a masked part, a second until what the ledger records (a lock, a descriptor) has
  * been recorded, unless the system call for it is still waiting; and always until one of Ripcord's own functions has done
  * what it began, but not for what such a function waits for (rip_tree_wait, rip_keep). The last rung waits 40 ms for libc
- * and the ledger, and else for nothing. A thread that has SIGURG blocked cannot
- * be interrupted on any rung; one that ignores it, or has a handler of its own for it, is found by its silence.
+ * and the ledger, and else for nothing. On the last rung a signal handler on the alternate
+ * stack is waited for as long as libc is. A thread that has SIGURG blocked cannot be interrupted on any rung (what `ripcord
+ * cc` links does not block it); one that ignores it, or has a handler of its own for it, is found by its silence.
  *
  * What a kill meets, and what comes of it:
  *

@@ -235,6 +235,13 @@ void rip_fault_restore_stack(ucontext_t *context)
 	context->uc_stack = now;
 }
 
+bool rip_fault_is_alternate(uint64_t sp)
+{
+	stack_t now;
+
+	return sigaltstack(NULL, &now) == 0 && sp - (uintptr_t)now.ss_sp < now.ss_size;
+}
+
 /* --- Another one for a run --------------------------------------------------------------------- */
 
 static bool make_loan(struct rip_fault_loan *loan)

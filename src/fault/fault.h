@@ -118,6 +118,9 @@ static inline bool rip_fault_on_alternate(void)
 	return rip_arch_sp() - rip_fault_thread.alternate < rip_fault_thread.alternate_size;
 }
 
+/* Whether `sp` lies in the one that the kernel has for this thread now. */
+bool rip_fault_is_alternate(uint64_t sp);
+
 /* With loan_ret->map NULL before. After it, rip_fault_give_back, unless that is still so. `nudged`: nudges
  * may come, also on top of the host's handlers. NOMEM, SYSTEM. */
 rip_status rip_fault_borrow(bool nudged, struct rip_fault_loan *loan_ret);

@@ -30,14 +30,19 @@ static enum rip_fault_answer stop_here(rip_guest *guest, const struct rip_contex
 	return RIP_FAULT_LEAVE;
 }
 
-/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor a part of the runtime
- * that holds something. */
+/* Whether the thread is in a part of the runtime that holds something. */
+static bool is_holding(const rip_guest *guest)
+{
+	return guest->busy != 0 || guest->face->ledger.busy || rip_port_is_holding();
+}
+
+/* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor such a part. */
 static bool may_stop(const rip_guest *guest, const struct rip_context *at)
 {
 	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
 
 	return rip_stack_holds(&guest->stop.stack, sp) && !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) &&
-	       guest->busy == 0 && !guest->face->ledger.busy && !rip_port_is_holding();
+	       !is_holding(guest);
 }
 
 static enum rip_fault_answer stop_now(rip_guest *guest, uint32_t asked, const struct rip_context *at,
@@ -194,6 +199,18 @@ enum rip_fault_answer rip_guest_stop_here(rip_guest *guest, const struct rip_con
 	return stop_here(guest, at, exit_ret);
 }
 
+/* In a signal handler on the alternate stack, which may be the host's, for as long as all looks have found it
+ * there. The last rung waits for such a one no longer than for libc. */
+static bool stays_astray(rip_guest *guest, uint32_t asked, const struct rip_context *at)
+{
+	if (!(asked & ASKED_ABANDON) || is_holding(guest))
+		return false;
+	if (rip_fault_is_alternate(at->reg[RIP_REG_RSP]))
+		return !in_time(&waits_of(guest)->astray_since, LAST_TIME);
+	waits_of(guest)->astray_since = 0;
+	return false;
+}
+
 static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context *at,
 				      struct rip_fault_exit *exit_ret)
 {
@@ -201,8 +218,10 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 	uint32_t asked = rip_guest_asked_here(guest, &cause);
 
 	guest->stepping = false;
-	if (!(asked || guest->overflowing) || !may_stop(guest, at))
+	if (!asked && !guest->overflowing)
 		return RIP_FAULT_GO_ON;
+	if (!may_stop(guest, at))
+		return stays_astray(guest, asked, at) ? stop_now(guest, asked, at, exit_ret) : RIP_FAULT_GO_ON;
 	if (asked & ASKED_FIRM)
 		return consider_firmly(guest, asked, at, exit_ret);
 	if (guest->overflowing)

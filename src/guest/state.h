@@ -93,7 +93,7 @@ struct rip_looks {
 	/* Since when a firm kill waits for what is over soon, for the thread to come to a poll, and on the last rung
 	 * for what may hold a lock; 0: not yet. How many looks have waited so. */
 	struct rip_waits {
-		uint64_t since, runs_since, last_since;
+		uint64_t since, runs_since, last_since, astray_since;
 		uint32_t looks, runs;
 	} waits;
 	uint64_t pad_way[2];                  /* what rip_arch_hook_pad gets */

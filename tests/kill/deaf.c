@@ -53,6 +53,44 @@ static void end(const struct taking *taking)
 	tap_equal(resources_held(), 0, "and holds nothing");
 }
 
+/* --- Handlers on the alternate stack, which are not the engine's to unwind --- */
+
+static void spin_on(int signal)
+{
+	(void)signal;
+	for (;;)
+		spins++;
+}
+
+static intptr_t spin_in_handler(void *unused)
+{
+	int a HOLD = acquire(0);
+	struct sigaction action = { .sa_handler = spin_on, .sa_flags = SA_ONSTACK };
+
+	(void)unused;
+	sigaction(SIGUSR2, &action, NULL);
+	raise(SIGUSR2);
+	return a;
+}
+
+static void on_alternate_stack(void)
+{
+	const rip_options bounded = { .deadline = MILLISECOND, .grace = 50 * MILLISECOND, .abandon_grace = 50 * MILLISECOND,
+				      .save_mask = true };
+	rip_report report;
+
+	resources_reset();
+	for (int i = 0; i < 3; i++) {
+		rip_outcome outcome = run_with(&bounded, spin_in_handler, NULL, &report);
+		tap_ok(outcome.cause == RIP_CAUSE_DEADLINE && report.rung == RIP_ABANDON, "in a handler with SA_ONSTACK: %s, rung %d",
+		       rip_cause_name(outcome.cause), report.rung);
+	}
+	signal(SIGUSR2, SIG_DFL);
+	resources_reset();
+	tap_equal(run_with(&options, spin, NULL, &report).cause, RIP_CAUSE_DEADLINE, "the next one is killed as any other");
+	tap_ok(report.rung == RIP_SOFT && resources_held() == 0, "softly");
+}
+
 int main(void)
 {
 	static const struct taking cases[] = {
@@ -70,6 +108,7 @@ int main(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		end(&cases[i]);
+	on_alternate_stack();
 	raise(SIGURG);
 	tap_done();
 }

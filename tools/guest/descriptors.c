@@ -19,6 +19,7 @@
 #include <utmp.h>
 
 #include "guest.h"
+#include "masks.h"
 
 /* A function of libc that returns a new descriptor. */
 #define OPENS(name, version, parameters, arguments) \
@@ -127,6 +128,8 @@ int libc_signalfd(int fd, const sigset_t *mask, int flags);
 
 STUB int signalfd(int fd, const sigset_t *mask, int flags)
 {
+	sigset_t room;
+	mask = rip_may_take(mask, &room);
 	if (fd >= 0)
 		return libc_signalfd(fd, mask, flags);
 	return rip_begin(RIP_NEED_DESCRIPTOR) ? rip_own_fd(libc_signalfd(fd, mask, flags)) : -1;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "guest.h"
+#include "masks.h"
 
 LIBC(sigprocmask, "2.2.5");
 LIBC(pthread_sigmask, "2.32");
@@ -17,17 +18,10 @@ int libc_sigprocmask(int how, const sigset_t *set, sigset_t *old);
 int libc_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
 int libc_sigaltstack(const stack_t *stack, stack_t *old);
 
-/* What is to be blocked of `set`; *room is for a copy. */
+/* What is unblocked may be any. */
 static const sigset_t *allowed(int how, const sigset_t *set, sigset_t *room)
 {
-	static const int needed[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGURG };
-
-	if (!set || how == SIG_UNBLOCK || !rip_active())
-		return set;
-	*room = *set;
-	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
-		sigdelset(room, needed[i]);
-	return room;
+	return how == SIG_UNBLOCK ? set : rip_may_block(set, room);
 }
 
 STUB int sigprocmask(int how, const sigset_t *set, sigset_t *old)
@@ -73,13 +67,24 @@ STUB int sigaltstack(const stack_t *stack, stack_t *old)
 LIBC(sigaction, "2.2.5");
 int libc_sigaction(int signal, const struct sigaction *action, struct sigaction *earlier);
 
+/* A handler that does not end, or faults, is to be stopped as other code is: it blocks none of the signals for
+ * that, and runs on the guest's stack. The alternate one is only for a stack's overflow. */
+static const struct sigaction *reachable(int signal, const struct sigaction *action, struct sigaction *room)
+{
+	*room = *action;
+	rip_may_block(&action->sa_mask, &room->sa_mask);
+	room->sa_flags = (int)rip_flags_of_handler(signal, (unsigned)action->sa_flags);
+	return room;
+}
+
 STUB int sigaction(int signal, const struct sigaction *action, struct sigaction *earlier)
 {
 	const struct rip_ledger_hooks *ledger = rip_ledger();
 	bool changes = action && rip_active();
 	if (changes && (!rip_begin(RIP_NEED_LITTLE) || !ledger->keep(RIP_KIND_SIGNAL, (uint32_t)signal)))
 		return -1;
-	int result = libc_sigaction(signal, action, earlier);
+	struct sigaction room;
+	int result = libc_sigaction(signal, changes ? reachable(signal, action, &room) : action, earlier);
 	if (changes)
 		ledger->changed(RIP_KIND_SIGNAL, (uint32_t)signal);
 	return result;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "masks.h"
 
 LIBC(syscall, "2.2.5");
 long libc_syscall(long number, ...);
@@ -91,6 +92,8 @@ STUB long syscall(long number, ...)
 	bool opened = opens(number, a);
 	if (opened && !rip_begin(RIP_NEED_DESCRIPTOR))
 		return -1;
+	struct rip_call_room room;
+	rip_call_may_block(number, a, &room);
 	result = libc_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	return opened ? rip_own_fd((int)result) : result;
 }
