@@ -54,20 +54,19 @@ static _Unwind_Reason_Code stop_at_once(struct _Unwind_Context *context, void *a
 
 typedef _Unwind_Reason_Code (*backtrace_function)(_Unwind_Trace_Fn trace, void *argument);
 
-/* It stays loaded, as glibc never closes it. libgcc's accessors want a table that its walks set up first, and
- * abort without; the context may be that of a third copy. */
-static void *find_any(const char *name)
+/* libgcc's accessors want a table that its walks set up first, and abort without: they may be asked about the context
+ * of a third copy, which has set up its own. libgcc_s stays loaded, as glibc never closes it. */
+static void set_up(void)
 {
 	static bool is_set_up;
-	backtrace_function backtrace = NULL;
 
-	if (!__atomic_load_n(&is_set_up, __ATOMIC_ACQUIRE))
-		backtrace = (backtrace_function)find("_Unwind_Backtrace");
+	if (__atomic_load_n(&is_set_up, __ATOMIC_ACQUIRE))
+		return;
+	backtrace_function backtrace = (backtrace_function)find("_Unwind_Backtrace");
 	if (backtrace) {
 		backtrace(stop_at_once, NULL);
 		__atomic_store_n(&is_set_up, true, __ATOMIC_RELEASE);
 	}
-	return find(name);
 }
 
 /* --- The one that made a context --- */
@@ -112,10 +111,11 @@ void *rip_eh_others(const struct _Unwind_Context *context, const char *name)
 {
 	uint64_t maker = find_maker(context);
 
+	set_up();
 	void *function = find_in_maker(maker, name);
 	if (function)
 		seen.maker = maker;
-	return function ? function : find_any(name);
+	return function ? function : find(name);
 }
 
 void rip_eh_others_exception(const struct _Unwind_Exception *exception)
@@ -130,7 +130,7 @@ bool rip_eh_others_has(const struct _Unwind_Exception *exception)
 
 void *rip_eh_others_next(const struct _Unwind_Exception *exception, const char *name)
 {
+	set_up();
 	void *function = rip_eh_others_has(exception) ? find_in_maker(seen.maker, name) : NULL;
-
-	return function ? function : find_any(name);
+	return function ? function : find(name);
 }

@@ -30,6 +30,7 @@ struct request {
 	bool bare;         /* -nostdlib and the like: without the start-up files and libc */
 	bool no_start;     /* -nostartfiles: it has its own start-up files */
 	bool undefined_ok; /* parts of it are found only at run time: sanitizers */
+	bool static_cxx;   /* -static-libstdc++ */
 	struct linker_request linker;
 };
 
@@ -134,6 +135,8 @@ static void examine_option(struct request *request, const char *word)
 		request->no_start = true;
 	else if (starts(word, "-fsanitize="))
 		request->undefined_ok = true;
+	else if (is(word, "-static-libstdc++"))
+		request->static_cxx = true;
 }
 
 static struct request examine(const struct words *words)
@@ -259,6 +262,9 @@ static void add_link_options(struct words *command, const struct request *reques
 	words_add(command, "-Wl,-Bsymbolic,-z,now");
 	if (!request->bare) /* see tools/guest/statics.c */
 		words_add(command, "-Wl,--wrap=__cxa_guard_acquire,--wrap=__cxa_guard_release,--wrap=__cxa_guard_abort");
+	/* Its own calls of these come when the guest's archive has been passed. */
+	if (!request->bare && request->static_cxx)
+		words_add(command, "-Wl,-u,__wrap___cxa_guard_acquire");
 	if (script)
 		words_add(command, words_format("-Wl,-T,%s", script));
 	if (request->shared)

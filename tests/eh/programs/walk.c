@@ -30,13 +30,16 @@ static void place(const char *what, uintptr_t pc)
 		printf(" %s outside", what);
 }
 
-/* Words of the stack are told from the first frame, code from its module; others are numbers of the program's. */
+/* Words of the stack are told from the first frame, code from its module; others are numbers of the program's. Where a
+ * thread's control block lies behind its stack depends on the libraries' thread-local variables. */
 static void value(const char *what, struct walk *walk, uintptr_t word)
 {
 	intptr_t distance = (intptr_t)(word - walk->first_cfa);
 	struct dl_find_object object;
 
-	if (distance > -(1 << 16) && distance < (1 << 16))
+	if (word == (uintptr_t)pthread_self())
+		printf(" %s thread", what);
+	else if (distance > -(1 << 16) && distance < (1 << 16))
 		printf(" %s cfa%+ld", what, (long)distance);
 	else if (_dl_find_object((void *)word, &object) == 0)
 		place(what, word);
