@@ -9,8 +9,8 @@
  * otherwise zero, libc++abi in the second. A dependent exception has the address of the primary one's object
  * instead. */
 enum {
-	AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40, AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88,
-	AT_OBJECT = 32,
+	AT_REFERENCES = -96, AT_LLVM_PRIMARY = -88, AT_TYPE = -80, AT_NEXT = -48, AT_HANDLERS = -40,
+	AT_SELECTOR = -36, AT_PAD = -16, AT_OBJECT = 32,
 };
 
 static struct _Unwind_Exception *header_of(const struct rip_cxx_runtime *runtime, const void *caught)
@@ -127,6 +127,14 @@ void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *
 		count--;
 	if (count > 0)
 		rip_stop_own_in_flight(stop, count);
+}
+
+bool rip_stop_taker(struct rip_stop *stop, const struct _Unwind_Exception *exception, uint64_t *pad_ret,
+		    int32_t *selector_ret)
+{
+	return is_cxx(class_of(stop, exception)) &&
+	       read_at(stop, exception, AT_PAD, pad_ret, sizeof *pad_ret) &&
+	       read_at(stop, exception, AT_SELECTOR, selector_ret, sizeof *selector_ret);
 }
 
 /* --- Deleting, on the guest's stack --- */

@@ -2,6 +2,8 @@
  * handlers: what the runtime's memory of caught exceptions has to look like around a handler. */
 #include "stop/handlers.h"
 
+#include "stop/pads.h"
+
 static uint32_t runtimes(void)
 {
 	return rip_foreign_here.count;
@@ -100,29 +102,43 @@ static void restore(const struct rip_handler *handler, uint32_t i)
 	rip_foreign_here.cxx[i]->caught = handler->aside[i].caught;
 }
 
-/* What has been thrown since the handler was entered. */
-static uint32_t thrown_since(const struct rip_handler *handler)
-{
-	uint32_t count = 0;
+static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception);
 
-	for (uint32_t i = 0; i < runtimes(); i++)
-		if (rip_foreign_here.cxx[i]->uncaught > handler->aside[i].uncaught)
-			count += rip_foreign_here.cxx[i]->uncaught - handler->aside[i].uncaught;
-	return count;
+/* Unwinding it leads to the host, and so does letting go of it. LLVM's runtime deletes its own by itself. */
+static void make_carrier(struct rip_handlers *handlers, struct rip_stop *stop,
+			 struct _Unwind_Exception *exception)
+{
+	rip_stop_arm(stop, exception);
+	if (handlers->carriers == RIP_STOP_OWNED ||
+	    rip_foreign_maker(exception->exception_class) != RIP_MAKER_GNU)
+		return;
+	handlers->carrier[handlers->carriers++] =
+		(struct rip_carrier){ exception, exception->exception_cleanup };
+	exception->exception_cleanup = let_go;
 }
 
-/* Makes what the handler has thrown a forced unwind. False if it cannot be found. */
-static bool take_over(struct rip_stop *stop, const struct rip_handler *handler, uint32_t count)
+/* Makes what the handler has thrown carry the stop. */
+static void take_over(struct rip_handlers *handlers, struct rip_stop *stop, uint32_t count)
 {
 	uint32_t owned = stop->owned_count;
 
 	rip_arch_capture(&stop->at);
 	rip_stop_own_in_flight(stop, count);
 	for (uint32_t i = owned; i < stop->owned_count; i++)
-		rip_stop_arm(stop, stop->owned[i]);
+		make_carrier(handlers, stop, stop->owned[i]);
+	if (stop->owned_count > owned)
+		handlers->carried = handlers->to_redirect = true;
+}
+
+/* What has been thrown since. */
+static uint32_t thrown_since(const struct rip_handlers *handlers)
+{
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < runtimes(); i++)
-		rip_foreign_here.cxx[i]->uncaught = handler->aside[i].uncaught;
-	return stop->owned_count > owned;
+		if ((int)(rip_foreign_here.cxx[i]->uncaught - handlers->uncaught[i]) > 0)
+			count += rip_foreign_here.cxx[i]->uncaught - handlers->uncaught[i];
+	return count;
 }
 
 bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop)
@@ -130,13 +146,90 @@ bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop)
 	if (handlers->count == 0)
 		return true;
 	struct rip_handler *handler = &handlers->entry[--handlers->count];
-	uint32_t count = thrown_since(handler);
-	for (uint32_t i = 0; i < runtimes(); i++)
+	handlers->carried_cfa = handler->cfa;
+	for (uint32_t i = 0; i < runtimes(); i++) {
+		handlers->uncaught[i] = handler->aside[i].uncaught;
 		restore(handler, i);
+	}
 	if (!handlers->in_handler)
 		return false;
-	return count == 0 || !take_over(stop, handler, count);
+	uint32_t count = thrown_since(handlers);
+	if (count)
+		take_over(handlers, stop, count);
+	return true;
 }
+
+/* --- Exceptions that carry a stop --- */
+
+static void disown(struct rip_stop *stop, const struct _Unwind_Exception *exception)
+{
+	for (uint32_t i = 0; i < stop->owned_count; i++)
+		if (stop->owned[i] == exception)
+			stop->owned[i--] = stop->owned[--stop->owned_count];
+}
+
+/* An exception is what it was before. */
+static _Unwind_Exception_Cleanup_Fn unmake_carrier(struct rip_handlers *handlers, uint32_t number)
+{
+	struct rip_carrier carrier = handlers->carrier[number];
+
+	handlers->carrier[number] = handlers->carrier[--handlers->carriers];
+	carrier.exception->exception_cleanup = carrier.cleanup;
+	return carrier.cleanup;
+}
+
+/* On the guest's stack: a handler lets go of one. */
+static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception)
+{
+	struct rip_stop *stop = (struct rip_stop *)(uintptr_t)exception->private_2;
+	struct rip_handlers *handlers = stop->handlers;
+
+	for (uint32_t i = 0; handlers && i < handlers->carriers; i++)
+		if (handlers->carrier[i].exception == exception) {
+			disown(stop, exception);
+			unmake_carrier(handlers, i)(code, exception);
+			break;
+		}
+	if (!handlers || !handlers->carried)
+		return;
+	uint32_t count = thrown_since(handlers);
+	if (count)
+		take_over(handlers, stop, count);
+	rip_stop_leave(stop, RIP_EVENT_RESUMED);
+}
+
+/* The pad has come to its end. */
+static void end_carrying(struct rip_handlers *handlers)
+{
+	for (uint32_t i = 0; handlers->carried && i < runtimes(); i++)
+		rip_foreign_here.cxx[i]->uncaught = handlers->uncaught[i];
+	while (handlers->carriers > 0)
+		unmake_carrier(handlers, 0);
+	handlers->carried = handlers->to_redirect = false;
+}
+
+bool rip_handlers_under_way(struct rip_handlers *handlers, uint64_t *cfa_ret)
+{
+	bool under_way = handlers->to_redirect;
+
+	handlers->to_redirect = false;
+	*cfa_ret = handlers->carried_cfa;
+	return under_way;
+}
+
+void rip_handlers_redirect(struct rip_handlers *handlers, struct rip_stop *stop, struct rip_cursor *cursor,
+			   struct rip_context *context)
+{
+	for (uint32_t i = 0; i < handlers->carriers; i++) {
+		uint64_t pad;
+		int32_t selector;
+		if (rip_stop_taker(stop, handlers->carrier[i].exception, &pad, &selector) && selector != 0 &&
+		    rip_pads_pass_handlers(cursor, pad, selector, context))
+			return;
+	}
+}
+
+/* --- After a pad --- */
 
 static void after_throw(struct rip_handler *handler, struct rip_stop *stop)
 {
@@ -154,6 +247,7 @@ void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop)
 	struct rip_handler *last = handlers->count ? &handlers->entry[handlers->count - 1] : NULL;
 	bool thrown_on = false;
 
+	end_carrying(handlers);
 	for (uint32_t i = 0; last && !last->thrown_on && i < runtimes(); i++)
 		thrown_on |= has_thrown_on(last, stop, i);
 	if (thrown_on)

@@ -30,6 +30,17 @@ struct rip_handlers {
 	struct rip_handler entry[RIP_HANDLERS_MAX];
 	uint32_t count;
 	bool in_handler;    /* the landing pad that runs was entered as a handler, not for its cleanups */
+
+	/* The handler has thrown an exception of its own, and let go of ours: that one carries the stop now. */
+	bool carried;
+	bool to_redirect;   /* control has just come to the host for that */
+	uint32_t carriers;
+	struct rip_carrier {
+		struct _Unwind_Exception *exception;
+		_Unwind_Exception_Cleanup_Fn cleanup; /* its own, while ours stands there */
+	} carrier[RIP_STOP_OWNED];
+	uint64_t carried_cfa;
+	unsigned int uncaught[RIP_CXX_RUNTIMES]; /* before */
 };
 
 /* False if too many are running: then none is to be entered. */
@@ -44,10 +55,20 @@ void rip_handlers_end_left(struct rip_handlers *handlers, struct rip_stop *stop,
 /* Before a handler of the frame with this CFA is entered. */
 void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
 
-/* On the guest's stack: the handler that was entered last lets go of our exception. True if it has swallowed
- * it, and the guest would live on. Otherwise it is being left, and the rest of its pad is still to run: for
- * our exception, or for one that the handler has thrown, which becomes a forced unwind too. */
+/* On the guest's stack: the handler that was entered last lets go of our exception. True if control is to go to
+ * the host: it has swallowed it, and the guest would live on; or it has thrown one of its own, which becomes a
+ * forced unwind too, and the rest of its pad is to run as for ours. Otherwise it is being left for ours, and the
+ * pad goes on. */
 bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop);
+
+/* After any event of a pad: true if it is under way still, since a handler has thrown another exception: then it
+ * is to go on in the frame with *cfa_ret, by the next function. */
+bool rip_handlers_under_way(struct rip_handlers *handlers, uint64_t *cfa_ret);
+
+/* The cursor is at that frame. `context` is where it goes on: past the handlers of types that might take the
+ * exception, as far as its code tells; else the stop goes on when it is let go of. */
+void rip_handlers_redirect(struct rip_handlers *handlers, struct rip_stop *stop, struct rip_cursor *cursor,
+			   struct rip_context *context);
 
 /* After any pad: has the handler that was entered last thrown on? */
 void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop);

@@ -192,6 +192,60 @@ bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda,
 	return terminates;
 }
 
+/* --- Selectors --- */
+
+static uint64_t slot_address(const struct rip_arch_slot *slot, const struct rip_context *context)
+{
+	return context->reg[slot->base] + (uint64_t)slot->offset;
+}
+
+static bool is_at(struct rip_memory *memory, const struct rip_arch_places *places,
+		  const struct rip_context *context, int32_t selector)
+{
+	int32_t value;
+
+	for (int number = 0; number < RIP_REGS; number++)
+		if (places->registers >> number & 1 && (int32_t)context->reg[number] != selector)
+			return false;
+	for (uint32_t i = 0; i < places->slots; i++) {
+		uint64_t address = slot_address(&places->slot[i], context);
+		if (address < memory->low || address > memory->high - sizeof(uint64_t) ||
+		    !rip_memory_read(memory, address, &value, sizeof value) || value != selector)
+			return false;
+	}
+	return places->registers || places->slots;
+}
+
+static void clear(const struct rip_arch_places *places, struct rip_context *context)
+{
+	static const uint64_t zero;
+
+	for (int number = 0; number < RIP_REGS; number++)
+		if (places->registers >> number & 1)
+			context->reg[number] = 0;
+	for (uint32_t i = 0; i < places->slots; i++)
+		rip_copy((void *)(uintptr_t)slot_address(&places->slot[i], context), &zero,
+			 places->slot[i].wide ? 8 : 4);
+}
+
+bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t selector,
+			    struct rip_context *context)
+{
+	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = &cursor->memory };
+	uint64_t next = cursor->reg[RIP_REG_RIP];
+	struct rip_arch_places places;
+	struct rip_lsda lsda;
+
+	if (!rip_arch_track(&way, RIP_REG_RDX, next, &places) ||
+	    !is_at(&cursor->memory, &places, context, (int32_t)selector))
+		return false;
+	rip_cursor_site(cursor);
+	if (rip_cursor_lsda(cursor, &lsda) != RIP_OK || rip_pads_terminates(&cursor->memory, &lsda, next, true))
+		return false;
+	clear(&places, context);
+	return true;
+}
+
 /* --- The type of forced unwinds --- */
 
 struct types {

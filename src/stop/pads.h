@@ -31,6 +31,13 @@ rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_r
  * the code leaves before it comes to that one. */
 uint32_t rip_pads_handlers_left(struct rip_cursor *cursor);
 
+/* An exception of the guest's own has come to `pad` of the cursor's frame, with `selector` for a typed handler,
+ * and the pad has called what returns to where the cursor stands. Makes `context`, and the guest's stack, such
+ * that the code goes on past the handlers of types, as it does for a stop. False, and nothing is changed, if it
+ * does not tell where the selector is, or would end the process. */
+bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t selector,
+			    struct rip_context *context);
+
 /* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types
  * come before what a stop takes. A module that is loaded at the place of another may get that one's
  * answer. */

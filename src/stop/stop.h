@@ -180,6 +180,11 @@ void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *
 void rip_stop_own_in_flight(struct rip_stop *stop, uint32_t count);
 void rip_stop_own(struct rip_stop *stop, struct _Unwind_Exception *exception);
 
+/* Which landing pad takes a C++ exception in flight, and with which selector, as its runtime has noted in the
+ * search for a handler. False if it cannot be read. */
+bool rip_stop_taker(struct rip_stop *stop, const struct _Unwind_Exception *exception, uint64_t *pad_ret,
+		    int32_t *selector_ret);
+
 /* When all frames are gone, or those of a segment: lets go of what they have caught, and deletes what was
  * noted. */
 void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_found *until);

@@ -157,6 +157,40 @@ static rip_status after_pad(struct unwind *u, enum rip_event event)
 	return RIP_OK;
 }
 
+/* Moves the cursor to that frame, which the guest stands in or a few calls below. */
+static bool find_frame(struct unwind *u, uint64_t cfa)
+{
+	enum { CALLS_MAX = 8 };
+
+	rip_cursor_set(&u->cursor, &u->stop->at);
+	for (int i = 0; i < CALLS_MAX && rip_cursor_load(&u->cursor) == RIP_OK && u->cursor.cfa <= cfa; i++) {
+		if (u->cursor.cfa == cfa)
+			return true;
+		if (rip_cursor_step(&u->cursor) != RIP_OK)
+			return false;
+	}
+	return false;
+}
+
+/* Lets a pad run until it comes back. If a handler throws an exception of its own, the rest runs as for ours. */
+static enum rip_event run_to_end(struct unwind *u)
+{
+	struct rip_context context = u->cursor.context;
+	struct rip_stop *stop = u->stop;
+	uint64_t cfa;
+
+	for (;;) {
+		enum rip_event event = rip_stop_land(stop, &context);
+		if (event != RIP_EVENT_RESUMED || !rip_handlers_under_way(u->handlers, &cfa) || !find_frame(u, cfa) ||
+		    keep_pace(u) != RIP_OK)
+			return event;
+		context = u->cursor.context;
+		context.mxcsr = stop->at.mxcsr;
+		context.fcw = stop->at.fcw;
+		rip_handlers_redirect(u->handlers, stop, &u->cursor, &context);
+	}
+}
+
 /* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
 static rip_status run_pad(struct unwind *u, int64_t selector)
 {
@@ -178,7 +212,7 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 	}
 	u->handlers->in_handler = selector != 0;
 	rip_stop_arm(stop, (void *)&stop->exception);
-	enum rip_event event = rip_stop_land(stop, &u->cursor.context);
+	enum rip_event event = run_to_end(u);
 	stop->base = base;
 	return after_pad(u, event);
 }
@@ -382,6 +416,8 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 	rip_status status = RIP_OK;
 
 	handlers.count = 0;
+	handlers.carried = handlers.to_redirect = false;
+	handlers.carriers = 0;
 	stop->handlers = &handlers;
 	bool entered = rip_foreign_enter(&stop->foreign);
 	rip_foreign_stay(&stop->foreign);

@@ -171,14 +171,94 @@ NOINLINE void in_own_handler_rethrown(unsigned *p)
 	}
 }
 
+// A handler that the stop runs through throws an exception of its own, which the same function would take.
+NOINLINE void throws_another(unsigned *p)
+{
+	resource<1> z;
+	try {
+		resource<2> c;
+		try {
+			resource<3> a;
+			work(p);
+		} catch (...) {
+			resource<4> b;
+			throw 5;
+		}
+	} catch (char) {
+		value = 14;
+	} catch (int) {
+		value = 15;
+	}
+	value = 16;
+}
+NOINLINE void another_for_all(unsigned *p)
+{
+	resource<1> z;
+	try {
+		resource<2> c;
+		try {
+			throws_on(p);
+		} catch (...) {
+			resource<3> b;
+			throw 5;
+		}
+	} catch (int) {
+		value = 14;
+	} catch (...) {
+		resource<4> d;
+		value = 15;
+	}
+}
+NOINLINE void another_twice(unsigned *p)
+{
+	resource<1> z;
+	for (int i = 0; i < 2; i++) {
+		try {
+			try {
+				resource<2> c;
+				try {
+					work(p);
+				} catch (...) {
+					throw 5;
+				}
+			} catch (...) {
+				resource<3> d;
+				throw 'c';
+			}
+		} catch (char) {
+			continue;
+		}
+	}
+}
+NOINLINE void another_from_below(unsigned *p, int depth)
+{
+	resource<1> z;
+	try {
+		resource<2> c;
+		if (depth > 0)
+			another_from_below(p, depth - 1);
+		else
+			throws_another(p);
+	} catch (...) {
+		resource<3> b;
+		try {
+			throw 6;
+		} catch (int) {
+			throw;
+		}
+	}
+}
+
 void (*const each[])(unsigned *) = {
 	all_around, no_destructor, typed_around, typed_first, rethrown_in_a_handler, three_deep, breaks,
 	[](unsigned *p) { returns(p); }, function_try, inside_noexcept, in_own_handler, in_own_handler_rethrown,
 	[](unsigned *p) { try { outer_throws_on(p); } catch (...) { value = 13; } },
+	throws_another, another_for_all, another_twice,
+	[](unsigned *p) { try { another_from_below(p, 1); } catch (int) { value = 17; } },
 };
 
 // These once more in a handler of another exception.
-void (*const again[])(unsigned *) = { all_around, typed_first, function_try, in_own_handler };
+void (*const again[])(unsigned *) = { all_around, typed_first, function_try, in_own_handler, throws_another };
 
 } // namespace
 

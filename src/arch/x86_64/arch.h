@@ -258,6 +258,21 @@ bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret
 /* Goes where a branch that was passed leads. False if none is left. */
 bool rip_arch_next_branch(struct rip_arch_way *way);
 
+/* Where copies of a value are: in registers, a bit each, and in words of the frame. */
+enum { RIP_ARCH_SLOTS = 8 };
+struct rip_arch_places {
+	uint32_t registers, slots;
+	struct rip_arch_slot {
+		int base;       /* the register that it is counted from */
+		int64_t offset;
+		bool wide;      /* 8 bytes, else 4 */
+	} slot[RIP_ARCH_SLOTS];
+};
+
+/* Follows the code on each way from way->pc until a call that returns to `to`: where what is in the register at
+ * first is then, besides what calls may change. False if no way leads there that is understood. */
+bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct rip_arch_places *places_ret);
+
 /* The locks that a way through the function which begins at `code` may have taken before it comes to its byte at
  * `offset`: those of its compare and exchange instructions, and of its calls of one of the `takers` (functions that
  * take what their first argument says; 0 ends them), from which a way leads there. `size` bytes can be read; what is

@@ -149,9 +149,10 @@ static enum step take(const struct instruction *i, struct rip_arch_way *way, str
 	}
 }
 
+enum { INSTRUCTIONS_MAX = 200 };
+
 bool rip_arch_next_call(struct rip_arch_way *way, struct rip_arch_call *call_ret)
 {
-	enum { INSTRUCTIONS_MAX = 200 };
 	uint8_t code[16];
 
 	for (; way->instructions < INSTRUCTIONS_MAX; way->instructions++) {
@@ -174,6 +175,196 @@ bool rip_arch_next_branch(struct rip_arch_way *way)
 		return false;
 	way->pc = way->branch[--way->branches];
 	return true;
+}
+
+/* DWARF's numbers (psABI figure 3.36) of the machine's registers. */
+static int register_of(unsigned number)
+{
+	static const int8_t numbers[8] = { RIP_REG_RAX, 2, RIP_REG_RDX, RIP_REG_RBX, RIP_REG_RSP, RIP_REG_RBP, 4, 5 };
+
+	return number < 8 ? numbers[number] : (int)number;
+}
+
+/* --- Where a value is kept --- */
+
+struct operand {
+	int reg, rm;            /* registers; rm is -1 for a word of memory */
+	int base;               /* of a word of the frame; else -1 */
+	int64_t offset;
+};
+
+/* Only what is counted from the stack or frame pointer is looked at. */
+static void read_memory(const uint8_t *modrm, uint8_t rex, struct operand *operand)
+{
+	uint8_t mod = *modrm >> 6, rm = *modrm & 7;
+	const uint8_t *end = modrm + 1 + address_size(modrm[0], modrm[1]);
+
+	if ((rm == 4 && (modrm[1] & 0x38) != 0x20) || (rm == 5 && mod == 0) || (rex & 3))
+		return;
+	int base = register_of(rm == 4 ? modrm[1] & 7u : rm);
+	if (base != RIP_REG_RSP && base != RIP_REG_RBP)
+		return;
+	operand->base = base;
+	operand->offset = mod == 0 ? 0 : distance(end, mod == 1 ? 1 : 4);
+}
+
+/* The ModRM byte's register field is part of the opcode. */
+static bool is_group(const struct instruction *i)
+{
+	uint8_t op = i->opcode;
+
+	return !i->two && ((op >= 0x80 && op <= 0x83) || op == 0x8f || op == 0xc0 || op == 0xc1 || op == 0xc6 ||
+			   op == 0xc7 || (op >= 0xd0 && op <= 0xd3) || op == 0xf6 || op == 0xf7 || op >= 0xfe);
+}
+
+static struct operand operand_of(const struct instruction *i)
+{
+	struct operand operand = { -1, -1, -1, 0 };
+	const uint8_t *p = i->at;
+
+	while (is_prefix(*p))
+		p++;
+	uint8_t rex = (*p & 0xf0) == 0x40 ? *p++ : 0;
+	p += 1 + i->two;
+	if (!has_modrm(i->two ? modrm_two : modrm_one, i->opcode)) {
+		operand.rm = register_of((i->opcode & 7u) | (rex & 1u) << 3);
+		return operand;
+	}
+	operand.reg = is_group(i) ? -1 : register_of((*p >> 3 & 7u) | (rex & 4u) << 1);
+	if (*p >> 6 == 3)
+		operand.rm = register_of((*p & 7u) | (rex & 1u) << 3);
+	else
+		read_memory(p, rex, &operand);
+	return operand;
+}
+
+static bool holds(const struct rip_arch_places *places, int number)
+{
+	return number >= 0 && places->registers >> number & 1;
+}
+
+static bool slot_holds(const struct rip_arch_places *places, const struct operand *operand)
+{
+	for (uint32_t n = 0; n < places->slots; n++)
+		if (places->slot[n].base == operand->base && places->slot[n].offset == operand->offset)
+			return true;
+	return false;
+}
+
+/* Of what is written: as large as a vector. */
+static void forget_slots(struct rip_arch_places *places, int base, int64_t low, int64_t high)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t n = 0; n < places->slots; n++)
+		if (places->slot[n].base != base || places->slot[n].offset >= high ||
+		    places->slot[n].offset + 8 <= low)
+			places->slot[kept++] = places->slot[n];
+	places->slots = kept;
+}
+
+static void forget_register(struct rip_arch_places *places, int number)
+{
+	if (number < 0)
+		return;
+	places->registers &= ~(1u << number);
+	forget_slots(places, number, INT32_MIN, INT64_MAX);
+}
+
+static void keep(struct rip_arch_places *places, const struct operand *operand, bool wide)
+{
+	if (places->slots < RIP_ARCH_SLOTS)
+		places->slot[places->slots++] = (struct rip_arch_slot){ operand->base, operand->offset, wide };
+}
+
+/* MOV and MOVSXD, by the direction. */
+static void copy_value(struct rip_arch_places *places, const struct instruction *i, const struct operand *operand)
+{
+	enum { VECTOR = 16 };
+	bool store = i->opcode == 0x89;
+	bool held = store ? holds(places, operand->reg) :
+		    operand->rm >= 0 ? holds(places, operand->rm) : slot_holds(places, operand);
+	int to = store ? operand->rm : operand->reg;
+
+	if (store && to < 0) {
+		forget_slots(places, operand->base, operand->offset, operand->offset + (held ? 1 : VECTOR));
+		if (held && operand->base >= 0)
+			keep(places, operand, i->wide);
+		return;
+	}
+	forget_register(places, to);
+	if (held)
+		places->registers |= 1u << to;
+}
+
+static bool compares(const struct instruction *i)
+{
+	uint8_t op = i->opcode, reg = i->modrm >> 3 & 7;
+
+	if (i->two)
+		return op == 0x1e || op == 0x1f || is_branch(i);
+	return (op >= 0x38 && op <= 0x3d) || op == 0x84 || op == 0x85 || op == 0xa8 || op == 0xa9 ||
+	       (op >= 0x80 && op <= 0x83 && reg == 7) || ((op == 0xf6 || op == 0xf7) && reg < 2) ||
+	       is_branch(i) || op == 0xe8 || op == 0xe9 || op == 0xeb || op == 0x90 || op == 0x68 || op == 0x6a;
+}
+
+/* What an instruction does to the places: what is not known may write to all of its operands. */
+static void pass_instruction(struct rip_arch_places *places, const struct instruction *i)
+{
+	enum { VECTOR = 16 };
+	struct operand operand = operand_of(i);
+	bool push = !i->two && (i->opcode & 0xf0) == 0x50;
+
+	if (!i->two && (i->opcode == 0x89 || i->opcode == 0x8b || i->opcode == 0x63)) {
+		copy_value(places, i, &operand);
+		return;
+	}
+	if (push || (!i->two && (i->opcode == 0x68 || i->opcode == 0x6a)))
+		forget_slots(places, RIP_REG_RSP, INT32_MIN, INT64_MAX);
+	if (compares(i) || (push && i->opcode < 0x58))
+		return;
+	if (operand.base >= 0 && (i->two || i->opcode != 0x8d))
+		forget_slots(places, operand.base, operand.offset, operand.offset + VECTOR);
+	forget_register(places, operand.reg);
+	forget_register(places, operand.rm);
+	if (!has_modrm(i->two ? modrm_two : modrm_one, i->opcode) || i->opcode == 0xf7) {
+		forget_register(places, RIP_REG_RAX);
+		forget_register(places, RIP_REG_RDX);
+	}
+}
+
+bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct rip_arch_places *places_ret)
+{
+	enum { KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |
+		      1 << RIP_REG_R15 };
+	struct rip_arch_places places = { .registers = 1u << number }, passed[RIP_ARCH_BRANCHES];
+	uint8_t code[16];
+
+	for (; way->instructions < INSTRUCTIONS_MAX; way->instructions++) {
+		struct instruction i = { .at = code };
+		struct rip_arch_call call;
+		uint32_t branches = way->branches;
+		if (way->read(way->context, way->pc, code, sizeof code))
+			decode(&i);
+		enum step step = i.length ? take(&i, way, &call) : STEP_END;
+		if (step != STEP_END)
+			pass_instruction(&places, &i);
+		if (way->branches > branches)
+			passed[branches] = places;
+		if (step == STEP_CALL) {
+			places.registers &= KEPT;
+			if (call.next == to) {
+				*places_ret = places;
+				return true;
+			}
+		}
+		if (step == STEP_END || (places.registers == 0 && places.slots == 0)) {
+			if (!rip_arch_next_branch(way))
+				return false;
+			places = passed[way->branches];
+		}
+	}
+	return false;
 }
 
 /* --- Locks --- */
@@ -236,14 +427,6 @@ static bool leads(const uint8_t *code, size_t size, size_t from, size_t to)
 		look_over(&ways, code, from);
 	}
 	return is_reached(&ways, to);
-}
-
-/* DWARF's numbers (psABI figure 3.36) of the machine's registers. */
-static int register_of(unsigned number)
-{
-	static const int8_t numbers[8] = { RIP_REG_RAX, 2, RIP_REG_RDX, RIP_REG_RBX, RIP_REG_RSP, RIP_REG_RBP, 4, 5 };
-
-	return number < 8 ? numbers[number] : (int)number;
 }
 
 /* CMPXCHG r/m32, r32: what it is done to. */

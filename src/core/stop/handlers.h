@@ -9,6 +9,8 @@
 struct rip_handlers {
 	uint32_t count;
 	bool in_handler;
+	bool carried, to_redirect;
+	uint32_t carriers;
 };
 
 /* None is ever entered. */
@@ -33,6 +35,19 @@ static inline bool rip_handlers_end(struct rip_handlers *handlers, struct rip_st
 {
 	(void)handlers, (void)stop;
 	return true;
+}
+
+static inline bool rip_handlers_under_way(struct rip_handlers *handlers, uint64_t *cfa_ret)
+{
+	(void)handlers;
+	*cfa_ret = 0;
+	return false;
+}
+
+static inline void rip_handlers_redirect(struct rip_handlers *handlers, struct rip_stop *stop,
+					 struct rip_cursor *cursor, struct rip_context *context)
+{
+	(void)handlers, (void)stop, (void)cursor, (void)context;
 }
 
 static inline void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop)
