@@ -19,10 +19,9 @@ uint64_t rip_cancel_next(const struct rip_stop *stop)
 /* A damaged list may lead anywhere: a handler is the beginning of a function. */
 static bool is_function(uint64_t routine)
 {
-	struct rip_known_module module;
-	struct rip_fde fde;
+	uint64_t start;
 
-	return rip_unwind_find(routine, &module, &fde) == RIP_OK && fde.pc_begin == routine;
+	return rip_unwind_find_start(routine, &start) == RIP_OK && start == routine;
 }
 
 /* The frame on the way out from where the guest stands. */

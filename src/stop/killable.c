@@ -215,12 +215,11 @@ static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor
 
 bool rip_stop_is_glue(const struct rip_stop *stop, uint64_t pc)
 {
-	struct rip_known_module module;
-	struct rip_fde fde;
+	uint64_t start;
 
-	if (rip_arch_is_hook(pc + 1) || rip_unwind_find(pc, &module, &fde) != RIP_OK)
+	if (rip_arch_is_hook(pc + 1) || rip_unwind_find_start(pc, &start) != RIP_OK)
 		return true;
-	return fde.pc_begin == (uintptr_t)stop->glue[0] || fde.pc_begin == (uintptr_t)stop->glue[1];
+	return start == (uintptr_t)stop->glue[0] || start == (uintptr_t)stop->glue[1];
 }
 
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */

@@ -60,3 +60,28 @@ rip_status rip_unwind_find(uint64_t pc, struct rip_known_module *module_ret, str
 		*module_ret = memo.module;
 	return status;
 }
+
+struct find_start {
+	uint64_t pc;
+	struct rip_fde fde;
+	rip_status status;
+};
+
+static void find_start(void *argument)
+{
+	struct find_start *found = argument;
+	struct rip_known_module module;
+
+	found->status = rip_unwind_find(found->pc, &module, &found->fde);
+}
+
+rip_status rip_unwind_find_start(uint64_t pc, uint64_t *start_ret)
+{
+	struct find_start found = { .pc = pc };
+
+	if (!rip_port_guarded(find_start, &found))
+		return RIP_E_MEMORY;
+	if (found.status == RIP_OK)
+		*start_ret = found.fde.pc_begin;
+	return found.status;
+}

@@ -48,6 +48,8 @@ static inline bool rip_memory_holds(const struct rip_memory *memory, uint64_t ad
 /* The unwind table's entry for the code at pc, with its module. NOFDE where no table covers pc; the
  * errors of rip_fde_at and rip_cfi_header_read. */
 rip_status rip_unwind_find(uint64_t pc, struct rip_known_module *module_ret, struct rip_fde *fde_ret);
+/* Where the code at pc begins, as its entry says. Reads tables under a guard: MEMORY where they are gone. */
+rip_status rip_unwind_find_start(uint64_t pc, uint64_t *start_ret);
 
 /* What the last look-up of a walk found, for the next one: mostly the same module, and the same CIE. */
 struct rip_memo {
