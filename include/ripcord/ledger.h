@@ -25,10 +25,11 @@
  *
  * Descriptors 0 to 2 are the host's. A guest can close them and open others in their place (the next that is
  * opened is the lowest again), or put others there, also by streams of its own (fdopen); fclose of stdin, stdout
- * and stderr closes the descriptor and not the stream. The host has them back when the guest ends: until then they are as the guest made them,
- * in the whole process. Those that are closed are not free meanwhile: what another thread opens does not come
- * to stand there. close_range without flags and closefrom close what the guest opened, and 0 to 2, but no
- * other descriptor of the host's. In a child that the guest forks, all of these do what libc's do.
+ * and stderr closes the descriptor and not the stream. The host has them back when the guest ends: until then
+ * they are as the guest made them, in the whole process. Those that are closed are not free meanwhile: what
+ * another thread opens does not come to stand there. close_range without flags and closefrom close what the guest
+ * opened, and 0 to 2, but no other descriptor of the host's. In a child that the guest forks, all of these do
+ * what libc's do.
  *
  * Off a guest, such code does exactly what it does without Ripcord. Code that was not built by `ripcord cc`
  * (the host's functions, other libraries) owns what it allocates itself, on a guest too. */
@@ -80,7 +81,9 @@ typedef enum rip_kind {
 	RIP_KIND_LOCALE,     /* a locale_t of newlocale or duplocale: freed */
 	RIP_KIND_DESCRIPTOR, /* a file descriptor */
 	RIP_KIND_REPLACED,   /* a descriptor of the host's: any that dup2, dup3 or freopen put something else in the
-	                      * place of, and 0 to 2 also when they were closed: comes back. See "Descriptors 0 to 2" */
+	                      * place of, and 0 to 2 also when they were closed: comes back, and with 0 to 2 the standard
+	                      * stream, as it was: its buffering, its orientation (fwide), whether it is open. See
+	                      * "Descriptors 0 to 2" */
 	RIP_KIND_MAPPING,    /* memory of mmap or shmat, by its address */
 	RIP_KIND_MEMORY,     /* memory of malloc and its like, by its address */
 } rip_kind;

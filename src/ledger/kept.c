@@ -19,12 +19,19 @@
 #include "port/lock.h"
 #include "port/port.h"
 
+/* A standard stream. */
+struct stream {
+	int flags, fd, orientation; /* as fwide: 0 is none yet */
+	char *base;                 /* its buffer; NULL: it has not been used yet */
+	size_t size;
+};
+
 /* What a thing is set to. */
 union state {
 	struct sigaction signal;
 	struct { struct itimerval timer; uint64_t at; } alarm;
-	struct { int fd, own, flags; } descriptor; /* own: its FD_CLOEXEC; flags: of the standard stream on it */
-	struct { int flags; char *base; size_t size; } buffering;
+	struct { int fd, own; struct stream stream; } descriptor; /* own: its FD_CLOEXEC; `stream`: the one on it */
+	struct stream stream;
 	void *pointer;
 };
 
@@ -224,6 +231,17 @@ static FILE *standard_stream(uint32_t number)
 /* Kept out of the way of those that a program counts on to get. */
 enum { KEPT_FROM = 512 };
 
+static void read_stream(uint32_t number, struct stream *state)
+{
+	const FILE *stream = standard_stream(number);
+
+	state->flags = stream->_flags & (USER_BUF | UNBUFFERED | LINE_BUF | MODE);
+	state->fd = stream->_fileno;
+	state->orientation = stream->_mode;
+	state->base = stream->_IO_buf_base;
+	state->size = (size_t)(stream->_IO_buf_end - stream->_IO_buf_base);
+}
+
 static bool read_descriptor(uint32_t number, union state *state)
 {
 	int fd = fcntl((int)number, F_DUPFD_CLOEXEC, KEPT_FROM);
@@ -232,7 +250,8 @@ static bool read_descriptor(uint32_t number, union state *state)
 		fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
 	state->descriptor.fd = fd;
 	state->descriptor.own = fcntl((int)number, F_GETFD);
-	state->descriptor.flags = number <= STDERR_FILENO ? standard_stream(number)->_flags & MODE : 0;
+	if (number <= STDERR_FILENO)
+		read_stream(number, &state->descriptor.stream);
 	return fd >= 0;
 }
 
@@ -250,6 +269,77 @@ static void drop_descriptor(const union state *state)
 	close(state->descriptor.fd);
 }
 
+static bool read_buffering(uint32_t number, union state *state)
+{
+	read_stream(number, &state->stream);
+	return true;
+}
+
+/* As glibc's static streams are at first: the next use allocates a buffer, and looks whether it is a terminal. */
+static void take_buffer_away(FILE *stream)
+{
+	char *base = stream->_flags & USER_BUF ? NULL : stream->_IO_buf_base;
+
+	stream->_IO_read_ptr = stream->_IO_read_end = stream->_IO_read_base = NULL;
+	stream->_IO_write_ptr = stream->_IO_write_end = stream->_IO_write_base = NULL;
+	stream->_IO_buf_base = stream->_IO_buf_end = NULL;
+	stream->_flags &= ~(CURRENTLY_PUTTING | USER_BUF | UNBUFFERED | LINE_BUF);
+	free(base);
+}
+
+/* The stream is locked. */
+static bool write_stream_buffering(FILE *stream, const struct stream *state)
+{
+	int flags = state->flags;
+	int mode = flags & UNBUFFERED ? _IONBF : flags & LINE_BUF ? _IOLBF : _IOFBF;
+	bool moved = (flags & USER_BUF) && state->base && stream->_IO_buf_base != state->base;
+
+	if (((stream->_flags & UNBUFFERED) && mode != _IONBF) || (!state->base && stream->_IO_buf_base)) {
+		fflush(stream);
+		take_buffer_away(stream);
+	}
+	if (!state->base && mode == _IOFBF)
+		return true;
+	return setvbuf(stream, moved ? state->base : NULL, mode, moved ? state->size : 0) == 0;
+}
+
+static bool write_buffering(uint32_t number, const union state *state)
+{
+	FILE *stream = standard_stream(number);
+
+	if (ftrylockfile(stream) != 0)
+		return false;
+	bool good = write_stream_buffering(stream, &state->stream);
+	funlockfile(stream);
+	return good;
+}
+
+/* A stream that the guest has closed, as freopen does where there is no such file, is none of libc's any more, and
+ * one that it has written wide characters to has other functions. freopen has it be as at first; which file it is on
+ * does not matter, since the descriptor comes back. */
+static bool open_again(FILE *stream, uint32_t number, const struct stream *state)
+{
+	int writes = !(state->flags & 8), reads = !(state->flags & 4);
+
+	if (!freopen("/dev/null", writes && reads ? "r+" : writes ? "w" : "r", stream))
+		return false;
+	if (stream->_fileno != (int)number)
+		close(stream->_fileno);
+	stream->_fileno = (int)number;
+	return true;
+}
+
+static bool write_stream(FILE *stream, uint32_t number, const struct stream *state)
+{
+	bool good = true;
+
+	if (state->fd == (int)number && (stream->_fileno != state->fd || (stream->_mode > 0 && state->orientation <= 0)))
+		good = open_again(stream, number, state);
+	stream->_mode = state->orientation;
+	stream->_flags = (stream->_flags & ~MODE) | (state->flags & MODE);
+	return write_stream_buffering(stream, state) && good;
+}
+
 /* What the guest wrote goes where it was to go, or is lost; the host's part was written before. */
 bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
 {
@@ -263,45 +353,7 @@ bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
 		fflush(stream);
 	__fpurge(stream);
 	clearerr(stream);
-	stream->_flags = (stream->_flags & ~MODE) | kept->before.descriptor.flags;
-	funlockfile(stream);
-	return true;
-}
-
-static bool read_buffering(uint32_t number, union state *state)
-{
-	const FILE *stream = standard_stream(number);
-
-	state->buffering.flags = stream->_flags & (USER_BUF | UNBUFFERED | LINE_BUF);
-	state->buffering.base = stream->_IO_buf_base;
-	state->buffering.size = (size_t)(stream->_IO_buf_end - stream->_IO_buf_base);
-	return true;
-}
-
-/* As glibc's static streams are at first: the next use allocates a buffer. */
-static void take_buffer_away(FILE *stream)
-{
-	stream->_IO_read_ptr = stream->_IO_read_end = stream->_IO_read_base = NULL;
-	stream->_IO_write_ptr = stream->_IO_write_end = stream->_IO_write_base = NULL;
-	stream->_IO_buf_base = stream->_IO_buf_end = NULL;
-	stream->_flags &= ~CURRENTLY_PUTTING;
-}
-
-static bool write_buffering(uint32_t number, const union state *state)
-{
-	FILE *stream = standard_stream(number);
-	int flags = state->buffering.flags;
-	int mode = flags & UNBUFFERED ? _IONBF : flags & LINE_BUF ? _IOLBF : _IOFBF;
-
-	if (ftrylockfile(stream) != 0)
-		return false;
-	bool was_unbuffered = stream->_flags & UNBUFFERED;
-	bool moved = (flags & USER_BUF) && state->buffering.base && stream->_IO_buf_base != state->buffering.base;
-	if (was_unbuffered && mode != _IONBF) {
-		fflush(stream);
-		take_buffer_away(stream);
-	}
-	bool good = setvbuf(stream, moved ? state->buffering.base : NULL, mode, moved ? state->buffering.size : 0) == 0;
+	bool good = write_stream(stream, kept->number, &kept->before.descriptor.stream);
 	funlockfile(stream);
 	return good;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <mntent.h>
 #include <mqueue.h>
+#include <pthread.h>
 #include <pty.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include <utmp.h>
+#include <wchar.h>
 
 #include "run_guest.h"
 #include "tap.h"
@@ -302,6 +304,16 @@ static int do_freopen_closed(void)
 	return !fclose(stdout) && freopen("/dev/null", "w", stdout) == stdout && fileno(stdout) == 1 && !fclose(stdout) &&
 	       !freopen("/no/such/file", "w", stderr);
 }
+static int do_freopen_missing(void)
+{
+	return !freopen("/no/such/file", "r", stdin) && !freopen("/no/such/file", "w", stdout) && printf("lost") >= -1 &&
+	       !freopen("/no/such/file", "w", stderr);
+}
+static int do_freopen_wide(void)
+{
+	return freopen("/dev/null", "w", stdout) == stdout && wprintf(L"wide %d\n", 1) > 0 &&
+	       freopen("/dev/null", "w,ccs=UTF-8", stderr) == stderr && fwprintf(stderr, L"wide") > 0 && close(2) == 0;
+}
 static int do_range(void) { return close_range(0, 2, 0) == 0 && is_bad(0) && is_bad(1) && is_bad(2); }
 static int do_from(void) { closefrom(0); return is_bad(0) && is_bad(1) && is_bad(2); }
 static int do_fcloseall(void) { return fcloseall() == 0; }
@@ -311,6 +323,7 @@ static int do_unbuffered(void) { setbuf(stdout, NULL); setvbuf(stderr, NULL, _IO
 static const struct { const char *name; int (*change)(void); } changes[] = {
 	{ "close", do_close }, { "__close, SYS_close", do_under }, { "dup2, dup3", do_dup2 }, { "closed, and opened", do_reuse },
 	{ "fclose", do_fclose }, { "freopen", do_freopen }, { "fclose, then freopen", do_freopen_closed },
+	{ "freopen of no file", do_freopen_missing }, { "freopen, and wide", do_freopen_wide },
 	{ "close_range", do_range }, { "closefrom", do_from }, { "fcloseall", do_fcloseall }, { "login_tty", do_login },
 	{ "setvbuf", do_unbuffered },
 };
@@ -342,20 +355,59 @@ static void standard_descriptors(void)
 
 	for (int i = 0; i < 3; i++)
 		fstat(i, &before[i]);
+	fputs("\n", stderr); /* its first use */
 	for (int number = 0; number < CHANGES * ENDS; number++) {
-		int flags = stdout->_flags, same = 1;
+		int flags = stdout->_flags, error_flags = stderr->_flags, same = 1;
 		changed = -1;
 		run_guest(change_and_end, (void *)(intptr_t)number, &report);
 		for (int i = 0; i < 3; i++)
 			same &= fstat(i, &now) == 0 && now.st_ino == before[i].st_ino && now.st_dev == before[i].st_dev;
 		same &= ((stdout->_flags ^ flags) & ~0xc00) == 0 && !ferror(stdout) && !feof(stdin) && printf("# and prints\n") == 13 &&
-			fflush(stdout) == 0 && fputs("", stderr) >= 0 && count_descriptors() == count;
+			fflush(stdout) == 0 && fputs("\n", stderr) >= 0 && count_descriptors() == count &&
+			fileno(stdin) == 0 && fileno(stdout) == 1 && fileno(stderr) == 2 &&
+			((stderr->_flags ^ error_flags) & ~0xc00) == 0;
 		tap_ok(changed == 1 && same && report.reclaimed.failed == 0, "0 to 2 after %s, %s", changes[number / ENDS].name,
 		       ends[number % ENDS]);
 		if (!same || changed != 1)
 			printf("# changed %d, flags %x then %x, %d descriptors then %d\n", changed, (unsigned)flags,
 			       (unsigned)stdout->_flags, count, count_descriptors());
 	}
+}
+
+/* While one thread reopens a stream, its number is another for a moment. */
+static intptr_t reopen_often(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 10; i++)
+		if (freopen("/dev/null", "w", stdout) != stdout || printf("lost\n") != 5)
+			return 1;
+	return fclose(stdout);
+}
+
+static void *reopen_in_guests(void *bad)
+{
+	rip_report report;
+
+	for (int i = 0; i < 300; i++)
+		*(int *)bad += run_guest(reopen_often, NULL, &report).cause != RIP_CAUSE_RETURNED || report.reclaimed.failed;
+	return NULL;
+}
+
+static void reopening_threads(void)
+{
+	struct stat before, now;
+	pthread_t thread[2];
+	int bad[2] = { 0, 0 }, count = count_descriptors();
+
+	fstat(1, &before);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, reopen_in_guests, &bad[i]);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	fstat(1, &now);
+	tap_ok(bad[0] + bad[1] == 0 && now.st_ino == before.st_ino && count_descriptors() == count && fileno(stdout) == 1,
+	       "guests of two threads reopen stdout (%d bad, %d descriptors, then %d)", bad[0] + bad[1], count,
+	       count_descriptors());
 }
 
 /* The guest goes on in a child, whose 0 to 2 lead nowhere; the host is the parent, and stays. */
@@ -392,6 +444,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof openers / sizeof openers[0]; i++)
 		run_opener(&openers[i]);
 	standard_descriptors();
+	reopening_threads();
 	daemons();
 	tap_done();
 }

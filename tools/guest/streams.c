@@ -216,34 +216,46 @@ static FILE *reopen(FILE *(*function)(const char *, const char *, FILE *), const
 		    FILE *stream)
 {
 	const struct rip_ledger_hooks *ledger = rip_ledger();
-	if (!rip_active())
-		return function(path, mode, stream);
 	if (!rip_begin(RIP_NEED_MUCH))
 		return NULL;
+	FILE *result = NULL;
 	uint64_t data;
 	bool owned = rip_disown(RIP_KIND_STREAM, stream, &data);
 	bool hosts = !owned || hosts_descriptor(stream, owned, data) >= 0;
 	int fd = fileno(stream);
 	rip_flush_standard(fd);
-	if (hosts && !ledger->replace(fd)) {
-		if (owned)
-			rip_own(RIP_KIND_STREAM, stream, 0);
-		return NULL;
+	if (!hosts || ledger->replace(fd)) {
+		result = function(path, mode, stream);
+		hosts = hosts && result && fileno(result) == fd;
+		stream = result;
 	}
-	FILE *result = function(path, mode, stream);
-	if (owned && result)
-		rip_own(RIP_KIND_STREAM, result, hosts && fileno(result) == fd ? 0 : (uint64_t)(fileno(result) + 1));
+	if (owned && stream)
+		rip_own(RIP_KIND_STREAM, stream, hosts ? 0 : (uint64_t)(fileno(stream) + 1));
+	return result;
+}
+
+/* While another thread reopens it, the stream's descriptor is one that is about to be closed. */
+static FILE *reopen_locked(FILE *(*function)(const char *, const char *, FILE *), const char *path, const char *mode,
+			   FILE *stream)
+{
+	if (!rip_active())
+		return function(path, mode, stream);
+	flockfile(stream);
+	FILE *result = reopen(function, path, mode, stream);
+	int error = errno;
+	funlockfile(stream);
+	errno = error;
 	return result;
 }
 
 STUB FILE *freopen(const char *path, const char *mode, FILE *stream)
 {
-	return reopen(libc_freopen, path, mode, stream);
+	return reopen_locked(libc_freopen, path, mode, stream);
 }
 
 STUB FILE *freopen64(const char *path, const char *mode, FILE *stream)
 {
-	return reopen(libc_freopen64, path, mode, stream);
+	return reopen_locked(libc_freopen64, path, mode, stream);
 }
 
 /* What may have to wait for long leaves the child in the ledger, by its number: a kill that comes meanwhile ends it. */
@@ -261,8 +273,11 @@ static int wait_for(pid_t child)
 /* The stream is the host's, and so is what is left in its buffer. */
 static int close_standard(FILE *stream)
 {
-	int result = fflush(stream);
-	return close(fileno(stream)) != 0 ? EOF : result;
+	flockfile(stream);
+	int result = fflush(stream), closed = close(fileno(stream)), error = errno;
+	funlockfile(stream);
+	errno = error;
+	return closed != 0 ? EOF : result;
 }
 
 /* The descriptor is closed as close() does it: it comes back. */
