@@ -60,7 +60,8 @@ typedef struct rip_options {
 	                        pages, at least 16 KiB; 0: 64 KiB; at most RIP_RESERVE_MAX */
 	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return),
 	 * before it is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest
-	 * (unwind.h) walks its stack. It must return. */
+	 * (unwind.h) walks its stack. It must return. Its faults are the host's: those of the guest that ran this
+	 * one, if there is such a guest, which they stop. This one stays STOPPED, then. */
 	void (*on_stop)(rip_guest *guest, void *context);
 	void *on_stop_context;
 	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at,

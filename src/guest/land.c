@@ -229,6 +229,24 @@ static enum rip_fault_answer consider(rip_guest *guest, const struct rip_context
 	return consider_softly(guest, asked, at, exit_ret);
 }
 
+/* In an on_stop, whose host is a guest: that is asked, too. There is no way to a poll through rip_run: only a firm kill
+ * lands, once libc is left. */
+static enum rip_fault_answer consider_shown(rip_guest *guest, const struct rip_context *at, struct rip_fault_exit *exit_ret)
+{
+	rip_guest *outer = rip_guest_in_charge();
+	rip_cause cause;
+	uint64_t slot;
+
+	if (outer == guest || guest->busy || outer->busy != guest->shown_busy || outer->face->ledger.busy ||
+	    rip_port_is_holding() || !rip_stack_holds(&outer->stop.stack, at->reg[RIP_REG_RSP]))
+		return RIP_FAULT_PASS;
+	uint32_t asked = rip_guest_asked_here(outer, &cause);
+	if (!(asked & ASKED_FIRM) || waits_for_library(outer, asked, at, &slot))
+		return RIP_FAULT_PASS;
+	rip_guest_end_show(guest);
+	return stop_now(outer, asked, at, exit_ret);
+}
+
 /* What is judged holds for as long as each instruction is looked at. */
 static void look_anew(rip_guest *guest)
 {
@@ -253,7 +271,7 @@ enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_
 	RIP_SYNC(NUDGED);
 	have_heard(guest);
 	if (!is_inside(guest))
-		return RIP_FAULT_PASS;
+		return guest && guest->shown ? consider_shown(guest, at, exit_ret) : RIP_FAULT_PASS;
 	guest->brought_back = why != RIP_NUDGE_SENT;
 	if (guest->brought_back)
 		RIP_SYNC(BACK);

@@ -211,10 +211,18 @@ static void show(rip_guest *guest)
 	if (!guest->options.on_stop)
 		return;
 	guest->state = RIP_STATE_STOPPED;
+	guest->shown_busy = guest->outer ? guest->outer->busy : 0;
 	guest->shown = true;
 	rip_guest_leave_ledger(guest);
 	guest->options.on_stop(guest, guest->options.on_stop_context);
 	rip_guest_enter_ledger(guest);
+	guest->shown = false;
+}
+
+void rip_guest_end_show(rip_guest *guest)
+{
+	leave(guest, RIP_STATE_STOPPED);
+	guest->busy = 0;
 	guest->shown = false;
 }
 

@@ -42,6 +42,7 @@ struct rip_guest {
 	                         * NULL: it was destroyed */
 	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
 	bool shown;             /* STOPPED, and still current: its on_stop runs */
+	uint32_t shown_busy;    /* then: the outer one's `busy` */
 	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
 	bool ends;              /* a cleanup asked for it: when the segment is
 	                         * unwound, rip_call goes on with it ... */
@@ -208,6 +209,18 @@ void rip_guest_unwind(rip_guest *guest);
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);
 
 /* The rip_fault_taker of guests. */
+/* The guest whose code the thread runs: also in an on_stop, which runs on the stack of the guest that the stopped one was
+ * run from. Else NULL, or one that is not inside. Signal-safe. */
+static inline rip_guest *rip_guest_in_charge(void)
+{
+	rip_guest *guest = rip_current;
+
+	return guest && guest->shown && is_inside(guest->outer) ? guest->outer : guest;
+}
+
+/* The on_stop does not come to its end: its guest stays STOPPED, and is not current any more. Signal-safe. */
+void rip_guest_end_show(rip_guest *guest);
+
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* --- forks.c --- */

@@ -73,6 +73,7 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 		return rip_guest_take_hook(guest, fault, exit_ret);
 	if (guest && is_step(guest, fault))
 		return rip_guest_take_step(guest, fault, exit_ret);
+	guest = rip_guest_in_charge();
 	if (!is_inside(guest) || is_hosts(guest, fault))
 		return RIP_FAULT_PASS;
 	rip_fault_action action = ask(guest, fault);
@@ -85,6 +86,8 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 		if (answer != RIP_FAULT_PASS)
 			return answer;
 	}
+	if (guest != rip_current)
+		rip_guest_end_show(rip_current);
 	guest->stop.inside = false;
 	guest->stop.at = fault->context;
 	guest->stop.exact = fault->exact;
