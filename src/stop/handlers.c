@@ -148,7 +148,7 @@ bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop)
 	struct rip_handler *handler = &handlers->entry[--handlers->count];
 	handlers->carried_cfa = handler->cfa;
 	for (uint32_t i = 0; i < runtimes(); i++) {
-		handlers->uncaught[i] = handler->aside[i].uncaught;
+		handlers->uncaught[i] = handler->aside[i].uncaught + (i < handlers->raised);
 		restore(handler, i);
 	}
 	if (!handlers->in_handler)
@@ -196,6 +196,18 @@ static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception
 	if (count)
 		take_over(handlers, stop, count);
 	rip_stop_leave(stop, RIP_EVENT_RESUMED);
+}
+
+void rip_handlers_raise(struct rip_handlers *handlers)
+{
+	for (handlers->raised = 0; handlers->raised < runtimes(); handlers->raised++)
+		rip_foreign_here.cxx[handlers->raised]->uncaught++;
+}
+
+static void lower(struct rip_handlers *handlers)
+{
+	for (; handlers->raised > 0; handlers->raised--)
+		rip_foreign_here.cxx[handlers->raised - 1]->uncaught--;
 }
 
 /* The pad has come to its end. */
@@ -248,6 +260,7 @@ void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop)
 	bool thrown_on = false;
 
 	end_carrying(handlers);
+	lower(handlers);
 	for (uint32_t i = 0; last && !last->thrown_on && i < runtimes(); i++)
 		thrown_on |= has_thrown_on(last, stop, i);
 	if (thrown_on)

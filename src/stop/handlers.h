@@ -29,6 +29,7 @@ struct rip_handler {
 struct rip_handlers {
 	struct rip_handler entry[RIP_HANDLERS_MAX];
 	uint32_t count;
+	uint32_t raised;    /* runtimes whose count of thrown exceptions has the stop in it */
 	bool in_handler;    /* the landing pad that runs was entered as a handler, not for its cleanups */
 
 	/* The handler has thrown an exception of its own, and let go of ours: that one carries the stop now. */
@@ -60,6 +61,10 @@ void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
  * forced unwind too, and the rest of its pad is to run as for ours. Otherwise it is being left for ours, and the
  * pad goes on. */
 bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop);
+
+/* Before a pad with destructors is entered, if no exception of the guest's own is in flight: the stop is one then, as
+ * std::uncaught_exceptions tells it, so that none throws that does so only when there is none. Until the pad ends. */
+void rip_handlers_raise(struct rip_handlers *handlers);
 
 /* After any event of a pad: true if it is under way still, since a handler has thrown another exception: then it
  * is to go on in the frame with *cfa_ret, by the next function. */

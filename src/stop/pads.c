@@ -323,7 +323,7 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	    rip_lsda_is_closed(&lsda, &site))
 		landing->kind = RIP_ENTRY_NOEXCEPT;
 	else if (enter)
-		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector };
+		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector, rip_lsda_cleans_up(&lsda, &site) };
 	return RIP_OK;
 }
 
@@ -363,9 +363,9 @@ static void judge_guarded(void *context)
 
 rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
 {
-	struct judging judging = { .cursor = cursor, .landing = { RIP_ENTRY_NONE, 0 } };
+	struct judging judging = { .cursor = cursor, .landing = { RIP_ENTRY_NONE, 0, false } };
 
 	bool whole = rip_port_guarded(judge_guarded, &judging);
-	*landing_ret = whole ? judging.landing : (struct rip_entry){ RIP_ENTRY_NONE, 0 };
+	*landing_ret = whole ? judging.landing : (struct rip_entry){ RIP_ENTRY_NONE, 0, false };
 	return whole ? judging.status : RIP_E_MEMORY;
 }

@@ -21,6 +21,7 @@ enum rip_entry_kind {
 struct rip_entry {
 	enum rip_entry_kind kind;
 	int64_t selector;
+	bool cleans_up;     /* destructors come first, or are all that there is */
 };
 
 /* What a stop does with the cursor's frame, which is loaded. In C++ and Rust a GAP means NOEXCEPT, but their

@@ -192,9 +192,10 @@ static enum rip_event run_to_end(struct unwind *u)
 }
 
 /* Runs a pad. Afterwards the guest stands where it went on to, and the cursor there too. */
-static rip_status run_pad(struct unwind *u, int64_t selector)
+static rip_status run_pad(struct unwind *u, const struct rip_entry *landing)
 {
 	struct rip_stop *stop = u->stop;
+	int64_t selector = landing->selector;
 
 	make_pad_context(u, selector);
 	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_RSP]))
@@ -211,6 +212,8 @@ static rip_status run_pad(struct unwind *u, int64_t selector)
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
 	}
 	u->handlers->in_handler = selector != 0;
+	if (landing->cleans_up && !u->thrown)
+		rip_handlers_raise(u->handlers);
 	rip_stop_arm(stop, (void *)&stop->exception);
 	enum rip_event event = run_to_end(u);
 	stop->base = base;
@@ -365,7 +368,7 @@ static void note_handler(struct unwind *u)
 /* Deals with the cursor's frame and moves on. END: that was the last one. */
 static rip_status pass_frame(struct unwind *u)
 {
-	struct rip_entry landing = { RIP_ENTRY_NONE, 0 };
+	struct rip_entry landing = { RIP_ENTRY_NONE, 0, false };
 	struct rip_context unlock;
 
 	bool handler = u->next_handler < u->cursor.reg[RIP_REG_RSP];
@@ -390,7 +393,7 @@ static rip_status pass_frame(struct unwind *u)
 	if (landing.kind == RIP_ENTRY_PAD && u->cursor.cfa == u->cut.waiting_cfa)
 		landing.kind = RIP_ENTRY_NONE;
 	if (landing.kind == RIP_ENTRY_PAD && (landing.selector == 0 || rip_handlers_room(u->handlers)))
-		return run_pad(u, landing.selector);
+		return run_pad(u, &landing);
 	if (status != RIP_OK)
 		abandon_frame(u, status);
 	else if (landing.kind == RIP_ENTRY_GAP && u->cursor.cfa != u->unlocked_cfa &&
@@ -417,7 +420,7 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 
 	handlers.count = 0;
 	handlers.carried = handlers.to_redirect = false;
-	handlers.carriers = 0;
+	handlers.carriers = handlers.raised = 0;
 	stop->handlers = &handlers;
 	bool entered = rip_foreign_enter(&stop->foreign);
 	rip_foreign_stay(&stop->foreign);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Cleanups and handlers in one landing pad, as C++ has them: each is swept at five levels (chains.sh). Its types
 // only count, so that what a stop leaves in a library's half-changed data hides nothing.
+#include <exception>
+
 #include <ripcord/sweep.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -249,11 +251,41 @@ NOINLINE void another_from_below(unsigned *p, int depth)
 	}
 }
 
+// A destructor that throws unless an exception is in flight: a stop is one. In a cleanup, and before a handler.
+struct lets_out {
+	resource<1> held;
+	~lets_out() noexcept(false)
+	{
+		if (std::uncaught_exceptions() == 0)
+			throw 1u;
+	}
+};
+NOINLINE void throws_at_the_end(unsigned *p)
+{
+	try {
+		lets_out a;
+		resource<2> b;
+		work(p);
+	} catch (unsigned) {
+		value = 18;
+	}
+}
+NOINLINE void throws_before_a_handler(unsigned *p)
+{
+	try {
+		lets_out a;
+		work(p);
+	} catch (...) {
+		resource<3> b;
+		value = 19;
+	}
+}
+
 void (*const each[])(unsigned *) = {
 	all_around, no_destructor, typed_around, typed_first, rethrown_in_a_handler, three_deep, breaks,
 	[](unsigned *p) { returns(p); }, function_try, inside_noexcept, in_own_handler, in_own_handler_rethrown,
 	[](unsigned *p) { try { outer_throws_on(p); } catch (...) { value = 13; } },
-	throws_another, another_for_all, another_twice,
+	throws_at_the_end, throws_before_a_handler, throws_another, another_for_all, another_twice,
 	[](unsigned *p) { try { another_from_below(p, 1); } catch (int) { value = 17; } },
 };
 

@@ -10,7 +10,7 @@ struct rip_handlers {
 	uint32_t count;
 	bool in_handler;
 	bool carried, to_redirect;
-	uint32_t carriers;
+	uint32_t carriers, raised;
 };
 
 /* None is ever entered. */
@@ -35,6 +35,11 @@ static inline bool rip_handlers_end(struct rip_handlers *handlers, struct rip_st
 {
 	(void)handlers, (void)stop;
 	return true;
+}
+
+static inline void rip_handlers_raise(struct rip_handlers *handlers)
+{
+	(void)handlers;
 }
 
 static inline bool rip_handlers_under_way(struct rip_handlers *handlers, uint64_t *cfa_ret)
