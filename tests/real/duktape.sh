@@ -66,7 +66,8 @@ harm poke.js 139 SIGSEGV 'write of address 0x0' 'poke+0x' duk_handle_call+0x duk
 	duk_bi_array_prototype_iter_shared+0x duk_eval_raw+0x main+0x
 harm divide.js 136 SIGFPE 'poke+0x' duk_bi_string_prototype_replace+0x main+0x
 harm call.js 139 SIGSEGV 'of address 0x0' 'poke+0x' duk_bi_json_stringify_helper+0x main+0x
-harm abort.js 134 'guest aborted' 'poke+0x' duk_js_execute_bytecode+0x main+0x
+# GCC puts what leads to abort() only into a part of its own.
+harm abort.js 134 'guest aborted' 'poke.cold+0x' duk_js_execute_bytecode+0x main+0x
 is "exit() below two interpreters is the guest's own exit" \
 	"$(status "$ripcord" run "$duktape/poke" tests/real/js/exit.js)" 9
 status "$ripcord" run "$duktape/poke-g" tests/real/js/poke.js >"$work/status"
