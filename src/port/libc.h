@@ -36,6 +36,7 @@ RIP_LIBC(open);
 RIP_LIBC(close);
 RIP_LIBC(dup2);
 RIP_LIBC(fcntl);
+RIP_LIBC(freopen);
 RIP_LIBC(fclose);
 RIP_LIBC(closedir);
 RIP_LIBC(ftrylockfile);

@@ -75,10 +75,11 @@ enum { RIP_VARIABLES = 11 };
 struct rip_variables {
 	void *values[RIP_VARIABLES];
 	char **environment;
+	uint64_t sum;            /* of its entries */
 };
 void rip_variables_save(struct rip_variables *saved);
 /* While the guest's heap is still there. */
-void rip_variables_restore(const struct rip_variables *saved);
+void rip_variables_restore(const struct rip_variables *saved, const rip_guest *guest);
 
 /* --- hooks.c --- */
 

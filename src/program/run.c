@@ -75,7 +75,7 @@ static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome
 	rip_guest_set_glue(guest, call_entry, finish);
 	rip_status status = run_whole(run, guest, outcome);
 	rip_guest_set_program(guest, earlier);
-	rip_variables_restore(&variables);
+	rip_variables_restore(&variables, guest);
 	if (status != RIP_OK)
 		return status;
 	run->program->finished = run->done;

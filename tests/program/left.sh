@@ -181,6 +181,63 @@ ok "build its host" gcc -D_GNU_SOURCE -w -g named.c -o named "${link[@]}"
 is "they are the host's again" "$(HOSTS=own ./named 2>&1 | tr '\n' '|')" \
 	"returned own 0|./named: said|fault own 0|./named: said|"
 
+# --- The environment ----------------------------------------------------------------------------------------------
+cat >environment.c <<'EOF'
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	char *entries[] = { "LITERAL=1", NULL, NULL };
+	static char *fixed[] = { "FIXED=1", NULL };
+	entries[1] = strdup("HEAP=2");
+	if (argv[1][0] == 's' || argv[1][0] == 'e' || argv[1][0] == 'u')
+		environ = entries;
+	if (argv[1][0] == 'm')
+		environ = fixed;
+	if (argv[1][0] == 'e' || argv[1][0] == 'u')
+		setenv("ADDED", "3", 1); /* copies the entries' addresses */
+	if (argv[1][0] == 'u')
+		environ[1] = (char *)16;
+	if (argv[1][0] == 'b')
+		environ = (char **)16;
+	if (argc > 2) *(volatile int *)8 = 1;
+	return 0;
+}
+EOF
+ok "build a program that changes the environment" "$ripcord" cc -D_GNU_SOURCE -w environment.c -o environment
+cat >environ.c <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <ripcord/ripcord.h>
+int main(int argc, char **argv)
+{
+	for (int count = 2; count < 4; count++) {
+		char *arguments[] = { "environment", argv[1], "fault", NULL };
+		rip_program *program;
+		rip_guest *guest;
+		rip_outcome end;
+		rip_error text;
+		if (rip_program_open("./environment", NULL, &program, &text) || rip_create(NULL, &guest) ||
+		    rip_program_run(program, guest, count, arguments, &end))
+			return 20;
+		rip_destroy(guest);
+		rip_program_close(program);
+		setenv("LATER", "4", 1);
+		printf("%s %s %s %s %s\n", getenv("HOSTS"), getenv("LITERAL"), getenv("HEAP"), getenv("ADDED"), getenv("LATER"));
+	}
+	return 0;
+}
+EOF
+ok "build its host" gcc -D_GNU_SOURCE -w -g environ.c -o environ "${link[@]}"
+for where in stack module "bad memory"; do
+	is "environ in the guest's $where: the host's" "$(HOSTS=own ./environ "$where" | tr '\n' '|')" \
+		"own (null) (null) (null) 4|own (null) (null) (null) 4|"
+done
+is "entries in the guest's memory are copied" "$(HOSTS=own ./environ entries | tr '\n' '|')" "(null) 1 2 3 4|(null) 1 2 3 4|"
+is "entries that cannot be read are gone" "$(HOSTS=own ./environ unreadable | tr '\n' '|')" "(null) 1 (null) 3 4|(null) 1 (null) 3 4|"
+
 # --- An executable, and a plug-in -------------------------------------------------------------------------------
 cat >work.cc <<'EOF'
 #include <cstdio>

@@ -35,6 +35,7 @@ rip_libc_\name:
 	way	close, 2.2.5
 	way	dup2, 2.2.5
 	way	fcntl, 2.2.5
+	way	freopen, 2.2.5
 	way	fclose, 2.2.5
 	way	closedir, 2.2.5
 	way	ftrylockfile, 2.2.5
