@@ -24,6 +24,9 @@ struct stream {
 	int flags, fd, orientation; /* as fwide: 0 is none yet */
 	char *base;                 /* its buffer; NULL: it has not been used yet */
 	size_t size;
+	const char *ahead;          /* of input: what has been read of the descriptor and not of the stream */
+	size_t ahead_size;
+	uint64_t ahead_sum;
 };
 
 /* What a thing is set to. */
@@ -231,6 +234,21 @@ static FILE *standard_stream(uint32_t number)
 /* Kept out of the way of those that a program counts on to get. */
 enum { KEPT_FROM = 512 };
 
+static void read_ahead(const FILE *stream, struct stream *state)
+{
+	uint64_t sum = 0;
+	size_t size = (size_t)(stream->_IO_read_end - stream->_IO_read_ptr);
+
+	state->ahead = NULL;
+	if (stream->_IO_read_ptr >= stream->_IO_read_end || !rip_port_readable((uintptr_t)stream->_IO_read_ptr, size))
+		return;
+	for (size_t i = 0; i < size; i++)
+		sum = sum * 31 + (unsigned char)stream->_IO_read_ptr[i];
+	state->ahead = stream->_IO_read_ptr;
+	state->ahead_size = size;
+	state->ahead_sum = sum;
+}
+
 static void read_stream(uint32_t number, struct stream *state)
 {
 	const FILE *stream = standard_stream(number);
@@ -240,6 +258,7 @@ static void read_stream(uint32_t number, struct stream *state)
 	state->orientation = stream->_mode;
 	state->base = stream->_IO_buf_base;
 	state->size = (size_t)(stream->_IO_buf_end - stream->_IO_buf_base);
+	read_ahead(stream, state);
 }
 
 static bool read_descriptor(uint32_t number, union state *state)
@@ -340,7 +359,26 @@ static bool write_stream(FILE *stream, uint32_t number, const struct stream *sta
 	return write_stream_buffering(stream, state) && good;
 }
 
+/* The guest has not read, and what is in the stream is the host's. */
+static bool is_untouched(FILE *stream, const struct stream *state)
+{
+	struct stream now;
+
+	read_ahead(stream, &now);
+	return state->ahead && now.ahead == state->ahead && now.ahead_size == state->ahead_size &&
+	       now.ahead_sum == state->ahead_sum && stream->_fileno == state->fd;
+}
+
 /* What the guest wrote goes where it was to go, or is lost; the host's part was written before. */
+static bool settle_stream(const struct rip_kept *kept, FILE *stream, bool flush)
+{
+	if (flush)
+		fflush(stream);
+	__fpurge(stream);
+	clearerr(stream);
+	return write_stream(stream, kept->number, &kept->before.descriptor.stream);
+}
+
 bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
 {
 	FILE *stream = standard_stream(kept->number);
@@ -349,11 +387,7 @@ bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
 		return true;
 	if (ftrylockfile(stream) != 0)
 		return false;
-	if (flush)
-		fflush(stream);
-	__fpurge(stream);
-	clearerr(stream);
-	bool good = write_stream(stream, kept->number, &kept->before.descriptor.stream);
+	bool good = is_untouched(stream, &kept->before.descriptor.stream) || settle_stream(kept, stream, flush);
 	funlockfile(stream);
 	return good;
 }

@@ -374,6 +374,36 @@ static void standard_descriptors(void)
 	}
 }
 
+static intptr_t change_input(void *how)
+{
+	if (how)
+		return dup2(open("/dev/null", O_RDONLY), 0);
+	close(0);
+	return open("/dev/null", O_RDONLY);
+}
+
+/* What the host has read ahead into stdin stays there. */
+static void input_ahead(void)
+{
+	int input = dup(0), fds[2];
+	char line[8] = "", next[8] = "";
+	rip_report report;
+
+	for (int how = 0; how < 2; how++) {
+		if (pipe(fds) || write(fds[1], "one\ntwo\n", 8) != 8)
+			return;
+		dup2(fds[0], 0);
+		close(fds[0]);
+		close(fds[1]);
+		tap_ok(fgets(line, sizeof line, stdin) && run_guest(change_input, (void *)(intptr_t)how, &report).value == 0 &&
+		       fgets(next, sizeof next, stdin) && !strcmp(next, "two\n") && fgetc(stdin) == EOF,
+		       "input that was read ahead, after %s", how ? "dup2" : "close");
+		clearerr(stdin);
+	}
+	dup2(input, 0);
+	close(input);
+}
+
 /* While one thread reopens a stream, its number is another for a moment. */
 static intptr_t reopen_often(void *unused)
 {
@@ -445,6 +475,7 @@ int main(void)
 		run_opener(&openers[i]);
 	standard_descriptors();
 	reopening_threads();
+	input_ahead();
 	daemons();
 	tap_done();
 }
