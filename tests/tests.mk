@@ -67,9 +67,13 @@ NO_PLUGIN  = printf '\#!/bin/sh\necho "1..0 \# SKIP needs the plugin, which was 
 IF_PLUGIN  = [ -e $(PLUGIN_LOADER) ] || { $(NO_PLUGIN); exit; };
 THE_PLUGIN = -fplugin=$(PLUGIN_LOADER)
 
+# The programs that this one kills are killed at polls.
+$(BUILD)/tests/real/kills: $(PLUGIN)
+$(BUILD)/tests/real/kills: NEEDS = $(IF_PLUGIN)
+
 $(BUILD)/tests/%: tests/%.c $(BUILD)/lib/libripcord.a
 	@mkdir -p $(@D)
-	$(Q)$(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
+	$(Q)$(NEEDS) $(TEST_COMPILE) $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl $(TEST_LIBS_$(notdir $@))
 
 define LEVEL_RULE
 $$(BUILD)/tests/%-$(1): tests/%.c $$(BUILD)/lib/libripcord.a

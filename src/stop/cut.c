@@ -34,9 +34,8 @@ static uint64_t address_of(const struct rip_cursor *cursor, const struct rip_arc
 {
 	if (lock->base == RIP_ARCH_LOCK_FUNCTION)
 		return cursor->frame.function + (uint64_t)lock->offset;
-	if (lock->base < 0 || !is_kept(cursor, lock->base))
-		return 0;
-	return cursor->reg[lock->base] + (uint64_t)lock->offset;
+	int base = lock->base < 0 || is_kept(cursor, lock->base) ? lock->base : lock->copy;
+	return base < 0 ? 0 : cursor->reg[base] + (uint64_t)lock->offset;
 }
 
 /* Who waits for a lock has its address at hand. */

@@ -280,6 +280,7 @@ bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct ri
 enum { RIP_ARCH_LOCKS_MAX = 8192, RIP_ARCH_LOCK_UNKNOWN = -1, RIP_ARCH_LOCK_FUNCTION = -2 };
 struct rip_arch_lock {
 	int base;        /* the register that its address is counted from, or the function's begin */
+	int copy;        /* the same, or a register that has it, too, and that calls leave alone */
 	int64_t offset;
 	bool called;     /* by one of the takers */
 };

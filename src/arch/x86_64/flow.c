@@ -331,12 +331,19 @@ static void pass_instruction(struct rip_arch_places *places, const struct instru
 		forget_register(places, RIP_REG_RAX);
 		forget_register(places, RIP_REG_RDX);
 	}
+	if (!i->two && i->opcode >= 0xa4 && i->opcode <= 0xaf) {
+		forget_register(places, RIP_REG_RCX);
+		forget_register(places, RIP_REG_RSI);
+		forget_register(places, RIP_REG_RDI);
+	}
 }
+
+/* What calls leave alone. */
+enum { KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |
+	      1 << RIP_REG_R15 };
 
 bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct rip_arch_places *places_ret)
 {
-	enum { KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |
-		      1 << RIP_REG_R15 };
 	struct rip_arch_places places = { .registers = 1u << number }, passed[RIP_ARCH_BRANCHES];
 	uint8_t code[16];
 
@@ -443,9 +450,12 @@ static bool read_exchange(const struct instruction *i, size_t at, struct rip_arc
 		rex = *p++;
 	p += 3;
 	*lock = (struct rip_arch_lock){ .base = RIP_ARCH_LOCK_UNKNOWN };
-	if (rm == 4)
+	/* A SIB byte without an index, as in (%r12). */
+	if (rm == 4 && ((*p & 0x38) != 0x20 || (rex & 2) || (mod == 0 && (*p & 7) == 5)))
 		return true;
-	if (mod == 0 && rm == 5) {
+	if (rm == 4)
+		rm = *p++ & 7;
+	else if (mod == 0 && rm == 5) {
 		lock->base = RIP_ARCH_LOCK_FUNCTION;
 		lock->offset = (int64_t)(at + i->length) + distance(p + 4, 4);
 		return true;
@@ -470,6 +480,93 @@ static bool read_argument(const struct instruction *i, size_t at, struct rip_arc
 		return false;
 	*lock = (struct rip_arch_lock){ .base = register_of((unsigned)(p[2] >> 3 & 7) | (unsigned)high << 3), .called = true };
 	return true;
+}
+
+/* --- Which other register has a lock's address, when calls have overwritten the one that it is counted from --- */
+
+/* It does for sure. */
+static bool leaves_alone(const struct instruction *i, int number)
+{
+	struct rip_arch_places places = { .registers = 1u << number };
+	struct rip_arch_way way = { .pc = 0 };
+	struct rip_arch_call call;
+
+	pass_instruction(&places, i);
+	if (take(i, &way, &call) == STEP_CALL)
+		places.registers &= KEPT;
+	return places.registers >> number & 1;
+}
+
+static bool goes_on(const struct ways *ways, const struct instruction *i, size_t at, size_t to)
+{
+	struct rip_arch_way way = { .pc = at };
+	struct rip_arch_call call;
+	bool end = take(i, &way, &call) == STEP_END;
+	uint64_t next[2] = { end ? UINT64_MAX : way.pc, way.branches ? way.branch[0] : UINT64_MAX };
+
+	for (int n = 0; n < 2; n++)
+		if (next[n] == to || (next[n] < ways->size && is_reached(ways, next[n])))
+			return true;
+	return false;
+}
+
+/* Whether nothing behind `from` writes the register and goes on to `to`. */
+static bool has_it_still(const uint8_t *code, size_t size, size_t from, size_t to, int number)
+{
+	enum { PASSES_MAX = 16 };
+	struct ways ways = { .size = size, .changed = true }, starts = { .size = size };
+
+	for (size_t at = 0; at < size;) {
+		struct instruction i = { .at = code + at };
+		decode(&i);
+		if (i.length == 0)
+			break;
+		reach(&starts, at);
+		at += i.length;
+	}
+	for (int pass = 0; ways.changed; pass++) {
+		if (pass == PASSES_MAX)
+			return false;
+		ways.changed = false;
+		for (size_t at = size; at-- > from + 1;) {
+			struct instruction i = { .at = code + at };
+			if (!is_reached(&starts, at) || is_reached(&ways, at))
+				continue;
+			decode(&i);
+			if (!goes_on(&ways, &i, at, to))
+				continue;
+			if (!leaves_alone(&i, number))
+				return false;
+			reach(&ways, at);
+		}
+	}
+	return true;
+}
+
+/* Which register that calls leave alone was given the lock's address before the function's first branch, and has it at
+ * `offset` still. */
+static int copy_of(const uint8_t *code, size_t size, size_t lock, size_t offset, int base)
+{
+	struct rip_arch_places places = { .registers = 1u << base };
+
+	for (size_t at = 0; at < lock;) {
+		struct instruction i = { .at = code + at };
+		struct rip_arch_way way = { .pc = at };
+		struct rip_arch_call call;
+		decode(&i);
+		if (i.length == 0 || take(&i, &way, &call) != STEP_ON || way.branches || way.pc != at + i.length)
+			break;
+		uint32_t before = places.registers;
+		pass_instruction(&places, &i);
+		for (int copy = 0; copy < RIP_REG_RIP; copy++)
+			if ((places.registers & ~before & KEPT) >> copy & 1 && has_it_still(code, size, at, lock, base) &&
+			    has_it_still(code, size, at, offset, copy))
+				return copy;
+		if (!(places.registers >> base & 1))
+			places = (struct rip_arch_places){ .registers = 1u << base };
+		at += i.length;
+	}
+	return RIP_ARCH_LOCK_UNKNOWN;
 }
 
 static bool calls_taker(const struct instruction *i, uint64_t next, const uint64_t *takers)
@@ -502,8 +599,11 @@ size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uin
 		bool call = calls_taker(&i, (uintptr_t)code + at + i.length, takers);
 		if (call)
 			locks[count] = argument;
-		if ((call || read_exchange(&i, at, &locks[count])) && leads(code, size, at, offset))
-			count++;
+		if ((call || read_exchange(&i, at, &locks[count])) && leads(code, size, at, offset)) {
+			struct rip_arch_lock *lock = &locks[count++];
+			lock->copy = lock->base < 0 || KEPT >> lock->base & 1 ? lock->base :
+				     copy_of(code, size, at, offset, lock->base);
+		}
 		at += i.length;
 	}
 	return count;
