@@ -7,6 +7,7 @@
  * since the host runs the guest in a signal handler (the kernel would begin at its upper end again, over that
  * handler's frames), or may be disarmed, each run has another in its place. */
 #include "fault/context.h"
+#include "fault/bases.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -100,6 +101,7 @@ static rip_status release(struct stacks *stacks)
 	    (now.ss_sp == stacks->alternate && sigaltstack(&stacks->host, NULL) != 0))
 		return RIP_E_SYSTEM;
 	rip_fault_stack = NULL;
+	rip_base_forget();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	rip_port_unmap(stacks->map, stacks->size);
 	stacks->map = NULL;
@@ -193,6 +195,8 @@ static rip_status prepare_stack(void)
 		status = install(&now);
 	rip_fault_thread.alternate = (uintptr_t)now.ss_sp;
 	rip_fault_thread.alternate_size = now.ss_size;
+	if (status == RIP_OK && handlers_move())
+		rip_base_know(mine.map, mine.size, now.ss_sp, now.ss_size);
 	rip_fault_thread.borrows = !suits(&now) || disarms;
 	rip_fault_thread.narrow = now.ss_size < ROOMY;
 	return status;

@@ -1,13 +1,60 @@
 /* SPDX-License-Identifier: MIT
  * fault: where the kernel calls our handlers (Linux x86-64); prototypes in entry.h. Nothing is written to the
  * stack that they are called on: it may have room for the kernel's frame only. An armed thread (arm.h) has no
- * FS base to find anything by: its cell knows the handler stack. */
+ * FS base to find anything by: its cell knows the handler stack. One whose guest has changed the base gets its own back
+ * (bases.h). */
 #include <sys/syscall.h>
 
+#include "bases.h"
 #include "entry.h"
 #include "layout.h"
 
 	.text
+
+/* Puts the thread's FS base right, if it is none of a thread that is known, nor an armed one's, and the stack is that of
+ * one that is known. A thread that is not known has its base left alone. Clobbers rax, rcx, r8, r9, r10. */
+.macro MEND_BASE
+	movl	rip_bases_used(%rip), %r9d
+	testl	%r9d, %r9d
+	je	19f
+	rdfsbase %rcx
+	testq	%rcx, %rcx
+	je	12f
+	movq	%rcx, %rax
+	shrq	$RIP_BASE_SHIFT, %rax
+	andl	$(RIP_BASE_HINTS - 1), %eax
+	leaq	rip_base_hints(%rip), %r8
+	cmpq	(%r8, %rax, 8), %rcx
+	je	19f
+	leaq	-RIP_CELL_BASE_STEP(%rcx), %rax
+	cmpq	$(RIP_CELLS * RIP_CELL_BASE_STEP), %rax
+	jb	19f
+	leaq	rip_bases(%rip), %r8
+	movl	%r9d, %r10d
+11:	cmpq	(%r8), %rcx
+	je	19f
+	addq	$RIP_BASE_ENTRY, %r8
+	decl	%r10d
+	jne	11b
+12:	leaq	rip_bases(%rip), %r8
+13:	movq	(%r8), %rcx
+	testq	%rcx, %rcx
+	je	14f
+	movq	%rsp, %rax
+	subq	RIP_BASE_LOW(%r8), %rax
+	cmpq	RIP_BASE_SIZE(%r8), %rax
+	jb	15f
+	movq	%rsp, %rax
+	subq	RIP_BASE_OTHER_LOW(%r8), %rax
+	cmpq	RIP_BASE_OTHER_SIZE(%r8), %rax
+	jb	15f
+14:	addq	$RIP_BASE_ENTRY, %r8
+	decl	%r9d
+	jne	13b
+	jmp	19f
+15:	wrfsbase %rcx
+19:
+.endm
 
 /* void name(int signal, siginfo_t *info, void *context); taker has the entry in its fourth argument. */
 .macro ENTRY name, taker
@@ -18,6 +65,7 @@
 \name:
 	.cfi_startproc
 	endbr64
+	MEND_BASE
 	cmpb	$0, rip_arm_possible(%rip)
 	je	1f
 	rdfsbase %rcx

@@ -161,8 +161,10 @@ void rip_port_unblock_to(uint64_t mask);
 void rip_port_set_mask(const void *mask);
 void rip_port_swap_mask(const void *mask, uint64_t *before_ret);
 
-/* True if the thread's base register can be read and written by instructions (rip_arch_base), and system
- * calls be trapped. Any thread. */
+/* True if the thread's base register can be read and written by instructions (rip_arch_base). Any thread. */
+bool rip_port_knows_base(void);
+
+/* The same, and system calls can be trapped. Any thread. */
 bool rip_port_can_arm(void);
 
 /* While *selector says TRAP, each system call of the calling thread becomes a SIGSYS before it is made, but

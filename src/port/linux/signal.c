@@ -42,11 +42,16 @@ void rip_port_free_calls(void)
 	rip_syscall6(SYS_prctl, SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0, 0);
 }
 
+bool rip_port_knows_base(void)
+{
+	return getauxval(AT_HWCAP2) & HAS_FSGSBASE;
+}
+
 bool rip_port_can_arm(void)
 {
 	static const uint8_t pass = RIP_CALLS_PASS;
 
-	if (!(getauxval(AT_HWCAP2) & HAS_FSGSBASE) || !rip_port_trap_calls(&pass, 0, 1))
+	if (!rip_port_knows_base() || !rip_port_trap_calls(&pass, 0, 1))
 		return false;
 	rip_port_free_calls();
 	return true;
