@@ -399,7 +399,8 @@ rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, cha
  * atexit handler ran and stdio was flushed. False after _exit(), quick_exit() and any stop. */
 bool rip_program_finished(const rip_program *program);
 
-/* Unloads it. No guest may run in it. NULL is allowed. */
+/* Unloads it. No guest may run in it, and no thread that it has started: those go on when the guest has ended. NULL
+ * is allowed. */
 void rip_program_close(rip_program *program);
 
 #ifdef __cplusplus

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * run: a program's life as a guest: its entry, then what exit() does in a process: atexit handlers, and
  * the flushing of stdio. */
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -63,7 +65,7 @@ static rip_status run_whole(struct rip_program_run *run, rip_guest *guest, rip_o
 	return status;
 }
 
-static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
+static rip_status run_and_reclaim(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
 {
 	rip_modules_claim(RIP_LINK_HOST);
 	if (run->program->link)
@@ -82,6 +84,22 @@ static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome
 	rip_modules_drop_handlers(run->program);
 	rip_guest_reclaim(guest, false); /* flushed, if it is to be */
 	return RIP_OK;
+}
+
+/* The mask comes back when the guest's timers are gone: what they have sent by then, and the guest has blocked, would
+ * end the host. */
+static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
+{
+	bool saves = guest->saves_mask;
+	sigset_t mask;
+	if (saves)
+		rip_fault_unblock(&mask);
+	guest->saves_mask = false;
+	rip_status status = run_and_reclaim(run, guest, outcome);
+	guest->saves_mask = saves;
+	if (saves)
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return status;
 }
 
 /* The guest names `run` while it runs: a kill of an outer guest waits until it does not any more. */

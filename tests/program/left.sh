@@ -238,6 +238,66 @@ done
 is "entries in the guest's memory are copied" "$(HOSTS=own ./environ entries | tr '\n' '|')" "(null) 1 2 3 4|(null) 1 2 3 4|"
 is "entries that cannot be read are gone" "$(HOSTS=own ./environ unreadable | tr '\n' '|')" "(null) 1 (null) 3 4|(null) 1 (null) 3 4|"
 
+# --- Signals of timers, which the program has blocked ------------------------------------------------------------------
+cat >ticks.c <<'EOF'
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+int main(int argc, char **argv)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } };
+	struct itimerspec too = { { 0, 200000 }, { 0, 200000 } };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1 };
+	sigset_t set;
+	timer_t timer;
+	int signal;
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigaddset(&set, SIGRTMIN + 1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	timer_settime(timer, 0, &too, NULL);
+	for (int i = 0; i < 20; i++)
+		sigwait(&set, &signal);
+	sigemptyset(&set);
+	while (!sigismember(&set, SIGALRM) || !sigismember(&set, SIGRTMIN + 1))
+		sigpending(&set);
+	if (argc > 1) *(volatile int *)8 = 1;
+	return 0;
+}
+EOF
+ok "build a program that waits for its timers" "$ripcord" cc -D_GNU_SOURCE -w ticks.c -o ticks
+cat >ticked.c <<'EOF'
+#include <signal.h>
+#include <stdio.h>
+#include <ripcord/ripcord.h>
+int main(void)
+{
+	sigset_t set;
+	for (int argc = 1; argc < 3; argc++) {
+		char *arguments[] = { "ticks", "fault", NULL };
+		const rip_options options = { .save_mask = true };
+		rip_program *program;
+		rip_guest *guest;
+		rip_outcome end;
+		rip_error text;
+		if (rip_program_open("./ticks", NULL, &program, &text) || rip_create(&options, &guest) ||
+		    rip_program_run(program, guest, argc, arguments, &end))
+			return 20;
+		rip_destroy(guest);
+		rip_program_close(program);
+		sigprocmask(SIG_BLOCK, NULL, &set);
+		printf("%s %d\n", rip_cause_name(end.cause), sigismember(&set, SIGALRM));
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF
+ok "build its host, which has masks saved" gcc -D_GNU_SOURCE -w -g ticked.c -o ticked "${link[@]}"
+is "what its timers have sent does not end the host" "$(./ticked | tr '\n' '|')" "returned 0|fault 0|"
+
 # --- An executable, and a plug-in -------------------------------------------------------------------------------
 cat >work.cc <<'EOF'
 #include <cstdio>
