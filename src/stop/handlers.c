@@ -109,12 +109,13 @@ static void make_carrier(struct rip_handlers *handlers, struct rip_stop *stop,
 			 struct _Unwind_Exception *exception)
 {
 	rip_stop_arm(stop, exception);
-	if (handlers->carriers == RIP_STOP_OWNED ||
-	    rip_foreign_maker(exception->exception_class) != RIP_MAKER_GNU)
+	bool gnu = rip_foreign_maker(exception->exception_class) == RIP_MAKER_GNU;
+	if (handlers->carriers == RIP_STOP_OWNED)
 		return;
 	handlers->carrier[handlers->carriers++] =
-		(struct rip_carrier){ exception, exception->exception_cleanup };
-	exception->exception_cleanup = let_go;
+		(struct rip_carrier){ exception, gnu ? exception->exception_cleanup : NULL };
+	if (gnu)
+		exception->exception_cleanup = let_go;
 }
 
 /* Makes what the handler has thrown carry the stop. */
@@ -174,7 +175,8 @@ static _Unwind_Exception_Cleanup_Fn unmake_carrier(struct rip_handlers *handlers
 	struct rip_carrier carrier = handlers->carrier[number];
 
 	handlers->carrier[number] = handlers->carrier[--handlers->carriers];
-	carrier.exception->exception_cleanup = carrier.cleanup;
+	if (carrier.cleanup)
+		carrier.exception->exception_cleanup = carrier.cleanup;
 	return carrier.cleanup;
 }
 

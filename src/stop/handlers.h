@@ -38,7 +38,7 @@ struct rip_handlers {
 	uint32_t carriers;
 	struct rip_carrier {
 		struct _Unwind_Exception *exception;
-		_Unwind_Exception_Cleanup_Fn cleanup; /* its own, while ours stands there */
+		_Unwind_Exception_Cleanup_Fn cleanup; /* its own, while ours stands there; else NULL */
 	} carrier[RIP_STOP_OWNED];
 	uint64_t carried_cfa;
 	unsigned int uncaught[RIP_CXX_RUNTIMES]; /* before */

@@ -205,6 +205,25 @@ static NOINLINE void asks()
 	}
 	trace('4');
 }
+/* What a handler throws is not for another one of this function; nobody is passed by. */
+static NOINLINE void throws_another()
+{
+	Held a('a');
+	try {
+		Held b('b');
+		try { Held c('c'); stop(); } catch (...) { Held d('d'); trace('E'); throw 5; }
+	} catch (char) { trace('1'); } catch (int) { trace('2'); }
+	trace('3');
+}
+static NOINLINE void throws_another_to_all()
+{
+	Held a('a');
+	try {
+		Held b('b');
+		try { Held c('c'); stop(); } catch (...) { Held d('d'); throws(); }
+	} catch (const Thrown &) { trace('1'); } catch (...) { Held e('e'); trace('F'); }
+	trace('3');
+}
 struct Chain {
 	static NOINLINE void go(int depth)
 	{
@@ -320,6 +339,8 @@ static const Shape shapes[] = {
 	{ "in two handlers of the same function", in_handlers_here, "cDaz", 0, false },
 	{ "the handler is stopped", handler_stops, "bCdaz", 1, false },
 	{ "handlers of handlers are stopped", handler_stops_in_handler, "FgHIez", 2, false },
+	{ "another exception, which the same function takes", throws_another, "cEdbaz", 0, false },
+	{ "another exception, and a handler for all", throws_another_to_all, "cdbFeaz", 0, false },
 	{ "a handler asks what it has caught", asks, "CUDaz", 0, false },
 	{ "40 handlers", chain, nullptr, 0, false },
 	{ "handlers of stopped handlers", piled, nullptr, 6, false },

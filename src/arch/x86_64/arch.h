@@ -270,7 +270,8 @@ struct rip_arch_places {
 };
 
 /* Follows the code on each way from way->pc until a call that returns to `to`: where what is in the register at
- * first is then, besides what calls may change. False if no way leads there that is understood. */
+ * first is then. That call changes what calls may change. Others may not, where GCC knows their code (-fipa-ra): so
+ * a place can hold another value. False if no way leads there that is understood. */
 bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct rip_arch_places *places_ret);
 
 /* The locks that a way through the function which begins at `code` may have taken before it comes to its byte at

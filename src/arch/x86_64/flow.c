@@ -358,12 +358,10 @@ bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct ri
 			pass_instruction(&places, &i);
 		if (way->branches > branches)
 			passed[branches] = places;
-		if (step == STEP_CALL) {
+		if (step == STEP_CALL && call.next == to) {
 			places.registers &= KEPT;
-			if (call.next == to) {
-				*places_ret = places;
-				return true;
-			}
+			*places_ret = places;
+			return true;
 		}
 		if (step == STEP_END || (places.registers == 0 && places.slots == 0)) {
 			if (!rip_arch_next_branch(way))
