@@ -188,8 +188,11 @@ TEST_LIBS_sweep := -rdynamic
 
 TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
 
+# Writes random programs (tests/fuzz/fuzz.mk).
+EXACT_GENERATOR := $(BUILD)/fuzz/exact/generate
+
 .PHONY: test-only
-test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(SWEEP) $(BUILD)/tests/eh/in_use.so
+test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(SWEEP) $(EXACT_GENERATOR) $(BUILD)/tests/eh/in_use.so
 	@rm -f $(BUILD)/tests/skipped
 	$(TEST_ENV) SKIPPED=$(BUILD)/tests/skipped prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
 	@[ ! -e $(BUILD)/tests/skipped ] || echo "$$(wc -l < $(BUILD)/tests/skipped) tests were skipped; why stands behind their names above"

@@ -33,3 +33,12 @@ $(FUZZ_DIR)/seeds: tests/fuzz/seeds.c tests/table_builder.h
 	$(COMPILE) -Itests $< -o $@
 fuzz-seeds: $(FUZZ_DIR)/seeds
 	$< tests/fuzz/corpus
+
+# Random programs, stopped at each of their instructions (tests/fuzz/exact/search.pl): make fuzz-exact SECONDS=600 SEED=1000.
+$(EXACT_GENERATOR): $(wildcard tests/fuzz/exact/*.cc tests/fuzz/exact/*generator.h)
+	@mkdir -p $(@D)
+	$(Q)g++ -std=c++17 -Wall -Wextra -Werror -O1 $(filter %.cc,$^) -o $@
+.PHONY: fuzz-exact
+fuzz-exact: all $(EXACT_GENERATOR)
+	RIPCORD=$(abspath $(TOOL)) GENERATE=$(abspath $(EXACT_GENERATOR)) TOP=$(CURDIR) \
+	    tests/fuzz/exact/search.pl --seconds $(SECONDS) --first $(or $(SEED),1)

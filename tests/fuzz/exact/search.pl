@@ -1,0 +1,160 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# Builds random programs by `ripcord cc`, compares what they print with what gcc's build prints, and stops them at each
+# instruction. A finding is what no rule below explains; it is made small by leaving out parts of the program.
+#
+#   search.pl [--first SEED] [--count N] [--seconds S] [--kinds kill,fault,...] [--c | --cxx] [--options "-O2 ..."]
+#             [--no-reduce] [--keep DIRECTORY]
+#
+# Needs in the environment: RIPCORD (the command), GENERATE (the generator), TOP (the source tree). Prints a line for each
+# finding, and a table at the end. Exit status 1: there were findings.
+use strict;
+use warnings;
+use File::Temp 'tempdir';
+use Getopt::Long;
+use List::Util 'uniq';
+use JSON::PP 'decode_json';
+
+my ($first, $count, $seconds, $kinds, $only_c, $only_cxx, $options, $no_reduce, $keep) =
+	(1, 1e9, 1e9, 'kill,fault,exit,overflow', 0, 0, undef, 0, undef);
+GetOptions('first=i' => \$first, 'count=i' => \$count, 'seconds=i' => \$seconds, 'kinds=s' => \$kinds, 'c' => \$only_c,
+	   'cxx' => \$only_cxx, 'options=s' => \$options, 'no-reduce' => \$no_reduce, 'keep=s' => \$keep) or exit 2;
+my ($ripcord, $generate, $top) = map { $ENV{$_} // die "search.pl: $_ is not set\n" } qw(RIPCORD GENERATE TOP);
+my $work = tempdir(CLEANUP => 1);
+my $includes = "-I$top/include -I$top/tests/fuzz/exact";
+my %total = (programs => 0, stops => 0, findings => 0);
+my (%caveats, %by_kind);
+
+# --- What is built, and how ---------------------------------------------------------------------------------------------
+
+my @levels = qw(-O0 -O1 -O2 -O3 -Os -O2 -O2 -O3);
+my @extras = ('', '', '', '-flto', '-D_FORTIFY_SOURCE=2', '-march=x86-64-v3', '-fno-inline', '-ftree-vectorize',
+	      '-fstack-protector-strong', '-fno-plt', '-fcf-protection', '-Ofast', '-fipa-pta', '-fno-tree-sra',
+	      '-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection', '-fno-tree-pre',
+	      '-fomit-frame-pointer', '-fno-omit-frame-pointer', '-funroll-loops', '-fno-tree-ter', '-fno-ivopts');
+
+# By the seed alone, so that a seed says all.
+sub options_of {
+	my ($seed) = @_;
+
+	return $options // join ' ', $levels[$seed * 7 % @levels], $extras[$seed * 13 % @extras];
+}
+
+sub language_of {
+	my ($seed) = @_;
+
+	return $only_c ? 'c' : $only_cxx ? 'c++' : $seed % 4 == 0 ? 'c++' : 'c';
+}
+
+sub program {
+	my ($seed, $without) = @_;
+	my $language = language_of($seed);
+	my $source = "$work/p$seed." . ($language eq 'c' ? 'c' : 'cc');
+
+	system("$generate $language $seed '$without' >$source") == 0 or die "search.pl: the generator failed\n";
+	return ($source, $language eq 'c' ? ('cc', 'gcc') : ('c++ -std=c++20', 'g++ -std=c++20'));
+}
+
+sub output_of { my ($command) = @_; my $text = `timeout 20 $command 2>&1`; return $text . $?; }
+
+# --- What is a finding --------------------------------------------------------------------------------------------------
+
+# The name of the caveat that explains it, or undef.
+sub caveat_of {
+	my ($finding) = @_;
+	my $file = $finding->{file} // '';
+
+	return undef if $finding->{stop} eq 'kill' || $finding->{stop} eq 'end';
+	# A cleanup was running, and loses what it had still to release.
+	return 'masked' if $finding->{audit} eq 'masked';
+	# The call of a cleanup has no landing pad, and never exits. Of other calls without one the faults in them tell.
+	return 'call without a pad' if $finding->{stop} eq 'exit' && $finding->{audit} eq 'window';
+	# On its way to its owner: no table can tell.
+	return 'in flight' if $finding->{audit} eq 'in flight';
+	# A call of code that is not the guest's.
+	return 'foreign' if $finding->{audit} eq 'foreign';
+	# The standard library's own data, half changed, or its functions that promise not to throw.
+	return 'library' if $file =~ m{/include/c\+\+/};
+	return undef;
+}
+
+# Findings of one program: a list of texts, without what differs from build to build.
+sub findings {
+	my ($source, $compiler, $plain, $flags) = @_;
+	my $guest = "$source.guest";
+	my @found;
+
+	my $errors = `$ripcord $compiler -w -g $flags $includes $source -o $guest -pthread 2>&1`;
+	return ("compiler: " . (split /\n/, $errors)[0]) if $?;
+	system("$plain -w $flags $includes $source -o $source.plain -pthread 2>/dev/null") == 0 or die "search.pl: $plain failed: $source\n";
+	return ('output differs from gcc\'s') if output_of("$source.plain") ne output_of("$ripcord run $guest");
+	my $json = `timeout 900 $ripcord sweep --json --limit 20000 --kind $kinds $guest 2>$work/errors`;
+	my $swept = eval { decode_json($json) } or return ('sweep: ' . `head -c 200 $work/errors`);
+	$total{stops} += $swept->{stops}{$_} for keys %{$swept->{stops}};
+	push @found, "leaves something by itself" if $swept->{left};
+	for my $finding (@{$swept->{findings}}) {
+		my $caveat = caveat_of($finding);
+		if (defined $caveat) {
+			$caveats{"$finding->{stop}, $caveat"} += $finding->{times};
+			next;
+		}
+		(my $what = $finding->{what}) =~ s/\d+/N/g;
+		push @found, join ' ', $finding->{stop}, $finding->{found}, $what, $finding->{audit}, $finding->{function} // '?',
+			($finding->{file} // '') =~ m{([^/]*)$}, $finding->{line} // 0;
+	}
+	return uniq(@found);
+}
+
+# What stays the same while the program becomes smaller.
+sub kind_of {
+	my ($finding) = @_;
+
+	return join ' ', (split ' ', $finding)[0 .. 2];
+}
+
+sub shows { my ($kind, @arguments) = @_; return grep { kind_of($_) eq $kind } findings(@arguments); }
+
+sub reduce {
+	my ($seed, $kind, $flags) = @_;
+	my $language = language_of($seed);
+	my @left = 0 .. `$generate --parts $language $seed` - 1;
+	my %without;
+
+	# Runs of parts are tried first, then each.
+	for (my $size = int(@left / 2) || 1; $size >= 1; $size = int($size / 2)) {
+		for (my $start = 0; $start < @left; $start += $size) {
+			my @try = grep { !$without{$_} } @left[$start .. ($start + $size > @left ? $#left : $start + $size - 1)];
+			next if !@try;
+			my $list = join ',', keys %without, @try;
+			$without{$_} = 1 for shows($kind, program($seed, $list), $flags) ? @try : ();
+		}
+	}
+	return join ',', sort { $a <=> $b } keys %without;
+}
+
+# --- The search ---------------------------------------------------------------------------------------------------------
+
+my $until = time + $seconds;
+for (my $seed = $first; $seed < $first + $count && time < $until; $seed++) {
+	my $flags = options_of($seed);
+	my @program = program($seed, '');
+	my %seen;
+
+	$total{programs}++;
+	for my $finding (findings(@program, $flags)) {
+		$total{findings}++;
+		next if $seen{kind_of($finding)}++;
+		print 'FINDING: ', language_of($seed), " $seed, $flags: $finding\n";
+		next if $no_reduce;
+		my %saved = %total;
+		my $without = reduce($seed, kind_of($finding), $flags);
+		%total = %saved;
+		print "  made small: $generate ", language_of($seed), " $seed $without\n";
+		my ($small) = program($seed, $without);
+		system("cp $small $keep/$seed-" . kind_of($finding) =~ s/\W/-/gr . ($small =~ /(\.c+)$/)[0]) if $keep;
+	}
+	unlink glob "$work/*";
+}
+printf "programs %d, stops %d, findings %d\n", @total{qw(programs stops findings)};
+printf "caveat: %s: %d\n", $_, $caveats{$_} for sort keys %caveats;
+exit($total{findings} != 0);
