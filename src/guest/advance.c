@@ -76,7 +76,7 @@ static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_c
 	return rip_guest_run_on(guest, at);
 }
 
-/* In a masked part that a step led into, or whose end nothing tells, it goes on so. */
+/* What jumps runs on to the poll behind setjmp. In a masked part that a step led into, or whose end nothing tells, it goes on so. */
 enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
 					const struct rip_look *look)
 {
@@ -85,7 +85,7 @@ enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_conte
 
 	if (look->landing == RIP_LANDING_UNWINDER)
 		return leave_unwinder(guest, at, look->slot);
-	if (look->landing == RIP_LANDING_NEAR || (masked && (on_the_way || !look->slot)))
+	if (look->landing == RIP_LANDING_NEAR || look->jumps || (masked && (on_the_way || !look->slot)))
 		return rip_guest_run_on(guest, at);
 	return look->slot ? rip_guest_hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
 }

@@ -217,6 +217,9 @@ bool rip_port_in_library(uint64_t address);
  * dlopen, and the like. Signal-safe. */
 bool rip_port_reads_caller(uint64_t function);
 
+/* True if it is setjmp, longjmp or one of their like. Signal-safe. */
+bool rip_port_jumps(uint64_t function);
+
 /* --- Libraries that may be there ---
  * These take the loader's lock: for the host's stack, and not in the middle of a stop. */
 

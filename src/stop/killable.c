@@ -250,16 +250,15 @@ static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_curs
 	return is_gap(cursor) || is_marked(pc) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
 }
 
-/* Whether what returns to `address` was called to find out just that: setjmp and its like. They may not have
- * been reached yet: the way there leads through the program's linkage table, and the loader the first
- * time. */
-static bool callee_reads_caller(uint64_t address)
+/* What was called where `address` is returned to; 0: not known. It may not have been reached yet: the way there leads
+ * through the program's linkage table, and the loader the first time. */
+static uint64_t callee_before(uint64_t address)
 {
 	struct rip_callee callee;
 	uint64_t target = 0;
 
 	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
-		return true;
+		return 0;
 	callee = rip_arch_callee((const uint8_t *)(uintptr_t)address);
 	if (callee.kind == RIP_CALLEE_DIRECT && rip_port_readable(callee.address, RIP_ARCH_STUB_MAX) &&
 	    !rip_port_reads_caller(callee.address))
@@ -268,11 +267,29 @@ static bool callee_reads_caller(uint64_t address)
 		__builtin_memcpy(&target, (const void *)(uintptr_t)callee.address, sizeof target);
 	else if (callee.kind == RIP_CALLEE_DIRECT)
 		target = callee.address;
+	return target;
+}
+
+/* Whether what returns to `address` was called to find out just that: setjmp and its like. */
+static bool callee_reads_caller(uint64_t address)
+{
+	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
+		return true;
+	uint64_t target = callee_before(address);
 	if (target == 0)
 		return false;
 	return rip_port_reads_caller(target) ||
 	       (rip_port_readable(target, RIP_ARCH_STUB_MAX) &&
 		rip_arch_is_unbound((const uint8_t *)(uintptr_t)target));
+}
+
+/* Whether it is setjmp or longjmp: soon over, and their return cannot be hooked, or does not come. */
+static bool is_of_jumps(struct rip_memory *memory, uint64_t slot)
+{
+	uint64_t address;
+
+	return slot && rip_memory_read(memory, slot, &address, sizeof address) && !rip_arch_is_hook(address) &&
+	       rip_port_jumps(callee_before(address));
 }
 
 /* Where the frame's return address lies; 0 if not in its usual place. */
@@ -426,7 +443,8 @@ static void look(const struct rip_stop *stop, const struct rip_context *at, bool
 		*judged = j.judged;
 	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot),
 				       whole && j.outermost != RIP_LANDING_FOREIGN &&
-					       j.outermost != RIP_LANDING_UNWINDER };
+					       j.outermost != RIP_LANDING_UNWINDER, false };
+	look_ret->jumps = whole && j.landing == RIP_LANDING_FOREIGN && is_of_jumps(&memory, j.slot);
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }

@@ -23,6 +23,7 @@ struct rip_look {
 	                  * unwinder; 0: not known, or not one to replace */
 	bool reachable;  /* not all is lost: the outermost frame is killable,
 	                  * so what stands in the way can end */
+	bool jumps;      /* FOREIGN: the outermost obstacle is setjmp or longjmp */
 };
 
 /* What one look need not look at again, if each instruction since was looked at too: zeroed for the first. */

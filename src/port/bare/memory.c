@@ -76,6 +76,12 @@ bool rip_port_reads_caller(uint64_t function)
 	return false;
 }
 
+bool rip_port_jumps(uint64_t function)
+{
+	(void)function;
+	return false;
+}
+
 /* A kill lands at polls only: never in here. */
 void rip_port_hold(void)
 {

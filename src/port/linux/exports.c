@@ -183,3 +183,16 @@ bool rip_port_reads_caller(uint64_t function)
 			return true;
 	return false;
 }
+
+bool rip_port_jumps(uint64_t function)
+{
+	static const void *const jumpers[] = {
+		(const void *)_setjmp, (const void *)(setjmp), (const void *)__sigsetjmp, (const void *)longjmp,
+		(const void *)_longjmp, (const void *)siglongjmp,
+	};
+
+	for (size_t i = 0; i < sizeof jumpers / sizeof jumpers[0]; i++)
+		if (function == (uintptr_t)jumpers[i])
+			return true;
+	return false;
+}
