@@ -406,6 +406,25 @@ static intptr_t make_key(void *unused)
 	return pthread_key_create(&key, destroy) || pthread_setspecific(key, &key);
 }
 
+static intptr_t bad_state(void *which)
+{
+	return which ? setstate((char *)16) != NULL : initstate(1, (char *)16, 128) != NULL;
+}
+
+static void bad_random(void)
+{
+	rip_report report;
+	int faults = 0;
+
+	srandom(1);
+	long first = random();
+	for (int which = 0; which < 2; which++)
+		faults += run_guest(bad_state, (void *)(intptr_t)which, &report).cause == RIP_CAUSE_FAULT &&
+			  report.reclaimed.failed == 0;
+	srandom(1);
+	tap_ok(faults == 2 && random() == first, "random() is whole after states that are none");
+}
+
 static void many_keys(void)
 {
 	pthread_key_t key;
@@ -500,6 +519,7 @@ int main(void)
 	leaving();
 	late_signals();
 	children_of_host();
+	bad_random();
 	many_keys();
 	files[0] = open("/", O_RDONLY);
 	files[1] = open("/tmp", O_RDONLY);

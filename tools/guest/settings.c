@@ -71,13 +71,24 @@ LIBC(setstate, "2.2.5");
 char *libc_initstate(unsigned seed, char *state, size_t size);
 char *libc_setstate(char *state);
 
+/* A bad buffer is to be a fault before libc has its lock, and has made it the state that it writes to next. */
+static void touch(char *state, size_t size)
+{
+	volatile char *bytes = state;
+	for (size_t at = 0; rip_active() && at < size; at += sizeof(int32_t))
+		bytes[at] = bytes[at];
+}
+
 STUB char *initstate(unsigned seed, char *state, size_t size)
 {
+	enum { MOST = 256 };
+	touch(state, size < MOST ? size : MOST);
 	return keep(RIP_SETTING_RANDOM) ? libc_initstate(seed, state, size) : NULL;
 }
 
 STUB char *setstate(char *state)
 {
+	touch(state, sizeof(int32_t));
 	return keep(RIP_SETTING_RANDOM) ? libc_setstate(state) : NULL;
 }
 
