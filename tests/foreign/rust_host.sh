@@ -2,7 +2,7 @@
 # A host in Rust, whose threads have small alternate stacks, and a handler of their own for overflows.
 . tests/tap.bash
 
-command -v rustc >"$work/none" || exit 77
+needs rustc
 needs_plugin
 here=tests/foreign
 "$build/bin/ripcord" cc -O2 -Iinclude -shared -fPIC $here/rust_host_lib.c -o "$work/libguests.so" \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # backtrace_gdb: gdb's backtrace in a guest, a cleanup, an inner guest and its cleanup shows the guest's frames,
-# then rip_run, then main.
+# then rip_run, then main. Functions that the compiler has split are there twice.
 program=${BUILD:-build}/tests/guest/backtrace
 command -v gdb >/dev/null || { echo "1..0 # SKIP there is no gdb here"; exit 77; }
 [ -z "$SAN" ] || { echo "1..0 # SKIP the sanitizers' own runtime is in the way"; exit 77; }
@@ -18,7 +18,7 @@ expect() { # PLACE NAME FUNCTIONS: in this order
 	number=$((number + 1))
 	found=$(echo "$out" | awk -v place="@$1" '/^@/ { on = $0 == place } on && /^#/' |
 		sed -E 's/^#[0-9]+ +(0x[0-9a-f]+ in )?([^ ]+) .*/\2/' |
-		grep -x -E 'here|look|(inner|outer|segment)_guest|segment_code|host_code|rip_arch_(enter|call|hostcall)|rip_stop_unwind|rip_run|main' | tr '\n' ' ')
+		grep -x -E 'here|look|(inner|outer|segment)_guest|segment_code|host_code|rip_arch_(enter|call|hostcall)|rip_stop_unwind|rip_run|main' | uniq | tr '\n' ' ')
 	if [ "$found" = "$3 " ]; then
 		echo "ok $number - gdb in $2: $found"
 	else

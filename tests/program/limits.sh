@@ -1,5 +1,6 @@
 # ripcord run with limits: each way in which a guest does not end by itself, and what the command says then.
 . tests/tap.bash
+needs_plugin
 cd "$work" || exit 1
 
 cat >endless.c <<'EOF'

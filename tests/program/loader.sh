@@ -166,7 +166,7 @@ link="-I$top/include -L$lib -lripcord -Wl,-rpath,$lib -pthread"
 
 ok "build the plug-ins" eval '"$ripcord" cc -O2 -shared -fPIC plugin.c -o plugin.so && "$ripcord" cc -O2 -shared other.c -o other.so &&
 	"$ripcord" cc -O2 -shared above.c ./plugin.so -o above.so && "$ripcord" cc -O2 -shared nested.c -o nested.so'
-ok "build the host" eval '"$ripcord" cc -O2 host.c -o host $link && gcc -O2 -fexceptions host.c -o plain $link'
+ok "build the host" eval '"$ripcord" cc -O2 -D_GNU_SOURCE host.c -o host $link && gcc -O2 -D_GNU_SOURCE -fexceptions host.c -o plain $link'
 
 after=", abandoned 0, other thread good, again good"
 # To plain GCC, dlopen is a function that nothing leaves.

@@ -28,7 +28,7 @@ static int end(const char *how, int argc)
 	if (!strcmp(how, "_exit")) _exit(4);
 	if (!strcmp(how, "_Exit")) _Exit(5);
 	if (!strcmp(how, "quick_exit")) quick_exit(6);
-	if (!strcmp(how, "err")) err(7, "bad %d", 1);
+	if (!strcmp(how, "err")) { errno = EACCES; err(7, "bad %d", 1); }
 	if (!strcmp(how, "errx")) errx(8, "bad %d", 2);
 	if (!strcmp(how, "error")) { error(0, 0, "go on"); error(9, ENOENT, "bad %d", 3); }
 	if (!strcmp(how, "pthread_exit")) pthread_exit(NULL);
