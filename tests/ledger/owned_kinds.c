@@ -425,6 +425,17 @@ static void bad_random(void)
 	tap_ok(faults == 2 && random() == first, "random() is whole after states that are none");
 }
 
+static intptr_t kill_nobody(void *thread) { return pthread_kill((pthread_t)thread, 0); }
+
+static void bad_thread(void)
+{
+	rip_report report;
+
+	tap_ok(run_guest(kill_nobody, (void *)4096, &report).cause == RIP_CAUSE_FAULT &&
+	       run_guest(kill_nobody, (void *)pthread_self(), &report).value == 0 &&
+	       report.cause == RIP_CAUSE_RETURNED, "pthread_kill of a thread that is none is the guest's fault");
+}
+
 static void many_keys(void)
 {
 	pthread_key_t key;
@@ -520,6 +531,7 @@ int main(void)
 	late_signals();
 	children_of_host();
 	bad_random();
+	bad_thread();
 	many_keys();
 	files[0] = open("/", O_RDONLY);
 	files[1] = open("/tmp", O_RDONLY);

@@ -4,6 +4,7 @@
  * the guest's to block. Nor does it change its thread's alternate stack: an overflow without one would end
  * the process, and so would the next signal after one in memory that went with the guest. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -34,6 +35,21 @@ STUB int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	sigset_t room;
 	return libc_pthread_sigmask(how, allowed(how, set, &room), old);
+}
+
+LIBC(pthread_kill, "2.34");
+int libc_pthread_kill(pthread_t thread, int signal);
+
+/* libc blocks all signals, and reads the thread's descriptor then: one that is none would end the process. */
+STUB int pthread_kill(pthread_t thread, int signal)
+{
+	enum { LEAST = 2048 }; /* bytes, of the descriptor */
+	const volatile char *descriptor = (const volatile char *)thread;
+	if (rip_active()) {
+		(void)descriptor[0];
+		(void)descriptor[LEAST - 1];
+	}
+	return libc_pthread_kill(thread, signal);
 }
 
 /* As the kernel judges it (kernel/signal.c, do_sigaltstack); 0 if it can be set. */
