@@ -3,6 +3,7 @@
 # run with it), the drop-in, LLVM's and nongnu's libunwind in its place, and gdb.
 . tests/tap.bash
 [ -z "$SAN" ] || skip_all "the sanitizers' own runtime is in the way"
+needs_plugin
 
 dropin=$(realpath "$build/lib/libripcord-unwind.so")
 with() { # NAME FILE PROGRAM

@@ -189,8 +189,10 @@ for host in host plain; do
 	is "$host: a bad name" "$(./$host look)" "fault 0, rung 0, $cleanups, failed 0$after"
 	is "$host: dl_iterate_phdr" "$(./$host iterate)" "fault 0, rung 0, cleanups 1, failed 0$after"
 done
-is "a constructor that loops is killed softly" "$(CONSTRUCT=l ./host load ./plugin.so late softly)" \
-	"deadline 0, rung 1, cleanups 1, failed 0$after"
+# At a poll of it.
+[ ! -e "$build/lib/ripcord/ripcord_plugin.so" ] ||
+	is "a constructor that loops is killed softly" "$(CONSTRUCT=l ./host load ./plugin.so late softly)" \
+		"deadline 0, rung 1, cleanups 1, failed 0$after"
 
 for host in "gcc -O2" "gcc -O2 -static-libgcc" "$ripcord cc -O2"; do
 	ok "$host: a host without rip_ledger_attach" eval '$host late.c -o late $link'
