@@ -207,12 +207,14 @@ static void stopped_while_waiting(void)
 	tap_ok(rip_tree_destroy(tree) == RIP_OK, "and can be destroyed");
 }
 
+static bool is_masked;
 static intptr_t masked_worker(void *unused)
 {
 	uint64_t until = 0;
 
 	(void)unused;
 	rip_mask();
+	__atomic_store_n(&is_masked, true, __ATOMIC_SEQ_CST);
 	while (until++ < 300)
 		usleep(1000);
 	return 0;
@@ -225,14 +227,14 @@ static void stopped_while_destroying(void)
 	rip_child_options child = { .function = masked_worker, .rules = { .restart = RIP_TEMPORARY } };
 	rip_tree *tree;
 	rip_child *made;
-	rip_child_info info = { 0 };
+	rip_child_info info;
 	rip_report report;
 
 	rip_tree_create(&options, &tree);
 	rip_tree_add(tree, NULL, &child, &made);
 	rip_tree_start(tree, NULL);
-	while (info.starts == 0)
-		rip_tree_look(tree, made, &info);
+	while (!__atomic_load_n(&is_masked, __ATOMIC_SEQ_CST))
+		usleep(1000);
 	tap_ok(run_with(&short_lived, destroys, tree, &report).cause == RIP_CAUSE_DEADLINE, "a guest destroys a tree");
 	tap_ok(rip_tree_look(tree, NULL, &info) == RIP_OK, "... and was stopped before: the tree answers");
 	tap_ok(rip_tree_destroy(tree) == RIP_OK, "it can be destroyed still");
