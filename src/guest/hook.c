@@ -51,7 +51,7 @@ void rip_guest_unhook(rip_guest *guest)
 
 bool rip_guest_may_trap(void)
 {
-	return rip_fault_is_manual() || rip_fault_is_handled(SIGTRAP);
+	return rip_fault_is_manual() || rip_fault_is_handled(SIGTRAP) || rip_guest_has_stepper();
 }
 
 void rip_guest_end_hooks(rip_guest *guest)

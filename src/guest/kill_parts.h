@@ -56,6 +56,8 @@ void rip_guest_note(rip_guest *guest, rip_cause cause, uint32_t asked);
 
 /* Whether traps are ours: else one would be the guest's own signal, or the end of the process. */
 bool rip_guest_may_trap(void);
+/* step.c: whether a tool steps through guests, and gives traps that are not its own to rip_handle_signal. */
+bool rip_guest_has_stepper(void);
 
 /* The return address at `slot` becomes a hook's, if there is one left. */
 enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot);

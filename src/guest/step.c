@@ -5,7 +5,7 @@
 #include <ucontext.h>
 
 #include "fault/context.h"
-#include "guest/kill.h"
+#include "guest/kill_parts.h"
 #include "port/port.h"
 #include "stop/killable.h"
 
@@ -62,11 +62,20 @@ static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 	return true;
 }
 
+/* The tool's handler of SIGTRAP stands in the place of ours, and hands on what is not the tool's. */
+static bool tool_hands_on;
+
+bool rip_guest_has_stepper(void)
+{
+	return __atomic_load_n(&tool_hands_on, __ATOMIC_RELAXED);
+}
+
 bool rip_step_overflow(const void *ucontext)
 {
 	uint64_t sp = (uint64_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP],
 		 page = rip_port_page_size();
 
+	__atomic_store_n(&tool_hands_on, true, __ATOMIC_RELAXED);
 	return is_inside(rip_current) &&
 	       end_stack_at(&rip_current->stop.stack, (uint8_t *)(uintptr_t)((sp + page - 1) & ~(page - 1)));
 }
