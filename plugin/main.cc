@@ -63,6 +63,15 @@ static void insert_builtins(const char *plugin)
 	insert(plugin, make_show_all_pass(g), "resx", PASS_POS_INSERT_BEFORE);
 }
 
+/* Of the pads' loads: until registers are allocated, and from there on. */
+static void insert_checks(const char *plugin)
+{
+	insert(plugin, make_early_pass(g), "dfinit", PASS_POS_INSERT_AFTER);
+	insert(plugin, make_stale_pass(g), "ira", PASS_POS_INSERT_BEFORE);
+	insert(plugin, make_early_pass(g), "reload", PASS_POS_INSERT_AFTER);
+	insert(plugin, make_stale_pass(g), "alignments", PASS_POS_INSERT_AFTER);
+}
+
 static void insert_passes(const char *plugin)
 {
 	insert(plugin, make_polls_pass(g), "lower", PASS_POS_INSERT_AFTER);
@@ -76,6 +85,7 @@ static void insert_passes(const char *plugin)
 	if (!options.all_passes)
 		insert_withouts(plugin, g);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);
+	insert_checks(plugin);
 	insert(plugin, make_marks_pass(g), "eh_ranges", PASS_POS_INSERT_AFTER);
 }
 
@@ -99,6 +109,7 @@ extern "C" __attribute__((visibility("default"))) int ripcord_plugin_init(plugin
 	register_callback(arguments->base_name, PLUGIN_PRE_GENERICIZE, note_generic_body, NULL);
 	register_callback(arguments->base_name, PLUGIN_FINISH_UNIT, write_end, NULL);
 	register_callback(arguments->base_name, PLUGIN_REGISTER_GGC_ROOTS, NULL, const_cast<ggc_root_tab *>(builtin_roots));
+	register_callback(arguments->base_name, PLUGIN_REGISTER_GGC_ROOTS, NULL, const_cast<ggc_root_tab *>(stale_roots));
 	insert_passes(arguments->base_name);
 	return 0;
 }

@@ -85,6 +85,7 @@ void warn_of(const gimple *statement, bool in_scope);
 /* check.cc: -Wripcord looks at the result. */
 void note_place(const gimple *statement, bool in_scope);
 void check_pads();
+extern const struct ggc_root_tab *stale_roots;
 
 opt_pass *make_polls_pass(gcc::context *);
 opt_pass *make_resumes_pass(gcc::context *);
@@ -96,6 +97,8 @@ opt_pass *make_marks_pass(gcc::context *);
 opt_pass *make_hide_pass(gcc::context *);
 opt_pass *make_show_pass(gcc::context *);
 opt_pass *make_show_all_pass(gcc::context *);
+opt_pass *make_early_pass(gcc::context *); /* stale.cc */
+opt_pass *make_stale_pass(gcc::context *);
 
 /* masks.cc: of the function that is being compiled. */
 bool landing_pad_is_masked(int number);

@@ -22,14 +22,14 @@ for options in "${levels[@]}"; do
 	ok "$options: it was swept" grep -q 'kills land at' <<<"$said"
 done
 
-# --- The check of the result: -Wripcord names what has lost its pad, and nothing else ---
+# --- The check of the result: -Wripcord names what has lost its pad, pads with values from before, and nothing else ---
 lost() { # WORDS...: lines of which a warning says so
 	"$ripcord" cc -Wripcord -D_GNU_SOURCE "$@" -c -o guest.o 2>&1 | grep -E 'Wripcord|internal' | sed 's/:.*lost its.*//' | sort -u
 }
 for options in -O1 "${levels[@]}"; do
 	is "$options: nothing has lost its pad" "$(lost $options late_guest.c)" ''
 	is "$options: nor in a hundred idioms" "$(lost -w $options "$top/tests/cc/idioms_data.c")" ''
-	[ "$options" = -O0 ] || is "$options: nor in C++" "$("$ripcord" c++ -Wripcord $options -I"$guests" -c "$guests/guests.cc" -o guest.o 2>&1 | grep 'lost its')" ''
+	[ "$options" = -O0 ] || is "$options: nor in C++" "$("$ripcord" c++ -Wripcord $options -I"$guests" -c "$guests/guests.cc" -o guest.o 2>&1 | grep -E 'lost its|from before')" ''
 done
 all=-fplugin-arg-ripcord_plugin-all-passes
 for line in BYTES.loaded, BYTES.fields, BYTES.fields_from,; do
@@ -37,6 +37,37 @@ for line in BYTES.loaded, BYTES.fields, BYTES.fields_from,; do
 	ok "with all of GCC's passes, ${line#BYTES.} is named" grep -q "late_guest.c:$number:.*lost its landing pad" \
 		<("$ripcord" cc -Wripcord -O2 $all -c late_guest.c -o guest.o 2>&1)
 done
+
+stale() { # WORDS...: lines whose stop has a pad use a value from before
+	"$ripcord" cc -Wripcord "$@" -c -o guest.o 2>&1 | grep 'from before' | sed 's/^[^:]*:\([0-9]*\):.*/\1/' | sort -nu
+}
+line_of() { # TEXT
+	grep -nF "$1" late_guest.c | cut -d: -f1
+}
+for options in -O2 -O3; do
+	said=$(stale $options $all late_guest.c)
+	for text in 'push(&list, 1, fault)' 'push(&list, 2, fault)' 'push(&list, 3, fault)'; do
+		ok "with all of GCC's passes, $options: the pad of $text is named" grep -qx "$(line_of "$text")" <<<"$said"
+	done
+done
+cat >items.cc <<'END'
+struct item { item *next; int number; };
+struct items { item *first = nullptr; ~items() { while (item *i = first) { first = i->next; delete i; } } };
+void push(items &);
+extern volatile int seen;
+void fill()
+{
+	items all;
+	push(all);
+	seen = all.first->number;
+	push(all);
+	for (item *i = all.first; i; i = i->next)
+		seen = seen + i->number;
+}
+END
+ok "with all of GCC's passes, C++: the pad of a call is named" \
+	grep -q 'items.cc:8:.*from before' <("$ripcord" c++ -Wripcord -O2 $all -c items.cc -o items.o 2>&1)
+is "C++: not without them" "$("$ripcord" c++ -Wripcord -O2 -c items.cc -o items.o 2>&1)" ''
 
 # --- Loops that go with the last poll of their scope ---
 cat >loops.c <<'END'
