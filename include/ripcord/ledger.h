@@ -66,8 +66,8 @@ typedef enum rip_kind {
 	                      * end the process is discarded */
 	RIP_KIND_VALUE,      /* of a pthread_key_t or tss_t of the host's, set on this thread: comes back */
 	RIP_KIND_KEY,        /* a pthread_key_t or tss_t: deleted. Its destructor is not called, as in exit() */
-	RIP_KIND_SETTING,    /* a rip_setting: something that libc has one of, or a thread, and keeps a pointer for:
-	                      * comes back */
+	RIP_KIND_SETTING,    /* a rip_setting: something that libc has one of, or a thread, and keeps a pointer for, or
+	                      * the flags of descriptors 0 to 2: comes back */
 	RIP_KIND_STREAM_LOCK, /* a FILE * that flockfile or ftrylockfile has locked */
 	RIP_KIND_STREAM,     /* a FILE *; its descriptor belongs to it. What was not flushed is lost. */
 	RIP_KIND_BUFFERING,  /* of stdin, stdout or stderr, by its descriptor, changed by setvbuf and the like: comes
@@ -94,6 +94,8 @@ typedef enum rip_setting {
 	RIP_SETTING_LOCALE = 1,   /* of this thread, by uselocale */
 	RIP_SETTING_RANDOM = 2,   /* the state of random(), by initstate and setstate */
 	RIP_SETTING_SYSLOG = 3,   /* openlog's; nobody can ask for the host's: closelog is called */
+	RIP_SETTING_FLAGS = 4,    /* of descriptors 0 to 2: FD_CLOEXEC, O_NONBLOCK, O_APPEND and what else F_SETFL sets, by
+	                           * fcntl, ioctl, fdopen, fdopendir or close_range */
 	RIP_SETTING_PRINTF = 256, /* and a character: register_printf_function's and register_printf_specifier's;
 	                           * nobody can ask for the host's: the conversion is no longer known */
 } rip_setting;

@@ -29,11 +29,15 @@ struct stream {
 	uint64_t ahead_sum;
 };
 
+/* A descriptor's: fcntl's F_GETFL, which all copies of it share, and F_GETFD; -1: it is not open. */
+struct flags { int status, own; };
+
 /* What a thing is set to. */
 union state {
 	struct sigaction signal;
 	struct { struct itimerval timer; uint64_t at; } alarm;
-	struct { int fd, own; struct stream stream; } descriptor; /* own: its FD_CLOEXEC; `stream`: the one on it */
+	struct { int fd; struct flags flags; struct stream stream; } descriptor; /* `stream`: the one on it */
+	struct flags flags[STDERR_FILENO + 1];
 	struct stream stream;
 	void *pointer;
 };
@@ -84,8 +88,9 @@ void rip_kept_after_fork(void)
 
 /* --- Kinds ------------------------------------------------------------------------------------------ */
 
-static bool read_signal(uint32_t number, union state *state)
+static bool read_signal(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
+	(void)ledger;
 	return number != SIGKILL && number != SIGSTOP && sigaction((int)number, NULL, &state->signal) == 0;
 }
 
@@ -117,8 +122,9 @@ static void discard_pending(int signal)
 		sigaction(signal, &ignore, NULL);
 }
 
-static bool write_signal(uint32_t number, const union state *state)
+static bool write_signal(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
+	(void)ledger;
 	if (state->signal.sa_handler == SIG_DFL)
 		discard_pending((int)number);
 	return sigaction((int)number, &state->signal, NULL) == 0;
@@ -129,8 +135,8 @@ static void discard_unhandled(int signal)
 {
 	union state state;
 
-	if (read_signal((uint32_t)signal, &state) && state.signal.sa_handler == SIG_DFL)
-		write_signal((uint32_t)signal, &state);
+	if (read_signal(NULL, (uint32_t)signal, &state) && state.signal.sa_handler == SIG_DFL)
+		write_signal(NULL, (uint32_t)signal, &state);
 }
 
 void rip_kept_discard(int signal)
@@ -179,20 +185,22 @@ static uint64_t clock_of(uint32_t which)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static bool read_alarm(uint32_t number, union state *state)
+static bool read_alarm(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
+	(void)ledger;
 	state->alarm.at = clock_of(number);
 	return getitimer((__itimer_which_t)number, &state->alarm.timer) == 0;
 }
 
 /* What would have gone off meanwhile goes off now. What the guest's timer has sent, and nobody has taken, does not. */
-static bool write_alarm(uint32_t number, const union state *state)
+static bool write_alarm(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
 	static const struct itimerval never;
 	struct itimerval timer = state->alarm.timer;
 	uint64_t left = (uint64_t)timer.it_value.tv_sec * 1000000 + (uint64_t)timer.it_value.tv_usec;
 	uint64_t passed = clock_of(number) - state->alarm.at;
 
+	(void)ledger;
 	if (left) {
 		left = left > passed ? left - passed : 1;
 		timer.it_value = (struct timeval){ (time_t)(left / 1000000), (suseconds_t)(left % 1000000) };
@@ -202,8 +210,9 @@ static bool write_alarm(uint32_t number, const union state *state)
 	return setitimer((__itimer_which_t)number, &timer, NULL) == 0;
 }
 
-static bool read_value(uint32_t number, union state *state)
+static bool read_value(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
+	(void)ledger;
 	state->pointer = pthread_getspecific(number);
 	return true;
 }
@@ -213,8 +222,9 @@ static bool is_same_pointer(const union state *a, const union state *b)
 	return a->pointer == b->pointer;
 }
 
-static bool write_value(uint32_t number, const union state *state)
+static bool write_value(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
+	(void)ledger;
 	return pthread_setspecific(number, state->pointer) == 0;
 }
 
@@ -229,6 +239,17 @@ static FILE *standard_stream(uint32_t number)
 	extern FILE _IO_2_1_stdin_, _IO_2_1_stdout_, _IO_2_1_stderr_;
 
 	return number == 0 ? &_IO_2_1_stdin_ : number == 1 ? &_IO_2_1_stdout_ : &_IO_2_1_stderr_;
+}
+
+static struct flags read_flags_of(int fd)
+{
+	return (struct flags){ fcntl(fd, F_GETFL), fcntl(fd, F_GETFD) };
+}
+
+static void write_status(int fd, int status)
+{
+	if (status >= 0 && fcntl(fd, F_GETFL) != status)
+		fcntl(fd, F_SETFL, status);
 }
 
 /* Kept out of the way of those that a program counts on to get. */
@@ -261,24 +282,27 @@ static void read_stream(uint32_t number, struct stream *state)
 	read_ahead(stream, state);
 }
 
-static bool read_descriptor(uint32_t number, union state *state)
+static bool read_descriptor(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
 	int fd = fcntl((int)number, F_DUPFD_CLOEXEC, KEPT_FROM);
 
+	(void)ledger;
 	if (fd < 0 && errno == EINVAL) /* a low limit */
 		fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
 	state->descriptor.fd = fd;
-	state->descriptor.own = fcntl((int)number, F_GETFD);
+	state->descriptor.flags = read_flags_of((int)number);
 	if (number <= STDERR_FILENO)
 		read_stream(number, &state->descriptor.stream);
 	return fd >= 0;
 }
 
-static bool write_descriptor(uint32_t number, const union state *state)
+static bool write_descriptor(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
-	bool own = state->descriptor.own & FD_CLOEXEC;
-	bool good = dup3(state->descriptor.fd, (int)number, own ? O_CLOEXEC : 0) >= 0;
+	bool own = state->descriptor.flags.own & FD_CLOEXEC;
 
+	(void)ledger;
+	write_status(state->descriptor.fd, state->descriptor.flags.status);
+	bool good = dup3(state->descriptor.fd, (int)number, own ? O_CLOEXEC : 0) >= 0;
 	close(state->descriptor.fd);
 	return good;
 }
@@ -288,8 +312,9 @@ static void drop_descriptor(const union state *state)
 	close(state->descriptor.fd);
 }
 
-static bool read_buffering(uint32_t number, union state *state)
+static bool read_buffering(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
+	(void)ledger;
 	read_stream(number, &state->stream);
 	return true;
 }
@@ -322,10 +347,11 @@ static bool write_stream_buffering(FILE *stream, const struct stream *state)
 	return setvbuf(stream, moved ? state->base : NULL, mode, moved ? state->size : 0) == 0;
 }
 
-static bool write_buffering(uint32_t number, const union state *state)
+static bool write_buffering(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
 	FILE *stream = standard_stream(number);
 
+	(void)ledger;
 	if (ftrylockfile(stream) != 0)
 		return false;
 	bool good = write_stream_buffering(stream, &state->stream);
@@ -392,9 +418,42 @@ bool rip_kept_settle_stream(const struct rip_kept *kept, bool flush)
 	return good;
 }
 
+/* --- Flags of descriptors 0 to 2 --- */
+
+/* The host's descriptor, while the guest has put another in its place. */
+static struct rip_kept *replaced(const struct rip_ledger *ledger, uint32_t fd)
+{
+	uint64_t *data = rip_table_find(&ledger->table, RIP_KIND_REPLACED, fd);
+
+	return data ? (void *)(uintptr_t)*data : NULL;
+}
+
+static void read_flags(const struct rip_ledger *ledger, struct flags *flags)
+{
+	for (uint32_t fd = 0; fd <= STDERR_FILENO; fd++) {
+		const struct rip_kept *kept = replaced(ledger, fd);
+		flags[fd] = kept ? kept->before.descriptor.flags : read_flags_of((int)fd);
+	}
+}
+
+/* All three come back at once: they may be copies of one, or have been when the first was changed. */
+static void write_flags(const struct rip_ledger *ledger, const struct flags *flags)
+{
+	for (uint32_t fd = 0; fd <= STDERR_FILENO; fd++) {
+		struct rip_kept *kept = replaced(ledger, fd);
+		if (kept) { /* it comes back later */
+			kept->before.descriptor.flags = flags[fd];
+			continue;
+		}
+		write_status((int)fd, flags[fd].status);
+		if (flags[fd].own >= 0 && fcntl((int)fd, F_GETFD) != flags[fd].own)
+			fcntl((int)fd, F_SETFD, flags[fd].own);
+	}
+}
+
 /* --- Settings --- */
 
-static bool read_setting(uint32_t number, union state *state)
+static bool read_setting(const struct rip_ledger *ledger, uint32_t number, union state *state)
 {
 	if (number == RIP_SETTING_LOCALE)
 		state->pointer = uselocale((locale_t)0);
@@ -403,10 +462,12 @@ static bool read_setting(uint32_t number, union state *state)
 		state->pointer = initstate(1, room, sizeof room);
 		setstate(state->pointer);
 	}
+	if (number == RIP_SETTING_FLAGS)
+		read_flags(ledger, state->flags);
 	return true;
 }
 
-static bool write_setting(uint32_t number, const union state *state)
+static bool write_setting(const struct rip_ledger *ledger, uint32_t number, const union state *state)
 {
 	if (number == RIP_SETTING_LOCALE)
 		return uselocale(state->pointer) != NULL;
@@ -414,14 +475,17 @@ static bool write_setting(uint32_t number, const union state *state)
 		return setstate(state->pointer) != NULL;
 	if (number == RIP_SETTING_SYSLOG)
 		closelog();
+	if (number == RIP_SETTING_FLAGS)
+		write_flags(ledger, state->flags);
 	if (number >= RIP_SETTING_PRINTF)
 		return register_printf_specifier((int)(number - RIP_SETTING_PRINTF), NULL, NULL) == 0;
 	return true;
 }
 
 static const struct kept_kind {
-	bool (*read)(uint32_t number, union state *state);
-	bool (*write)(uint32_t number, const union state *state);
+	/* `ledger`: the guest's that changes it, or has changed it */
+	bool (*read)(const struct rip_ledger *ledger, uint32_t number, union state *state);
+	bool (*write)(const struct rip_ledger *ledger, uint32_t number, const union state *state);
 	void (*drop)(const union state *state);                    /* NULL: a state holds nothing */
 	bool (*is_same)(const union state *a, const union state *b); /* NULL: it does not tell */
 	bool may_fault;                                            /* write is not for where the lock is held */
@@ -523,7 +587,7 @@ static int add(struct rip_ledger *ledger, rip_kind kind, uint32_t number, struct
 		return -1;
 	*kept = (struct rip_kept){ .ledger = ledger, .kind = kind, .number = number,
 				   .thread = is_of_thread(kind, number) ? (uint32_t)rip_port_tid() : 0 };
-	if (!kinds[kind].read(number, &kept->before)) {
+	if (!kinds[kind].read(ledger, number, &kept->before)) {
 		give_free(kept);
 		return 0;
 	}
@@ -538,7 +602,7 @@ static void become_newest(struct rip_kept *kept, struct rip_kept *next)
 {
 	union state state;
 
-	if (!kinds[kept->kind].read(kept->number, &state))
+	if (!kinds[kept->kind].read(kept->ledger, kept->number, &state))
 		return;
 	union state before = kept->before;
 	kept->before = state;
@@ -574,7 +638,7 @@ void rip_kept_changed(struct rip_ledger *ledger, rip_kind kind, uint32_t number)
 	struct rip_kept *kept = data ? (void *)(uintptr_t)*data : NULL;
 
 	if (kept && kinds[kind].is_same)
-		kinds[kind].read(number, &kept->after);
+		kinds[kind].read(ledger, number, &kept->after);
 }
 
 static bool is_as_left(const struct rip_kept *kept)
@@ -582,7 +646,7 @@ static bool is_as_left(const struct rip_kept *kept)
 	union state now;
 	const struct kept_kind *kind = &kinds[kept->kind];
 
-	return !kind->is_same || (kind->read(kept->number, &now) && kind->is_same(&now, &kept->after));
+	return !kind->is_same || (kind->read(kept->ledger, kept->number, &now) && kind->is_same(&now, &kept->after));
 }
 
 /* Locked. What is to be written goes into *write; false: nothing is, and *good says whether that is right. */
@@ -608,6 +672,7 @@ static bool settle(struct rip_kept *kept, union state *write, bool *good)
 bool rip_kept_put_back(struct rip_kept *kept)
 {
 	const struct kept_kind *kind = &kinds[kept->kind];
+	const struct rip_ledger *ledger = kept->ledger;
 	uint32_t number = kept->number;
 	union state state;
 	sigset_t mask;
@@ -618,9 +683,9 @@ bool rip_kept_put_back(struct rip_kept *kept)
 	link_out(kept);
 	give_free(kept);
 	if (writes && !kind->may_fault)
-		good = kind->write(number, &state);
+		good = kind->write(ledger, number, &state);
 	unlock(&mask);
-	return writes && kind->may_fault ? kind->write(number, &state) : good;
+	return writes && kind->may_fault ? kind->write(ledger, number, &state) : good;
 }
 
 void rip_kept_forget(struct rip_kept *kept)

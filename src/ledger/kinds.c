@@ -80,9 +80,16 @@ static bool release_process(const struct rip_release *release)
 	return true;
 }
 
+/* A descriptor that is not the directory's (glibc has it first) is not closed with it. */
 static bool release_directory(const struct rip_release *release)
 {
-	return release->data != 0 && closedir((DIR *)release->value) == 0;
+	DIR *directory = (void *)release->value;
+
+	if (release->data != 0)
+		return closedir(directory) == 0;
+	*(int *)(void *)directory = -1;
+	closedir(directory);
+	return true;
 }
 
 /* glibc notes a mutex' owner for all its types (bits/struct_mutex.h). One that somebody else holds by now

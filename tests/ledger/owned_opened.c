@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -320,12 +321,66 @@ static int do_fcloseall(void) { return fcloseall() == 0; }
 static int do_login(void) { int fd = open("/dev/null", O_RDWR); login_tty(fd); return dup2(fd, 1) == 1 && close(fd) == 0; }
 static int do_unbuffered(void) { setbuf(stdout, NULL); setvbuf(stderr, NULL, _IOFBF, 100); return close(2) == 0; }
 
+/* Flags: the host's O_NONBLOCK and the like are shared by all copies of a descriptor. Its 0 is a directory, and has
+ * FD_CLOEXEC. */
+static int add_flag(int fd, int flag) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | flag) == 0; }
+static int has_flag(int fd, int flag) { return (fcntl(fd, F_GETFL) & flag) == flag; }
+
+static int do_nonblock(void)
+{
+	return add_flag(1, O_NONBLOCK) && add_flag(2, O_NONBLOCK | O_APPEND) && add_flag(0, O_NONBLOCK) && has_flag(1, O_NONBLOCK);
+}
+static int do_nonblock_copy(void) { return add_flag(dup(1), O_NONBLOCK) && has_flag(1, O_NONBLOCK); }
+static int do_nonblock_replaced(void)
+{
+	int copy = dup(1);
+	return add_flag(2, O_NONBLOCK) && dup2(open("/dev/null", O_RDWR), 1) == 1 && add_flag(copy, O_NONBLOCK | O_APPEND) &&
+	       close(2) == 0 && add_flag(1, O_APPEND) && fcntl(0, F_SETFD, 0) == 0 && close(0) == 0;
+}
+static int do_replaced_nonblock(void)
+{
+	int copy = dup(1);
+	return dup2(open("/dev/null", O_RDWR), 1) == 1 && dup2(1, 2) == 2 && dup2(1, 0) == 0 && add_flag(copy, O_NONBLOCK) &&
+	       add_flag(1, O_NONBLOCK);
+}
+static int do_fionbio(void)
+{
+	int on = 1;
+	return ioctl(1, FIONBIO, &on) == 0 && ioctl(1, FIOCLEX) == 0 && ioctl(0, FIONCLEX) == 0 && has_flag(1, O_NONBLOCK) &&
+	       fcntl(1, F_GETFD) == FD_CLOEXEC;
+}
+static int do_calls(void)
+{
+	int on = 1;
+	return syscall(SYS_fcntl, 1, F_SETFL, O_NONBLOCK) == 0 && syscall(SYS_fcntl, 0, F_SETFD, 0) == 0 &&
+	       syscall(SYS_ioctl, 2, FIONBIO, &on) == 0 && syscall(436, 1, 2, 4 /* CLOSE_RANGE_CLOEXEC */) == 0;
+}
+static int do_cloexec(void)
+{
+	return fcntl(0, F_SETFD, 0) == 0 && __fcntl(1, F_SETFD, FD_CLOEXEC) == 0 && close_range(0, ~0u, 4) == 0 &&
+	       fcntl(2, F_GETFD) == FD_CLOEXEC;
+}
+static int do_append(void) { FILE *stream = fdopen(1, "a"); return stream && has_flag(1, O_APPEND) && fclose(stream) == 0; }
+static int do_directory(void)
+{
+	DIR *directory = fdopendir(0);
+	rewinddir(directory);
+	return directory && readdir(directory) && dirfd(directory) == 0 && closedir(directory) == 0 && is_bad(0) &&
+	       open("/", O_RDONLY) == 0;
+}
+static int do_directory_left(void) { return fdopendir(0) != NULL; }
+static int do_directory_open(void) { DIR *directory = fdopendir(0); closefrom(0); return directory && is_bad(0); }
+
 static const struct { const char *name; int (*change)(void); } changes[] = {
 	{ "close", do_close }, { "__close, SYS_close", do_under }, { "dup2, dup3", do_dup2 }, { "closed, and opened", do_reuse },
 	{ "fclose", do_fclose }, { "freopen", do_freopen }, { "fclose, then freopen", do_freopen_closed },
 	{ "freopen of no file", do_freopen_missing }, { "freopen, and wide", do_freopen_wide },
 	{ "close_range", do_range }, { "closefrom", do_from }, { "fcloseall", do_fcloseall }, { "login_tty", do_login },
-	{ "setvbuf", do_unbuffered },
+	{ "setvbuf", do_unbuffered }, { "O_NONBLOCK", do_nonblock }, { "O_NONBLOCK of a copy", do_nonblock_copy },
+	{ "O_NONBLOCK, dup2, close", do_nonblock_replaced }, { "dup2, then O_NONBLOCK", do_replaced_nonblock },
+	{ "FIONBIO, FIOCLEX, FIONCLEX", do_fionbio }, { "SYS_fcntl, SYS_ioctl", do_calls }, { "FD_CLOEXEC", do_cloexec },
+	{ "fdopen to append", do_append }, { "fdopendir, closedir", do_directory }, { "fdopendir", do_directory_left },
+	{ "fdopendir, closefrom", do_directory_open },
 };
 enum { CHANGES = sizeof changes / sizeof changes[0] };
 enum end { BY_RETURN, BY_EXIT, BY_FAULT, BY_ABORT, ENDS };
@@ -346,22 +401,46 @@ NOINLINE static intptr_t change_and_end(void *context)
 	return 0;
 }
 
+struct standard { struct stat file; int status, own; };
+
+static void look_at_standard(struct standard at[3])
+{
+	for (int i = 0; i < 3; i++) {
+		fstat(i, &at[i].file);
+		at[i].status = fcntl(i, F_GETFL);
+		at[i].own = fcntl(i, F_GETFD);
+	}
+}
+
+static int are_same(const struct standard a[3], const struct standard b[3])
+{
+	int same = 1;
+
+	for (int i = 0; i < 3; i++)
+		same &= a[i].file.st_ino == b[i].file.st_ino && a[i].file.st_dev == b[i].file.st_dev &&
+			a[i].status == b[i].status && a[i].own == b[i].own;
+	return same;
+}
+
 static void standard_descriptors(void)
 {
 	static const char *const ends[] = { "return", "exit", "a fault", "abort" };
-	struct stat before[3], now;
-	int count = count_descriptors();
+	struct standard before[3], now[3];
+	int count = count_descriptors(), input = dup(0), directory = open("/", O_RDONLY);
 	rip_report report;
 
-	for (int i = 0; i < 3; i++)
-		fstat(i, &before[i]);
+	dup3(directory, 0, O_CLOEXEC);
+	count += 2;
+	look_at_standard(before);
 	fputs("\n", stderr); /* its first use */
 	for (int number = 0; number < CHANGES * ENDS; number++) {
-		int flags = stdout->_flags, error_flags = stderr->_flags, same = 1;
+		int flags = stdout->_flags, error_flags = stderr->_flags;
 		changed = -1;
 		run_guest(change_and_end, (void *)(intptr_t)number, &report);
+		look_at_standard(now);
+		int same = are_same(before, now);
 		for (int i = 0; i < 3; i++)
-			same &= fstat(i, &now) == 0 && now.st_ino == before[i].st_ino && now.st_dev == before[i].st_dev;
+			fcntl(i, F_SETFL, before[i].status);
 		same &= ((stdout->_flags ^ flags) & ~0xc00) == 0 && !ferror(stdout) && !feof(stdin) && printf("# and prints\n") == 13 &&
 			fflush(stdout) == 0 && fputs("\n", stderr) >= 0 && count_descriptors() == count &&
 			fileno(stdin) == 0 && fileno(stdout) == 1 && fileno(stderr) == 2 &&
@@ -372,6 +451,9 @@ static void standard_descriptors(void)
 			printf("# changed %d, flags %x then %x, %d descriptors then %d\n", changed, (unsigned)flags,
 			       (unsigned)stdout->_flags, count, count_descriptors());
 	}
+	dup2(input, 0);
+	close(input);
+	close(directory);
 }
 
 static intptr_t change_input(void *how)

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <utmp.h>
@@ -325,10 +326,42 @@ STUB int dup3(int fd, int to, int flags)
 	return duplicate(fd, to, flags);
 }
 
+/* Whether it is a copy of one of 0 to 2, or may be: the same file. */
+static bool is_like_standard(int fd)
+{
+	struct stat one, other;
+	if (fd <= STDERR_FILENO || fstat(fd, &one) != 0)
+		return fd >= 0 && fd <= STDERR_FILENO;
+	for (int to = STDIN_FILENO; to <= STDERR_FILENO; to++)
+		if (fstat(to, &other) == 0 && one.st_ino == other.st_ino && one.st_dev == other.st_dev)
+			return true;
+	return false;
+}
+
+bool rip_keep_flags(int fd, bool shared)
+{
+	const struct rip_ledger_hooks *ledger = rip_ledger();
+	int error = errno;
+	bool standard = rip_active() && (shared ? is_like_standard(fd) : fd >= 0 && fd <= STDERR_FILENO);
+	errno = error;
+	return !standard || (rip_begin(RIP_NEED_LITTLE) && ledger->keep(RIP_KIND_SETTING, RIP_SETTING_FLAGS));
+}
+
+bool rip_keep_for_fcntl(int fd, int command)
+{
+	return (command != F_SETFL && command != F_SETFD) || rip_keep_flags(fd, command == F_SETFL);
+}
+
+bool rip_keep_for_ioctl(int fd, unsigned long request)
+{
+	bool own = request == FIOCLEX || request == FIONCLEX;
+	return (!own && request != FIONBIO && request != FIOASYNC) || rip_keep_flags(fd, !own);
+}
+
 /* All of fcntl's third arguments fit into a long. */
 static int control(int fd, int command, long argument)
 {
-	if (is_closed(fd))
+	if (is_closed(fd) || !rip_keep_for_fcntl(fd, command))
 		return -1;
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
 		return libc_fcntl64(fd, command, argument);
@@ -348,6 +381,18 @@ static int control(int fd, int command, long argument)
 FCNTL(fcntl)
 FCNTL(fcntl64)
 FCNTL(__fcntl)
+
+LIBC(ioctl, "2.2.5");
+int libc_ioctl(int fd, unsigned long request, ...);
+
+STUB int ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+	va_start(list, request);
+	void *argument = va_arg(list, void *);
+	va_end(list);
+	return rip_keep_for_ioctl(fd, request) ? libc_ioctl(fd, request, argument) : -1;
+}
 
 /* --- The end ------------------------------------------------------------------------------------ */
 
@@ -381,6 +426,8 @@ STUB int __close(int fd)
 STUB int close_range(unsigned first, unsigned last, int flags)
 {
 	const struct rip_ledger_hooks *ledger = rip_ledger();
+	if ((flags & CLOSE_RANGE_CLOEXEC) && first <= STDERR_FILENO && !rip_keep_flags((int)first, false))
+		return -1;
 	if (!ledger || first > last || (flags & ~CLOSE_RANGE_UNSHARE) || !ledger->close_range(first, last))
 		return libc_close_range(first, last, flags);
 	return 0;

@@ -35,6 +35,11 @@ bool rip_disown(rip_kind kind, const void *object, uint64_t *data_ret) __attribu
 /* Owns it unless it is negative, and returns what the guest is to know it by. */
 int rip_own_fd(int fd) __attribute__((visibility("hidden")));
 bool rip_disown_fd(int fd) __attribute__((visibility("hidden")));
+/* Before the flags of a descriptor are changed: those of the host's 0 to 2 come back. `shared`: copies of it have them,
+ * too (O_NONBLOCK; not FD_CLOEXEC). False: ENOMEM. */
+bool rip_keep_flags(int fd, bool shared) __attribute__((visibility("hidden")));
+bool rip_keep_for_fcntl(int fd, int command) __attribute__((visibility("hidden")));
+bool rip_keep_for_ioctl(int fd, unsigned long request) __attribute__((visibility("hidden")));
 /* Owns what libc allocated, unless it is NULL, and returns it. */
 void *rip_own_memory(void *memory) __attribute__((visibility("hidden")));
 

@@ -72,9 +72,11 @@ STUB FILE *tmpfile64(void)
 	return rip_begin(NEED) ? own_stream(libc_tmpfile64()) : NULL;
 }
 
-/* A descriptor of the host's stays open when the guest ends. */
+/* A descriptor of the host's stays open when the guest ends. To append is one of its flags. */
 STUB FILE *fdopen(int fd, const char *mode)
 {
+	if (mode[0] == 'a' && !rip_keep_flags(fd, true))
+		return NULL;
 	FILE *stream = rip_begin(RIP_NEED_MUCH) ? libc_fdopen(fd, mode) : NULL;
 	if (stream)
 		rip_own(RIP_KIND_STREAM, stream, rip_disown_fd(fd) ? (uint64_t)fd + 1 : 0);
@@ -453,18 +455,36 @@ STUB DIR *opendir(const char *path)
 	return directory;
 }
 
+/* libc sets its FD_CLOEXEC. */
 STUB DIR *fdopendir(int fd)
 {
+	if (!rip_keep_flags(fd, false))
+		return NULL;
 	DIR *directory = rip_begin(RIP_NEED_MUCH) ? libc_fdopendir(fd) : NULL;
 	if (directory)
 		rip_own(RIP_KIND_DIRECTORY, directory, rip_disown_fd(fd) ? (uint64_t)fd + 1 : 0);
 	return directory;
 }
 
+/* The directory without its descriptor, which is its first member (glibc, sysdeps/unix/sysv/linux/dirstream.h). */
+static void free_directory(DIR *directory)
+{
+	*(int *)directory = -1;
+	libc_closedir(directory);
+}
+
+/* A descriptor of the host's is closed as close() does it: it comes back. */
 STUB int closedir(DIR *directory)
 {
-	rip_disown(RIP_KIND_DIRECTORY, directory, NULL);
-	return libc_closedir(directory);
+	uint64_t data;
+	bool owned = rip_disown(RIP_KIND_DIRECTORY, directory, &data);
+	int fd = owned && data == 0 && rip_active() ? dirfd(directory) : -1;
+	if (fd < 0)
+		return libc_closedir(directory);
+	int result = close(fd), error = errno;
+	free_directory(directory);
+	errno = error;
+	return result;
 }
 
 /* --- Streams and descriptors in others' clothes ------------------------------------------------------- */

@@ -89,6 +89,9 @@ STUB long syscall(long number, ...)
 		return libc_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (is_functions(number, a, &result))
 		return result;
+	if ((number == SYS_fcntl && !rip_keep_for_fcntl((int)a[0], (int)a[1])) ||
+	    (number == SYS_ioctl && !rip_keep_for_ioctl((int)a[0], (unsigned long)a[1])))
+		return -1;
 	bool opened = opens(number, a);
 	if (opened && !rip_begin(RIP_NEED_DESCRIPTOR))
 		return -1;
