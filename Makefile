@@ -1,7 +1,7 @@
 # Ripcord's build. GNU make; everything it makes goes under build/.
 #
 #   make all       the libraries and the command          make test       the quick tier
-#   make run       the demonstration                      make test-all   everything else too
+#   make run       the demonstration                      make test-all   all other tiers (CONTRIBUTING.md)
 #   make kernel-run    the kernel in QEMU, with a shell   make kernel-test   its tests
 #   make campaign      faults put into its tasks (docs/campaign.md)
 #   make install PREFIX=/usr/local                        make clean

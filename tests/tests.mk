@@ -15,47 +15,14 @@ OWNING     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owne
 OWNING_ONE := $(OWNING:%=%-static) $(BUILD)/tests/ledger/owned-lto
 TEST_PROG  += $(OWNING_ONE)
 TEST_SH   := $(wildcard tests/*/*.sh)
-# Under AddressSanitizer without:
-# - demo, real/leftovers, real/kills, kill/deadlines, stack/suspended, stack/many, guest/limits, ledger/depth: limits on
-#   memory, stack and time, and counts of them, of which it needs more (a frame of its functions takes 30 KiB);
-# - kill/ladder: a fault is told of first, which takes longer than the graces there; a kill leaves its allocator locked;
-# - kill/library: so does a kill at any instruction;
-# - guest/backtrace: its frame is backtrace()'s, not ours; ledger/owned: guests that bring the library with them.
-ifneq ($(findstring address,$(SAN)),)
-TEST_SH   := $(filter-out tests/demo/% tests/real/%,$(TEST_SH))
-TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,demo/% stack/suspended stack/many ledger/owned% ledger/depth \
-             real/leftovers guest/backtrace guest/limits kill/deadlines kill/ladder kill/library real/kills),$(TEST_PROG))
-# These count bytes and frames of their own, or have times that it does not keep; copies of its processes are slow.
-TEST_SH   := $(filter-out tests/sweep/% tests/plugin/%,$(TEST_SH))
-# Its host is Rust's to link.
-TEST_SH   := $(filter-out tests/foreign/rust_host.sh,$(TEST_SH))
-endif
-
-# Of clang's build without: the list of what the port calls, where clang calls strlen.
-ifneq ($(findstring clang,$(CC)),)
-TEST_SH   := $(filter-out tests/unwind/signal_safe.sh,$(TEST_SH))
-endif
-
-# Under ThreadSanitizer: what runs guests, and has threads. Without:
-# - fault, unwind/signals, stop/edges, stop/hostile, unwind/wild, kill/depth, kill/signal_stacks: it stands in front of signal handlers, with frames, delays
-#   and memory of its own; guest/backtrace: its frame is backtrace()'s; program/open: so it does in front of dlopen;
-# - foreign/forced: it refuses pthread_exit in a guest; guest/frames, guest/nested_errors: overflows in its own functions,
-#   which take more stack than a guest's reserve allows for;
-# - guest/states, ledger/heap, stack/many, stack/suspended, kill/deadlines: limits on memory, counts of it, and more guests
-#   than the 8,128 threads that it knows;
-# - kill/hooks, kill/ladder, kill/races, kill/stress, stack/flat: a poll is a read of address 0 to it, and a fault there in
-#   another guest a race; and it keeps signals back; stack/demand: it touches pages itself;
-# - guest/alternation, guest/exact: they take minutes; guest/forks, kill/table: it allows no threads in the child of such a
-#   fork.
-ifneq ($(findstring thread,$(SAN)),)
-TEST_SH   :=
-TEST_PROG := $(filter-out $(patsubst %,$(BUILD)/tests/%,unwind/signals unwind/wild stop/edges stop/hostile \
-             foreign/forced guest/backtrace guest/frames% guest/nested_errors% guest/states guest/alternation \
-             guest/exact% guest/forks stack/many stack/suspended stack/flat stack/demand ledger/heap kill/deadlines \
-             kill/depth kill/signal_stacks kill/hooks kill/ladder kill/library kill/races kill/stress kill/table program/open ledger/owned% ledger/depth),\
-             $(filter $(foreach a,guest stop foreign kill stack ledger unwind report program timer,$(BUILD)/tests/$(a)/%),\
-             $(TEST_PROG)))
-endif
+# What the sanitizers' and clang's tiers leave out, and why: tests/left_out.
+VARIANT   := $(if $(findstring address,$(SAN)),address,$(if $(findstring thread,$(SAN)),thread,$(if $(findstring clang,$(CC)),clang)))
+left_out   = $(shell awk -v tier=$(1) '$$1 == tier { sub(/:.*/, ""); $$1 = ""; print }' tests/left_out)
+LEFT_OUT  := $(filter $(if $(VARIANT),$(call left_out,$(VARIANT))),$(TEST_PROG:$(BUILD)/tests/%=%) $(TEST_SH:tests/%=%))
+TEST_PROG := $(filter-out $(LEFT_OUT:%=$(BUILD)/tests/%),$(TEST_PROG))
+TEST_SH   := $(filter-out $(LEFT_OUT:%=tests/%),$(TEST_SH))
+# Prints a line for each of these that the tier leaves out: TIER, NAMES.
+tell_left_out = @printf '%s\n' $(2) | awk -v tier=$(1) -f scripts/left-out.awk tests/left_out -
 
 # Tests hold guest code, so GCC compiles them, with what `ripcord cc` would give.
 GUEST_FLAGS := -fexceptions -fnon-call-exceptions -fno-delete-dead-exceptions -fstack-clash-protection
@@ -194,6 +161,7 @@ EXACT_GENERATOR := $(BUILD)/fuzz/exact/generate
 .PHONY: test-only
 test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(SWEEP) $(EXACT_GENERATOR) $(BUILD)/tests/eh/in_use.so
 	@rm -f $(BUILD)/tests/skipped
+	$(if $(LEFT_OUT),$(call tell_left_out,$(VARIANT),$(LEFT_OUT)))
 	$(TEST_ENV) SKIPPED=$(BUILD)/tests/skipped prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)
 	@[ ! -e $(BUILD)/tests/skipped ] || echo "$$(wc -l < $(BUILD)/tests/skipped) tests were skipped; why stands behind their names above"
 	@cat $(PLUGIN)
@@ -202,51 +170,52 @@ test: setup
 
 # --- The second tier: the same tests another way, and what takes longer ----------------------------
 
-# Programs whose code runs no guest; and some that do. Without:
-# - kill/: valgrind ignores the trap flag and knows no way to arm a thread, so what runs without a call comes to no poll;
-# - core/tasks: it forgets the direction flag in handlers, and moves the stack pointer before a push or call stores, which
-#   src/fault undoes and a kernel of its own does not (481 frames whose innermost is then eight bytes off);
-# - guest/states: a limit on address space, of which it needs more; guest/causes: privileged instructions are SIGILL to it,
-#   and it loads programs where a wild pointer of that test leads; stop/hostile: likewise wild return addresses;
-# - guest/segments: passes, but a stack pointer of 0 there is told as a switch of stacks; stop/edges: single steps, and the
-#   vdso, which it hides;
-# - foreign/uncaught: passes, but what is asked of a stopped guest's code runs where memcheck takes its stack for unused.
+# Under valgrind: programs whose code runs no guest, and of the others these. tests/left_out says why not more.
 GUEST_TEST_PROG := $(filter $(patsubst %,$(BUILD)/tests/%,guest/threads guest/yield-O2 guest/exits guest/cleanups-O2 \
                    guest/hold guest/data guest/on_stop guest/backtrace guest/nested guest/limits guest/hostcalls foreign/forced \
                    stop/limits stack/pool),$(TEST_PROG))
 PLAIN_TEST_PROG := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/cfi/% $(BUILD)/tests/lsda/%,$(TEST_PROG))
+NOT_IN_VALGRIND := $(patsubst $(BUILD)/tests/%,%,$(filter-out $(GUEST_TEST_PROG) $(PLAIN_TEST_PROG),$(TEST_PROG)))
 FUZZ_SECONDS ?= 20
 
 # Scripts of this tier alone: other compilers, whole programs. They lie in tests/AREA/all/.
-TEST_ALL_SH := $(wildcard tests/*/all/*.sh)
+TEST_ALL_SH := $(filter-out tests/kernel/%,$(wildcard tests/*/all/*.sh))
 
 # KILLS=number, SEED=number, GUEST=name: see tests/soak/soak.c.
 .PHONY: soak
 soak: $(BUILD)/tests/soak/soak
 	KILLS=$(or $(KILLS),500000) TEST_LIMIT=7200 scripts/run-test $<
 
-.PHONY: test-all test-valgrind test-others
-test-all: setup-all
-	@echo '--- with address and undefined-behaviour sanitizers'
-	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address,undefined test-only
-	@echo '--- with the thread sanitizer'
-	@$(MAKE) --no-print-directory -j$(JOBS) SAN=thread test-only
-	@echo '--- compiled by clang'
-	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CXX=clang++ BUILD=build/clang test-only
-	@echo '--- other compilers, whole programs'
-	@$(MAKE) --no-print-directory -j$(JOBS) test-others
-	@echo '--- the unwinder beside a shadow stack, at 1,000,000 instructions'
-	@$(TEST_ENV) DIFFERENTIAL_INSTRUCTIONS=1000000 TEST_LIMIT=600 scripts/run-test tests/unwind/differential.sh
-	@echo '--- fuzzers, $(FUZZ_SECONDS) seconds each'
-	@$(MAKE) --no-print-directory -j$(JOBS) fuzz SECONDS=$(FUZZ_SECONDS)
-	@echo '--- under valgrind'
-	@$(MAKE) --no-print-directory -j$(JOBS) test-valgrind
-test-others: all kernel $(SWEEP) $(BUILD)/tests/eh/in_use.so
+# Each tier is a target of its own, test-TIER; scripts/test-all runs them all and tells what became of each.
+TIERS   := setup kernel asan tsan clang others valgrind fuzz differential
+VARYING  = @$(MAKE) --no-print-directory -k -j$(JOBS)
+.PHONY: test-all $(TIERS:%=test-%)
+test-all:
+	@MAKE='$(MAKE)' BUILD=$(BUILD) scripts/test-all $(TIERS)
+test-setup: setup-all
+test-kernel: kernel-test
+test-asan:
+	$(VARYING) SAN=address,undefined test-only
+test-tsan:
+	$(VARYING) SAN=thread test-only
+test-clang:
+	$(VARYING) CC=clang CXX=clang++ BUILD=build/clang test-only
+# Other compilers, whole programs.
+test-others:
+	$(VARYING) all $(SWEEP) $(BUILD)/tests/eh/in_use.so
 	@scripts/fetch-libcxx || echo 'the tests with libc++ are left out'
 	@$(TEST_ENV) TEST_LIMIT=600 prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_ALL_SH)
-test-valgrind: $(PLAIN_TEST_PROG) $(GUEST_TEST_PROG)
-	@prove -j$(JOBS) --exec 'valgrind -q --error-exitcode=9 --leak-check=full' $(PLAIN_TEST_PROG)
-	@prove -j$(JOBS) --exec scripts/run-valgrind $(GUEST_TEST_PROG)
+test-valgrind:
+	$(VARYING) $(PLAIN_TEST_PROG) $(GUEST_TEST_PROG)
+	$(call tell_left_out,valgrind,$(NOT_IN_VALGRIND))
+	@status=0; \
+	prove -j$(JOBS) --timer --exec 'valgrind -q --error-exitcode=9 --leak-check=full' $(PLAIN_TEST_PROG) || status=1; \
+	prove -j$(JOBS) --timer --exec scripts/run-valgrind $(GUEST_TEST_PROG) || status=1; exit $$status
+test-fuzz:
+	$(VARYING) fuzz SECONDS=$(FUZZ_SECONDS)
+# The unwinder beside a shadow stack.
+test-differential: all
+	@$(TEST_ENV) DIFFERENTIAL_INSTRUCTIONS=1000000 TEST_LIMIT=600 prove --timer --exec scripts/run-test tests/unwind/differential.sh
 
 -include $(TEST_PROG:=.d) $(SWEEP).d
 -include tests/fuzz/fuzz.mk
