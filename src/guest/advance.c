@@ -48,7 +48,7 @@ static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at
 		return RIP_FAULT_GO_ON;
 	if (guest->steps++ == 0)
 		looks_of(guest)->stepping_since = rip_timer_now();
-	guest->stepping = true;
+	guest->stepping = guest->stepped = true;
 	return RIP_FAULT_STEP;
 }
 

@@ -51,7 +51,8 @@ struct rip_guest {
 	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
 	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
 	rip_rung rung;          /* of the kill that `leaving` is */
-	bool stepping;          /* a SIGTRAP is a step on the way to a poll */
+	bool stepping;          /* the thread is to be back after one instruction */
+	bool stepped;           /* it was once: a step's SIGTRAP may be due still (rip_guest_take_fault) */
 	bool tired;             /* ... which was not found in time */
 	uint32_t steps;
 	bool brought_back;      /* an armed thread, before an access to what is

@@ -388,6 +388,48 @@ static void again_in(const char *name, enum rip_sync place, rip_function functio
 	rip_destroy(guest);
 }
 
+/* --- Steps --- */
+
+static int disturbed;
+
+/* A handler of the host's, which the thread comes to before the instruction that it is to step over. Nudges arrive in it:
+ * the step is still due when it returns. */
+RIP_NO_POLL static void nudge_here(int signal)
+{
+	(void)signal;
+	for (int i = 0; i < 3; i++)
+		kill_it();
+	disturbed++;
+}
+
+RIP_NO_POLL static void disturb(void)
+{
+	raise(SIGUSR2);
+}
+
+static void disturbed_step(void)
+{
+	struct sigaction action = { .sa_handler = nudge_here, .sa_flags = SA_ONSTACK };
+	pthread_t thread;
+
+	sigaction(SIGUSR2, &action, NULL);
+	disturbed = 0;
+	for (int i = 0; i < 1000 && !disturbed; i++) {
+		begin(&patient);
+		come_to(0);
+		at_place(RIP_SYNC_STEPPED, 1, disturb);
+		pthread_create(&thread, NULL, kill_at_1, NULL);
+		rip_run(guest, spin_long, NULL, &outcome);
+		pthread_join(thread, NULL);
+		if (!disturbed)
+			rip_destroy(guest);
+	}
+	tap_ok(disturbed == 1 && outcome.cause == RIP_CAUSE_KILLED && rip_get_report(guest)->rung == RIP_SOFT,
+	       "a step that a handler with nudges in it comes before: %d, %s", disturbed, rip_cause_name(outcome.cause));
+	tap_ok(resources.twice == 0 && held_now() == 0, "nothing twice, nothing left");
+	rip_destroy(guest);
+}
+
 /* --- Clocks --- */
 
 static int fires;
@@ -548,6 +590,7 @@ int main(void)
 	again_in("at the replaced return", RIP_SYNC_TRAPPED, in_foreign_code);
 	rip_arm_never = true;
 	again_in("after a step", RIP_SYNC_STEPPED, spin_long);
+	disturbed_step();
 	rip_arm_never = false;
 	if (can_arm())
 		again_in("when an armed thread is back", RIP_SYNC_BACK, spin_long);

@@ -100,8 +100,9 @@ static intptr_t prints(void *context)
 static intptr_t owns(void *context)
 {
 	struct load *load = context;
-	LEFT void *volatile left = malloc(100);
+	LEFT void *left = malloc(100);
 
+	soak_keep = left;
 	for (unsigned i = 0; left; i++) {
 		struct thing a THING = thing_acquire(load, 40);
 		RIP_AUTO_FREE char *text = malloc(1 + random_from(load) % 5000);

@@ -24,6 +24,7 @@ pthread_mutex_t soak_mutex = PTHREAD_MUTEX_INITIALIZER;
 int soak_pipe[2];
 const char *soak_plugin;
 volatile int soak_sink;
+void *volatile soak_keep;
 
 __attribute__((noinline)) struct thing thing_acquire(struct load *load, unsigned number)
 {
@@ -72,14 +73,27 @@ static bool is_enough(void)
 	return __atomic_load_n(&kills, __ATOMIC_SEQ_CST) >= kills_wanted;
 }
 
+static int write_text(void *text, const char *part, size_t size)
+{
+	strncat(text, part, size < 4095 - strlen(text) ? size : 4095 - strlen(text));
+	return 0;
+}
+
+/* As TAP's comments. */
 static void tell(const char *name, const struct load *load, const rip_report *report)
 {
 	static int told;
+	char text[4096] = "", *rest = text, *line;
 
-	if (__atomic_add_fetch(&told, 1, __ATOMIC_SEQ_CST) <= STOPS_NAMED)
-		printf("# %s: %s, rung %d, acquired %u, released %u, twice %u, failed %d, abandoned %d (%s)\n", name,
-		       rip_cause_name(report->cause), report->rung, load->acquired, load->released, load->twice,
-		       (int)report->cleanups_failed, report->abandoned, rip_status_name(report->abandon_reason));
+	if (__atomic_add_fetch(&told, 1, __ATOMIC_SEQ_CST) > STOPS_NAMED)
+		return;
+	printf("# %s: %s, rung %d, acquired %u, released %u, twice %u, failed %d, abandoned %d (%s)\n", name,
+	       rip_cause_name(report->cause), report->rung, load->acquired, load->released, load->twice,
+	       (int)report->cleanups_failed, report->abandoned, rip_status_name(report->abandon_reason));
+	rip_report_text(report, NULL, write_text, text);
+	while ((line = strtok_r(rest, "\n", &rest)))
+		printf("#   %s\n", line);
+	fflush(stdout);
 }
 
 static void judge(unsigned which, const struct load *load, const rip_report *report)

@@ -36,6 +36,7 @@ extern pthread_mutex_t soak_mutex;    /* locked by all */
 extern int soak_pipe[2];              /* nobody ever writes to it */
 extern const char *soak_plugin;       /* the path of a shared object to load */
 extern volatile int soak_sink;
+extern void *volatile soak_keep;      /* what is written here, GCC may not leave out */
 
 /* A guest is given its load. Those that do not end run until they are killed. */
 struct soak_guest {
