@@ -33,11 +33,12 @@ rip_step rip_step_glance(void);
  * once. False, and nothing is done, where none would land. */
 bool rip_step_kill(void *ucontext);
 
-/* Has the guest's stack end here: the page of what lies right below its stack pointer and all pages below are
- * closed, and the reserve is what lies there. The guest goes on, and overflows at the first access to them,
- * most often at the instruction that stands next. From then on its stack is that small, so the process is no
- * good for much else. The tool's handler gives the traps that follow to rip_handle_signal. False: no guest is inside, or it has overflowed before, or the system will not. */
-bool rip_step_overflow(const void *ucontext);
+/* Has the guest's stack end above `deepest`, an address in it: that page and all pages below are closed, and
+ * the reserve is what lies there. The guest goes on, and overflows at the first access to them. From then on
+ * its stack is that small, so the process is no good for much else. The tool's handler gives the traps that
+ * follow to rip_handle_signal. False: no guest is inside, or it has overflowed before, the address is none of
+ * its stack, or the system will not. */
+bool rip_step_overflow(uintptr_t deepest);
 
 /* Called on the guest's stack, while it or its cleanups run, when it releases what is not there to be
  * released: memory that is not allocated, a descriptor that is not open, a mutex that nobody holds. The guest

@@ -50,7 +50,7 @@ static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 {
 	size_t size = (size_t)(stack->low - stack->reserve);
 
-	if (stack->reserve_open || low > stack->top ||
+	if (stack->reserve_open || low < stack->low || low > stack->top ||
 	    (stack->soft && size && rip_port_unmark(stack->reserve, size) != RIP_OK))
 		return false;
 	if (rip_port_seal(stack->reserve, (size_t)(low - stack->reserve)) != RIP_OK)
@@ -70,14 +70,13 @@ bool rip_guest_has_stepper(void)
 	return __atomic_load_n(&tool_hands_on, __ATOMIC_RELAXED);
 }
 
-bool rip_step_overflow(const void *ucontext)
+bool rip_step_overflow(uintptr_t deepest)
 {
-	uint64_t sp = (uint64_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP],
-		 page = rip_port_page_size();
+	uintptr_t page = rip_port_page_size();
 
 	__atomic_store_n(&tool_hands_on, true, __ATOMIC_RELAXED);
 	return is_inside(rip_current) &&
-	       end_stack_at(&rip_current->stop.stack, (uint8_t *)(uintptr_t)((sp + page - 1) & ~(page - 1)));
+	       end_stack_at(&rip_current->stop.stack, (uint8_t *)((deepest | (page - 1)) + 1));
 }
 
 rip_release_hook rip_set_release_hook(rip_release_hook hook)

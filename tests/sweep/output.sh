@@ -76,10 +76,6 @@ is "--random 10" "$(sweep --json --random 10 --kind kill,fault leaky.so | json '
 sweep --random 10 --seed 5 --kind fault leaky.so >first
 sweep --random 10 --seed 5 --kind fault --jobs 1 leaky.so >second
 ok "the same seed: the same stops, whatever the number of processes" diff first second
-# Ten stops that differ may have found the same.
-ok "other seeds: others" eval '! diff -q first <(sweep --random 10 --seed 6 --kind fault leaky.so) ||
-	! diff -q first <(sweep --random 10 --seed 7 --kind fault leaky.so) ||
-	! diff -q first <(sweep --random 10 --seed 8 --kind fault leaky.so)'
 is "--in" "$(sweep --json --in leaks_own --kind fault leaky.so | found | cut -d' ' -f1 | sort -u)" leaks_own
 is "--in: no such function" "$(status sweep --in nothing leaky.so; cat err)" '2
 ripcord: sweep: --in: leaky.so has no function nothing'

@@ -87,12 +87,16 @@ enum sweep_place sweep_place_at(const struct sweep_plan *plan, uintptr_t pc)
 }
 
 /* From the stopped frame outwards: the first at which something would be lost, else other code, whose own cleanups nobody
- * knows here, else the stopped frame's. */
+ * knows here, else the stopped frame's. That of an exit is the call's: behind it are the library's own functions. */
 enum sweep_place sweep_place_of(const struct sweep_plan *plan, const struct sweep_finding *finding)
 {
 	bool foreign = false;
+	unsigned first = 0;
 
-	for (unsigned i = 0; i < finding->frames; i++) {
+	while (finding->kind == SWEEP_EXIT && first < finding->frames &&
+	       sweep_place_at(plan, finding->frame[first]) == PLACE_FOREIGN)
+		first++;
+	for (unsigned i = first; i < finding->frames; i++) {
 		enum sweep_place place = sweep_place_at(plan, finding->frame[i]);
 		if (place == PLACE_WINDOW || place == PLACE_MASKED || place == PLACE_NONE)
 			return place;
@@ -100,7 +104,7 @@ enum sweep_place sweep_place_of(const struct sweep_plan *plan, const struct swee
 	}
 	if (finding->in_flight)
 		return PLACE_FLIGHT;
-	return foreign ? PLACE_FOREIGN : finding->frames ? sweep_place_at(plan, finding->frame[0]) : PLACE_UNKNOWN;
+	return foreign ? PLACE_FOREIGN : first < finding->frames ? sweep_place_at(plan, finding->frame[first]) : PLACE_UNKNOWN;
 }
 
 void sweep_cross_add(const struct sweep_plan *plan, struct sweep_result *result, const struct sweep_finding *finding)

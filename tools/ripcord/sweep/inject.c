@@ -18,34 +18,88 @@
 #include "ripcord/step.h"
 #include "sweep.h"
 
-enum { FLAG_TRAP = 0x100, TRAP_PAGE_FAULT = 14, PAGE_FAULT_USER = 4, BAD_ADDRESS = 0x52 };
+enum { FLAG_TRAP = SWEEP_FLAG_TRAP, TRAP_PAGE_FAULT = 14, PAGE_FAULT_USER = 4, BAD_ADDRESS = 0x52 };
 
 /* --- What an instruction can do --- */
 
-static uint8_t signal_of(uintptr_t pc, size_t size)
+/* Of a ucontext; -1: none of those. */
+static int register_of(ZydisRegister reg)
+{
+	static const int8_t numbers[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+					    REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+
+	return reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15 ? numbers[reg - ZYDIS_REGISTER_RAX] : -1;
+}
+
+/* A push's own operand is hidden, and lies below what rsp says. */
+static void note_access(struct sweep_site *site, const ZydisDecodedOperand *operand)
+{
+	const ZydisDecodedOperandMem *memory = &operand->mem;
+	int base = register_of(memory->base);
+
+	if (operand->type != ZYDIS_OPERAND_TYPE_MEMORY || memory->type != ZYDIS_MEMOP_TYPE_MEM || base < 0 ||
+	    (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && base == REG_RSP) ||
+	    memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS ||
+	    site->accesses == SWEEP_ACCESSES)
+		return;
+	site->access[site->accesses].base = (int8_t)base;
+	site->access[site->accesses].index = (int8_t)register_of(memory->index);
+	site->access[site->accesses].scale = memory->scale;
+	site->access[site->accesses++].offset = (int32_t)memory->disp.value;
+}
+
+static uint8_t signal_of(const ZydisDecodedInstruction *insn)
+{
+	if (insn->mnemonic == ZYDIS_MNEMONIC_DIV || insn->mnemonic == ZYDIS_MNEMONIC_IDIV)
+		return SIGFPE;
+	return insn->mnemonic == ZYDIS_MNEMONIC_UD2 ? SIGILL : SIGSEGV;
+}
+
+static void decode(struct sweep_site *site, uintptr_t pc, size_t size)
 {
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction insn;
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, (const void *)pc, size, &insn)))
-		return SIGSEGV;
-	if (insn.mnemonic == ZYDIS_MNEMONIC_DIV || insn.mnemonic == ZYDIS_MNEMONIC_IDIV)
-		return SIGFPE;
-	return insn.mnemonic == ZYDIS_MNEMONIC_UD2 ? SIGILL : SIGSEGV;
+	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, (const void *)pc, size, &insn, operands)))
+		return;
+	site->signal = signal_of(&insn);
+	site->repeats = insn.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+	if (insn.mnemonic == ZYDIS_MNEMONIC_PUSH || insn.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+	    insn.mnemonic == ZYDIS_MNEMONIC_CALL)
+		site->pushes = (uint8_t)(insn.operand_width / 8);
+	for (unsigned i = 0; i < insn.operand_count; i++)
+		note_access(site, &operands[i]);
 }
 
 struct sweep_site sweep_site_of(uintptr_t pc, uintptr_t code_end)
 {
 	size_t size = code_end - pc < 15 ? code_end - pc : 15;
 	struct audit_insn insn = audit_decode((const uint8_t *)pc, size, pc);
-	struct sweep_site site = { .known = true, .length = insn.length, .signal = signal_of(pc, size) };
+	struct sweep_site site = { .known = true, .length = insn.length, .signal = SIGSEGV };
 
+	if (insn.op != OP_NOP)
+		decode(&site, pc, size);
 	site.can_fault = insn.fault == FAULT_ANY;
 	site.through_rbp = insn.through_rbp && insn.op != OP_LEAVE;
 	site.calls = insn.op == OP_CALL;
-	site.touches_stack = insn.fault == FAULT_STACK || insn.op == OP_CALL || insn.op == OP_PUSH;
 	return site;
+}
+
+uintptr_t sweep_lowest_access(const struct sweep_site *site, const void *ucontext, uintptr_t end)
+{
+	const greg_t *reg = ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
+	uintptr_t lowest = site->pushes ? (uintptr_t)reg[REG_RSP] - site->pushes : UINTPTR_MAX;
+
+	for (unsigned i = 0; i < site->accesses && !(site->repeats && reg[REG_RCX] == 0); i++) {
+		uintptr_t at = (uintptr_t)reg[site->access[i].base] + (uintptr_t)(intptr_t)site->access[i].offset;
+		if (site->access[i].index >= 0)
+			at += (uintptr_t)reg[site->access[i].index] * site->access[i].scale;
+		if (at >= end && at < lowest)
+			lowest = at;
+	}
+	return lowest < end ? UINTPTR_MAX : lowest;
 }
 
 /* --- Stops --- */
@@ -81,15 +135,20 @@ static void on_overflow(int signal, siginfo_t *info, void *ucontext)
 	errno = error;
 }
 
-/* The instruction then faults, if it does go there: the kernel does the rest. */
-static bool overflow(ucontext_t *context)
+/* The instruction goes there and faults: the kernel does the rest. */
+static bool overflow(ucontext_t *context, uintptr_t deepest)
 {
 	struct sigaction action = { .sa_sigaction = on_overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
-	last_page = (uint8_t *)((sp - 1) & ~(page - 1));
+	last_page = (uint8_t *)(deepest & ~(page - 1));
 	context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FLAG_TRAP;
-	return rip_step_overflow(context) && sigaction(SIGSEGV, &action, NULL) == 0;
+	return rip_step_overflow(deepest) && sigaction(SIGSEGV, &action, NULL) == 0;
+}
+
+bool sweep_has_overflowed(void)
+{
+	return overflowed;
 }
 
 static void call_exit(void)
@@ -109,7 +168,7 @@ static bool exit_by_call(const struct sweep_site *site, ucontext_t *context)
 	return true;
 }
 
-bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, void *ucontext)
+bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, uintptr_t deepest, void *ucontext)
 {
 	switch (kind) {
 	case SWEEP_KILL:
@@ -117,7 +176,7 @@ bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, void *ucont
 	case SWEEP_FAULT:
 		return fault(site->signal, BAD_ADDRESS, ucontext);
 	case SWEEP_OVERFLOW:
-		return overflow(ucontext);
+		return overflow(ucontext, deepest);
 	default:
 		return exit_by_call(site, ucontext);
 	}

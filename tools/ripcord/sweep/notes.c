@@ -16,6 +16,7 @@ static struct note {
 	uint32_t twice; /* releases too many */
 	uint64_t since; /* sweep_calls() when it was last acquired */
 } notes[NOTES];
+static uint16_t order[NOTES]; /* the places that are taken, by time */
 static unsigned used;
 static uint64_t lost; /* no room */
 
@@ -39,7 +40,7 @@ static struct note *find(const char *kind, uint64_t id)
 		return &notes[at];
 	if (used + 1 >= NOTES)
 		return NULL;
-	used++;
+	order[used++] = (uint16_t)at;
 	strncpy(notes[at].kind, kind[0] ? kind : "?", NAME - 1);
 	notes[at].id = id;
 	return &notes[at];
@@ -66,14 +67,15 @@ static unsigned list(bool twice, uint64_t calls, char *text, size_t size, bool *
 
 	text[0] = 0;
 	*in_flight_ret = true;
-	for (unsigned i = 0; i < NOTES && used; i++) {
-		if (twice ? notes[i].twice == 0 : notes[i].count == 0)
+	for (unsigned i = 0; i < used; i++) {
+		const struct note *note = &notes[order[i]];
+		if (twice ? note->twice == 0 : note->count == 0)
 			continue;
 		found++;
-		*in_flight_ret &= notes[i].since == calls;
+		*in_flight_ret &= note->since == calls;
 		if (at < size)
-			at += (size_t)snprintf(text + at, size - at, "%s%s %llu", at ? ", " : "", notes[i].kind,
-					       (unsigned long long)notes[i].id);
+			at += (size_t)snprintf(text + at, size - at, "%s%s %llu", at ? ", " : "", note->kind,
+					       (unsigned long long)note->id);
 	}
 	return found;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -17,7 +18,7 @@
 
 #include "sweep.h"
 
-enum { FLAG_TRAP = 0x100, FRAME_MAX = 1 << 20, KILLABLE_UNKNOWN = 0, KILLABLE_NO = 1, KILLABLE_YES = 2 };
+enum { FLAG_TRAP = SWEEP_FLAG_TRAP, FRAME_MAX = 1 << 20, KILLABLE_UNKNOWN = 0, KILLABLE_NO = 1, KILLABLE_YES = 2 };
 
 static const struct sweep_plan *plan;
 static enum sweep_mode mode;
@@ -30,11 +31,12 @@ static bool begun;                /* it has been stepped */
 static bool has_killable;         /* the compiler said of any code that it is */
 static bool stopped;              /* in this process, the guest has been */
 static pid_t process;
-static uint64_t steps, others;    /* the guest's own instructions, and others */
+static uint64_t steps;            /* the guest's own instructions */
 static uint64_t calls;            /* of other code */
 static bool outside;              /* in other code */
 static uint64_t events;           /* stops, of all workers */
 static uint64_t candidates[SWEEP_KINDS];
+static uintptr_t deeper;          /* where the instruction accesses the stack deeper than those before it, or 0 */
 static uint64_t waiting, waiting_since; /* kills on their way to a place where they land; the first one's step */
 static struct sweep_finding current; /* what is being done: a copy's findings begin with it */
 
@@ -110,6 +112,24 @@ static bool is_wanted(enum sweep_kind kind)
 	return mode == MODE_REPLAY ? plan->options->replay_kind == kind : plan->options->kinds >> kind & 1;
 }
 
+/* Where this instruction would overflow the stack if that ended there; 0: nowhere. It is the first to come so deep
+ * since the stack pointer was above: a stack that has room for what was accessed before has room for it again. */
+static uintptr_t deeper_at(const struct sweep_site *site, const void *ucontext)
+{
+	static uintptr_t lowest, last_sp;
+	uintptr_t sp = (uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RSP];
+	uintptr_t end = rip_step_glance().stack_end;
+
+	if (sp > last_sp)
+		lowest = sp;
+	last_sp = sp;
+	uintptr_t at = sweep_lowest_access(site, ucontext, end);
+	if (at >= lowest)
+		return 0;
+	lowest = at;
+	return at;
+}
+
 static const struct sweep_site *site_at(uintptr_t pc, const void *ucontext)
 {
 	size_t at = pc - plan->module->low;
@@ -136,7 +156,7 @@ static bool is_candidate(enum sweep_kind kind, const struct sweep_site *site, ui
 		return false;
 	return kind == SWEEP_FAULT ? site->can_fault || plan->options->any_fault ||
 				     (site->through_rbp && !is_frame_pointer(ucontext)) :
-	       kind == SWEEP_OVERFLOW ? site->touches_stack : site->calls;
+	       kind == SWEEP_OVERFLOW ? deeper != 0 : site->calls;
 }
 
 /* --- Copies --- */
@@ -166,17 +186,25 @@ static void find_end(int status)
 static void stop_here(enum sweep_kind kind, const struct sweep_site *site, void *ucontext)
 {
 	stopped = true;
+	sweep_outside_end();
 	if (plan->options->waits)
 		wait_for_debugger();
 	ripcord_sweep_here();
-	if (!sweep_stop(kind, site, ucontext))
+	if (!sweep_stop(kind, site, deeper, ucontext))
 		_exit(3);
+}
+
+/* Not by libc's fork: the copy's thread has to be the one that holds the guest's locks. Mutexes that know their owner know
+ * it by the number that libc keeps of the thread. */
+static pid_t copy_process(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
 static void stop_in_copy(enum sweep_kind kind, const struct sweep_site *site, void *ucontext)
 {
 	int status = 0;
-	pid_t copy = _Fork();
+	pid_t copy = copy_process();
 
 	if (copy == 0) {
 		sweep_limit_time(plan->options->limit);
@@ -251,6 +279,7 @@ static void consider(uintptr_t pc, void *ucontext)
 {
 	const struct sweep_site *site = site_at(pc, ucontext);
 
+	deeper = is_wanted(SWEEP_OVERFLOW) ? deeper_at(site, ucontext) : 0;
 	if (is_wanted(SWEEP_KILL))
 		consider_kill(pc, ucontext);
 	for (enum sweep_kind kind = SWEEP_FAULT; kind < SWEEP_KINDS && !stopped; kind++)
@@ -260,12 +289,6 @@ static void consider(uintptr_t pc, void *ucontext)
 
 static void step_on(uintptr_t pc, void *ucontext)
 {
-	if (pc < plan->module->low || pc >= plan->module->high) {
-		others++;
-		calls += !outside;
-		outside = true;
-		return;
-	}
 	outside = false;
 	if (mode == MODE_COUNT)
 		plan->seen[pc - plan->module->low] |= SEEN_RUN; /* alone */
@@ -303,6 +326,29 @@ static bool is_beginning(greg_t *reg)
 	return true;
 }
 
+static bool is_own(uintptr_t pc)
+{
+	return pc >= plan->module->low && pc < plan->module->high;
+}
+
+static void leave_own_code(void *ucontext)
+{
+	if (rip_step_glance().inside)
+		calls += !outside;
+	outside = true;
+	sweep_outside_enter(ucontext);
+}
+
+static void on_step(greg_t *reg, void *ucontext)
+{
+	if (getpid() != process)
+		reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
+	else if (!is_own((uintptr_t)reg[REG_RIP]))
+		leave_own_code(ucontext);
+	else if (rip_step_glance().inside)
+		step_on((uintptr_t)reg[REG_RIP], ucontext);
+}
+
 static void on_trap(int signal, siginfo_t *info, void *ucontext)
 {
 	greg_t *reg = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
@@ -310,14 +356,27 @@ static void on_trap(int signal, siginfo_t *info, void *ucontext)
 
 	if (!stopped && is_beginning(reg)) {
 		step_on((uintptr_t)reg[REG_RIP], ucontext);
+	} else if (!stopped && sweep_outside_resume(info, ucontext)) {
 	} else if (info->si_code != TRAP_TRACE || stopped) { /* the guest's own breakpoint, or the engine's step to a poll */
 		if (!rip_handle_signal(signal, info, ucontext))
 			reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
-	} else if (getpid() != process) {
-		reg[REG_EFL] &= ~(greg_t)FLAG_TRAP;
-	} else if (rip_step_glance().inside) {
-		step_on((uintptr_t)reg[REG_RIP], ucontext);
+	} else {
+		on_step(reg, ucontext);
 	}
+	errno = error;
+}
+
+/* In the process that steps. */
+static void on_fault(int signal, siginfo_t *info, void *ucontext)
+{
+	greg_t *reg = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+	int error = errno;
+	enum sweep_return back = sweep_outside_leave(info, ucontext);
+
+	if (back == RETURN_STEPPED)
+		on_step(reg, ucontext);
+	else if (back == RETURN_NONE && !rip_handle_signal(signal, info, ucontext))
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 	errno = error;
 }
 
@@ -367,6 +426,7 @@ static rip_guest *prepare(void)
 	if (!sites || !killable || rip_create(&options, &guest) != RIP_OK)
 		fail("no guest could be made");
 	sigaction(SIGTRAP, &action, NULL);
+	sweep_outside_begin(plan->module, on_fault);
 	has_killable = plan->module->has_killable;
 	if (mode != MODE_REPLAY)
 		be_quiet();
@@ -381,7 +441,7 @@ static void note_end(const rip_outcome *outcome, const rip_report *report)
 	if (mode != MODE_COUNT)
 		return;
 	count->instructions = steps;
-	count->others = others;
+	count->others = calls;
 	memcpy(count->candidates, candidates, sizeof candidates);
 	count->after_last = candidates[SWEEP_KILL] - count->after_last;
 	count->cause = outcome->cause;
@@ -428,6 +488,8 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 	rip_status status = rip_program_run(plan->program, guest, plan->options->argument_count, plan->options->arguments,
 					    &outcome);
 	clear_trap_flag();
+	if (!stopped)
+		sweep_outside_end();
 	if (status != RIP_OK)
 		fail(rip_status_text(status));
 	const rip_report *report = rip_get_report(guest);
@@ -437,6 +499,8 @@ bool sweep_run(const struct sweep_plan *the_plan, enum sweep_mode the_mode, unsi
 		me->done[SWEEP_KILL] += waiting; /* they come too late */
 	note_end(&outcome, report);
 	bool found = false;
+	if (stopped && current.kind == SWEEP_OVERFLOW && !sweep_has_overflowed())
+		_exit(4);
 	if (stopped || mode == MODE_COUNT)
 		found = sweep_judge(plan, report, current, calls, mode == MODE_REPLAY ? print_finding : send_finding) != 0;
 	me->ended = !stopped;

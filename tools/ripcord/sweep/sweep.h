@@ -105,7 +105,7 @@ struct sweep_worker {
 
 /* What the first run finds out. */
 struct sweep_count {
-	uint64_t instructions, others;       /* the guest's own; those of other code */
+	uint64_t instructions, others;       /* the guest's own; how often it went to other code */
 	uint64_t candidates[SWEEP_KINDS];    /* at how many it can be stopped */
 	uint64_t after_last;                 /* kills that would come after the last place where one lands */
 	uint64_t places;                     /* where kills landed */
@@ -151,18 +151,49 @@ uint64_t sweep_calls(void);
 /* Does nothing: a place for a debugger's breakpoint, right before each stop. */
 void ripcord_sweep_here(void);
 
+/* --- Other code (outside.c): async-signal-safe, but for the first two --- */
+
+enum { SWEEP_FLAG_TRAP = 0x100 };
+enum sweep_return {
+	RETURN_NONE,    /* the fault is another */
+	RETURN_STEPPED, /* the stepped thread is back, and will be trapped behind this instruction */
+	RETURN_OTHER,   /* another thread or process has come there, and goes on */
+};
+
+/* In the process that steps, once the library's handlers are there: SIGSEGV is on_fault's from then on. */
+void sweep_outside_begin(const struct sweep_module *module, void (*on_fault)(int, siginfo_t *, void *));
+/* Gives the guest's code and SIGSEGV back: behind the guest's run, and in a copy. */
+void sweep_outside_end(void);
+/* The interrupted thread is not stepped until it comes back to the guest's code. False: it is stepped on. */
+bool sweep_outside_enter(void *ucontext);
+/* What a SIGSEGV was. */
+enum sweep_return sweep_outside_leave(const siginfo_t *info, void *ucontext);
+/* True for the signal by which a thread that could not be passed has the stepped one stepped again. */
+bool sweep_outside_resume(const siginfo_t *info, void *ucontext);
+
 /* --- Stopping (inject.c) --- */
 
+enum { SWEEP_ACCESSES = 2 };
+
 struct sweep_site { /* what can be done at an instruction */
-	bool known, can_fault, touches_stack, calls;
+	bool known, can_fault, calls;
 	bool through_rbp;       /* it accesses memory there: a frame, or a pointer like any other */
+	bool repeats;           /* as often as rcx says */
 	uint8_t length, signal; /* signal: of its fault */
+	uint8_t pushes;         /* bytes */
+	struct { int8_t base, index; uint8_t scale; int32_t offset; } access[SWEEP_ACCESSES]; /* registers: of ucontext, or -1 */
+	uint8_t accesses;
 };
 
 /* Decodes the instruction at pc, of the guest's own code. */
 struct sweep_site sweep_site_of(uintptr_t pc, uintptr_t code_end);
-/* Stops the guest; the handler is to return then. False: it cannot be. */
-bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, void *ucontext);
+/* The lowest address from `end` on that the instruction is about to access; UINTPTR_MAX: none. */
+uintptr_t sweep_lowest_access(const struct sweep_site *site, const void *ucontext, uintptr_t end);
+/* Stops the guest; the handler is to return then. False: it cannot be. `deepest`: for an overflow, the address at which the
+ * stack is to end. */
+bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, uintptr_t deepest, void *ucontext);
+/* After an overflow's stop: the instruction has faulted. Else the sweep was wrong about it. */
+bool sweep_has_overflowed(void);
 /* For a copy: ends it by SIGKILL after the time. */
 void sweep_limit_time(uint64_t ns);
 /* Gives a copy its own file positions. `kept`: a descriptor that is the tool's. */

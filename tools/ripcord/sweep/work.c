@@ -2,6 +2,7 @@
  * work: the processes of a sweep: one that counts, then some that stop; and what they send. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,7 @@ bool sweep_work(struct sweep_plan *plan, struct sweep_result *result)
 	rip_symbolizer_create(&symbolizer);
 	sweep_names_begin(plan);
 	sweep_cross_begin(plan, result);
+	malloc_trim(0); /* what the audit took would be copied at each stop */
 	plan->findings = ends[1];
 	bool good = count_and_stop(plan, ends[0], result, symbolizer);
 	sum_up(plan, result);
