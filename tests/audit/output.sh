@@ -23,9 +23,9 @@ is "a clean file" "$(status "$ripcord" audit good.so)" 0
 is "findings that nobody asked for" "$(status "$ripcord" audit bad.so)" 0
 is "findings asked for" "$(status "$ripcord" audit --fail-on cfi bad.so)" 1
 is "a list of kinds" "$(status "$ripcord" audit --fail-on window,cfi good.so bad.so)" 1
-is "kinds that were not found" "$(status "$ripcord" audit --fail-on=window,transient,table bad.so)" 0
+is "kinds that were not found" "$(status "$ripcord" audit --fail-on=window,lost,stale,transient,table bad.so)" 0
 is "an unknown kind" "$(status "$ripcord" audit --fail-on cfi,x bad.so)" 2
-is "is named" "$(cat err)" 'ripcord: audit: --fail-on: "x" is not cfi, window, transient or table'
+is "is named" "$(cat err)" 'ripcord: audit: --fail-on: "x" is not cfi, window, lost, stale, transient or table'
 is "a missing value" "$(status "$ripcord" audit bad.so --fail-on)" 2
 is "an unknown option" "$(status "$ripcord" audit --frob bad.so)" 2
 is "no file" "$(status "$ripcord" audit)" 2

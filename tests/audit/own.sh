@@ -1,7 +1,7 @@
 # ripcord audit of Ripcord itself: its libraries, its command and the examples are clean, whoever has compiled them.
 . tests/tap.bash
 # Sanitizers put calls between what is acquired and its cleanup.
-wrong=cfi,table,window,transient
+wrong=cfi,table,window,lost,stale,transient
 [ -z "$SAN" ] || wrong=cfi,table
 summary() { "$ripcord" audit --all "$1" | sed -n 's/^  CFI: //p'; }
 for file in "$build"/lib/*.so "$build"/lib/ripcord/libgcc_s.so.1 "$ripcord" "$build"/lib/ripcord/guest_start.o \

@@ -28,7 +28,7 @@ static bool add_kind(void *of, const char *name, size_t length)
 			return true;
 		}
 	}
-	tool_complain("audit: --fail-on: \"%.*s\" is not cfi, window, transient or table", (int)length, name);
+	tool_complain("audit: --fail-on: \"%.*s\" is not cfi, window, lost, stale, transient or table", (int)length, name);
 	return false;
 }
 

@@ -46,7 +46,7 @@ static const struct subcommand subcommands[] = {
 	 "ripcord audit [OPTION...] FILE...",
 	 "check unwind tables, find where a stop would leak",
 	 "  --fail-on KINDS      exit with 1 if there are findings of these kinds: cfi, window,\n"
-	 "                       transient, table, separated by commas\n"
+	 "                       lost, stale, transient, table, separated by commas\n"
 	 "  --all                show every finding, not only the first of each kind\n"
 	 "  --json, --html       the result for programs, or as a page for a browser\n"
 	 "  --diff               two files, the old and the new one: what has changed\n"

@@ -3,7 +3,7 @@
  *
  * The story: image.c opens the file; table.c collects the FDEs; for each of them decode.c turns the bytes into
  * instructions, flow.c follows all paths and keeps the state (state.c) of the stack pointer and the callee-saved
- * registers, row.c compares it with the row of each pc; verdict.c and pads.c say what a stop would do there.
+ * registers, row.c compares it with the row of each pc; verdict.c, pads.c, lost.c and stale.c say what a stop would do there.
  * Invariants: the file is input: nothing in it is asserted, all that is wrong with it is said; the work is bounded by
  * the file's size; what is not known is counted as unverified, and never called an error. */
 #ifndef RIPCORD_TOOLS_AUDIT_H
@@ -30,6 +30,7 @@ struct audit_section {
 	const char *name;
 	uint32_t number;   /* in the file */
 	bool code, own;    /* executable; `bytes` are a copy of ours, with relocations applied */
+	bool constant;     /* nobody writes to it when it has been loaded */
 };
 
 struct audit_symbol {
@@ -121,8 +122,24 @@ struct audit_insn {
 	bool through_rbp;      /* it reads or writes memory at rbp */
 	uint16_t reads, writes; /* general registers, masks */
 	int32_t value;
+	struct audit_access {
+		uint8_t flags;     /* enum audit_access_flag */
+		uint8_t base, size; /* BASE_FIXED: at `target`; NO_REG: not followed. Bytes */
+		uint8_t reg;       /* of a copy: what is loaded, stored or moved to; NO_REG: `value` is stored */
+		int32_t offset, value;
+	} access;
 	uint64_t target;       /* of a direct jump or call; the address of a rip-relative operand; else 0 */
 };
+
+/* What an instruction does with memory, and values that it only copies, of whatever width. */
+enum audit_access_flag {
+	ACCESS_READS = 1,
+	ACCESS_WRITES = 2,
+	ACCESS_ADDRESS = 4, /* takes base + offset, whatever is added to that */
+	ACCESS_COPIES = 8,  /* a load into `reg`, a store of it; without memory: a move from register `base` to `reg` */
+	ACCESS_ZERO = 16,   /* reg = 0 */
+};
+enum { BASE_FIXED = 17 };
 
 enum audit_condition { COND_OTHER, COND_EQUAL, COND_UNEQUAL, COND_ABOVE };
 
@@ -215,9 +232,11 @@ void audit_row_explain(const struct rip_fde *fde, const struct rip_cfi_state *ro
 
 /* --- One function (flow.c) --- */
 
-enum audit_verdict { VERDICT_PAD, VERDICT_PLAIN, VERDICT_MASKED, VERDICT_WINDOW, VERDICT_NONE, VERDICTS };
+enum audit_verdict {
+	VERDICT_PAD, VERDICT_PLAIN, VERDICT_MASKED, VERDICT_WINDOW, VERDICT_LOST, VERDICT_STALE, VERDICT_NONE, VERDICTS
+};
 
-enum audit_kind { FOUND_CFI, FOUND_WINDOW, FOUND_TRANSIENT, FOUND_TABLE, KINDS };
+enum audit_kind { FOUND_CFI, FOUND_WINDOW, FOUND_LOST, FOUND_STALE, FOUND_TRANSIENT, FOUND_TABLE, KINDS };
 
 struct audit_finding {
 	enum audit_kind kind;
@@ -256,6 +275,9 @@ struct audit_function {
 	struct { struct audit_mismatch *items; size_t count, room; } mismatches;
 	struct { struct audit_pad *items; size_t count, room; } pads; /* by address */
 	struct { struct audit_live *items; size_t room; } live;       /* by instruction; of functions with pads */
+	struct { uint32_t *items; size_t count, room; } ways;    /* instructions that are still to be looked at */
+	struct { uint32_t *items; size_t room; } stamps;         /* by instruction: the last search that came by */
+	uint32_t stamp;
 	struct audit_counts counts;
 	uint64_t unverified, assumed; /* instructions */
 	struct audit_findings *findings;
@@ -282,6 +304,8 @@ struct audit_pad {
 	bool empty;          /* it cleans up nothing: what it covers is a cleanup that must not be gone on with */
 	bool marked, polled; /* what it covers makes a marked call; may be killed */
 	struct { uint8_t base; int32_t offset; } slot[PAD_SLOTS]; /* likewise: 8 bytes at base + offset */
+	uint8_t loads;       /* of `load`: what it reads of its frame, of any size */
+	struct audit_access load[PAD_SLOTS];
 	uint64_t call[PAD_CALLS]; /* targets */
 };
 
@@ -329,6 +353,7 @@ enum audit_flag {
 	FLAG_PAD = 64,        /* a landing pad begins here */
 	FLAG_MARKED = 128,    /* a call that the compiler marked as part of a cleanup (ripcord/killable.h) */
 	FLAG_POLL = 256,      /* a poll: not part of one (likewise) */
+	FLAG_LOST = 512,      /* a call that should have a landing pad, and has none */
 };
 
 struct audit_mismatch {
@@ -361,13 +386,34 @@ uint32_t audit_pad_of(const struct audit_function *function, uint32_t i);
 int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad);
 /* True if the call at i is one that the pad's code makes, too. */
 bool audit_is_release(const struct audit_function *function, const struct audit_pad *pad, uint32_t i);
+/* True if the pad makes the same call as instruction `call` somewhere (both through pointers: the same, for what is known),
+ * or is too large to say. With `same`: if it surely does, not to handle an exception, and the compiler's mark is on both or
+ * on none. */
+bool audit_pad_calls(const struct audit_function *function, const struct audit_pad *pad, uint32_t call, bool same);
+/* True for a store to a slot that the pad reads. */
+bool audit_changes_slot(const struct audit_pad *pad, const struct audit_insn *insn);
 /* Finds instructions that can fault, are covered by a pad, and stand where something that the pad needs has been
  * changed since the last instruction that the compiler reckoned with (pads.c). */
 void audit_pads_check(struct audit_function *function);
+/* The instruction at pc, in the function or its other part. */
+struct audit_insn audit_fetch(const struct audit_function *function, uint64_t pc);
+/* Finds calls whose pad takes a value that was read from memory before the call, which may change it: their verdicts
+ * (stale.c). Pads and labels must be known. */
+void audit_stale(struct audit_function *function);
 /* The instructions that may follow i: at most `room`, their number is returned. */
 uint32_t audit_successors(const struct audit_function *function, uint32_t i, uint32_t *to, uint32_t room);
 /* True if the instruction behind i in memory may follow it. */
 bool audit_falls_through(const struct audit_function *function, uint32_t i);
+/* Without -fnon-call-exceptions the compiler reckons with calls alone. It was not given if an instruction that traps
+ * stands in a gap. */
+bool audit_reckons_with_faults(const struct audit_function *function);
+/* True for a call whose entry of the call-site table has no pad, though it stands in the midst of what a pad covers (lost.c).
+ * Labels must be known. */
+bool audit_is_lost(const struct audit_function *function, uint32_t i);
+/* True for what the compiler says is part of a cleanup. */
+bool audit_is_cleaning(const struct audit_function *function, uint32_t i);
+/* What the instruction calls, as far as it is known; or NULL. */
+const struct audit_symbol *audit_called(const struct audit_function *function, uint32_t i);
 /* What a stop would do at each instruction (verdict.c). */
 void audit_verdicts(struct audit_function *function);
 __attribute__((format(printf, 5, 6))) void audit_find(struct audit_function *function, enum audit_kind kind,

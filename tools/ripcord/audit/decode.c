@@ -107,6 +107,76 @@ static enum audit_fault fault_of(const ZydisDecodedOperand *o)
 	return FAULT_ANY;
 }
 
+static uint8_t size_of(const ZydisDecodedOperand *o)
+{
+	unsigned size = o->size / 8;
+	return size == 0 ? 1 : size > 64 ? 64 : (uint8_t)size;
+}
+
+/* Where the operand lies, if that is base + offset. Of an address that is only taken an index does not matter. */
+static bool access_at(struct audit_access *access, const ZydisDecodedOperand *o)
+{
+	bool fixed = o->mem.base == ZYDIS_REGISTER_RIP;
+	if (o->mem.segment == ZYDIS_REGISTER_FS || o->mem.segment == ZYDIS_REGISTER_GS || !fits(o->mem.disp.value))
+		return false;
+	if (!fixed && (!is_wide(o->mem.base) ||
+		       (o->mem.index != ZYDIS_REGISTER_NONE && o->mem.type != ZYDIS_MEMOP_TYPE_AGEN)))
+		return false;
+	access->base = fixed ? BASE_FIXED : general(o->mem.base);
+	access->offset = (int32_t)o->mem.disp.value;
+	return true;
+}
+
+static void note_access(struct audit_access *access, const ZydisDecodedOperand *o)
+{
+	uint8_t flags = 0;
+	if (o->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
+		flags = ACCESS_ADDRESS;
+	if (o->actions & ZYDIS_OPERAND_ACTION_MASK_READ && !flags)
+		flags |= ACCESS_READS;
+	if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+		flags |= ACCESS_WRITES;
+	if (!access_at(access, o))
+		return;
+	access->flags |= flags;
+	access->size = size_of(o);
+}
+
+/* mov, movsx, movzx: to a register of 4 bytes at least. */
+static void note_copy(struct audit_insn *to, const struct decoded *d)
+{
+	const ZydisDecodedOperand *a = &d->operand[0], *b = &d->operand[1];
+	struct audit_access *access = &to->access;
+	uint8_t of_a = a->type == ZYDIS_OPERAND_TYPE_REGISTER ? general(a->reg.value) : NO_REG;
+	uint8_t of_b = b->type == ZYDIS_OPERAND_TYPE_REGISTER ? general(b->reg.value) : NO_REG;
+	if (of_a != NO_REG && a->size >= 32 && is_memory(b) && access->flags & ACCESS_READS) {
+		access->flags |= ACCESS_COPIES;
+		access->reg = of_a;
+	} else if (of_b != NO_REG && is_memory(a) && access->flags & ACCESS_WRITES) {
+		access->flags |= ACCESS_COPIES;
+		access->reg = of_b;
+	} else if (is_memory(a) && is_immediate(b) && access->flags & ACCESS_WRITES && fits(b->imm.value.s)) {
+		access->flags |= ACCESS_COPIES;
+		access->value = (int32_t)b->imm.value.s;
+	} else if (of_a != NO_REG && of_b != NO_REG && a->size >= 32 && b->size >= 32) {
+		*access = (struct audit_access){ .flags = ACCESS_COPIES, .base = of_b, .reg = of_a };
+	}
+}
+
+static void note_copies(struct audit_insn *to, const struct decoded *d)
+{
+	switch (d->insn.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+	case ZYDIS_MNEMONIC_MOVZX:
+		note_copy(to, d);
+		break;
+	default:
+		break;
+	}
+}
+
 static void note_fault(struct audit_insn *to, enum audit_fault fault)
 {
 	if (fault > to->fault)
@@ -120,6 +190,8 @@ static void note_operands(struct audit_insn *to, const struct decoded *d)
 		const ZydisDecodedOperand *o = &d->operand[i];
 		if (is_memory(o)) {
 			note_memory(to, d, o);
+			if (o->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN)
+				note_access(&to->access, o);
 			note_fault(to, fault_of(o));
 			to->through_rbp |= o->mem.base == ZYDIS_REGISTER_RBP && o->mem.type != ZYDIS_MEMOP_TYPE_AGEN;
 		} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
@@ -379,7 +451,8 @@ static uint8_t count_prefixes(const ZydisDecodedInstruction *insn)
 
 struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc)
 {
-	struct audit_insn to = { .length = 1, .op = OP_BAD, .reg = NO_REG, .base = NO_REG, .index = NO_REG };
+	struct audit_insn to = { .length = 1, .op = OP_BAD, .reg = NO_REG, .base = NO_REG, .index = NO_REG,
+				 .access = { .base = NO_REG, .reg = NO_REG } };
 	struct decoded d;
 	d.pc = pc;
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, size, &d.insn, d.operand)))
@@ -388,8 +461,11 @@ struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc)
 	to.prefixes = count_prefixes(&d.insn);
 	to.op = OP_PLAIN;
 	note_operands(&to, &d);
-	if (is_zeroing(&d))
+	if (is_zeroing(&d)) {
 		to.reads = 0;
+		to.access = (struct audit_access){ .flags = ACCESS_ZERO, .base = NO_REG, .reg = general(d.operand[0].reg.value) };
+	}
 	decode_meaning(&to, &d);
+	note_copies(&to, &d);
 	return to;
 }

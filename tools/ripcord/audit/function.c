@@ -257,4 +257,6 @@ void audit_function_deinit(struct audit_function *f)
 	free(f->mismatches.items);
 	free(f->pads.items);
 	free(f->live.items);
+	free(f->ways.items);
+	free(f->stamps.items);
 }

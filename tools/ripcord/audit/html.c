@@ -9,17 +9,19 @@
 static const char style[] =
 	".bar{display:flex;height:.9em;margin:.4em 0;border-radius:3px;overflow:hidden}\n"
 	".pad{background:#2e8b57}.plain{background:#9aa5b1}.masked{background:#4a7fc1}.window{background:#d9822b}"
-	".none{background:#555}\n"
+	".lost{background:#b5561d}.stale{background:#b03060}.none{background:#555}\n"
 	".v{white-space:nowrap}@media(max-width:52em){.counts th,.counts td{padding:.25em .3em;font-size:13px}}\n"
 	".k{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.5em}\n"
-	".cfi,.table{color:light-dark(#b03020,#ff8a7a)}.win,.transient{color:light-dark(#a85a00,#ffb45e)}\n"
+	".cfi,.table{color:light-dark(#b03020,#ff8a7a)}.win,.transient,.gone{color:light-dark(#a85a00,#ffb45e)}\n"
 	".filters label{margin-right:1.2em}summary{cursor:pointer;margin:.6em 0}\n"
 	"#hide-cfi:checked~main .f-cfi,#hide-window:checked~main .f-window,"
+	"#hide-lost:checked~main .f-lost,#hide-stale:checked~main .f-stale,"
 	"#hide-transient:checked~main .f-transient,#hide-table:checked~main .f-table{display:none}\n";
 static const char legend[] =
 	"<p>What a stop would do at each instruction: <b>pad</b>, a landing pad cleans up; <b>plain</b>, there is "
 	"nothing to clean up; <b>masked</b>, a cleanup is running; <b>window</b>, a fault here skips a cleanup that is "
-	"live; <b>none</b>, no unwind information.</p>\n";
+	"live; <b>lost</b>, a call in the midst of a scope has no landing pad; <b>stale</b>, a landing pad takes a value "
+	"from before the call; <b>none</b>, no unwind information.</p>\n";
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -68,11 +70,19 @@ static void write_place(FILE *to, const struct audit_finding *finding)
 		fprintf(to, "+%#" PRIx64, finding->begin - finding->function);
 }
 
+/* Some kinds have the names of verdicts, whose colour is a background. */
+static const char *colour_of(enum audit_kind kind)
+{
+	if (kind == FOUND_WINDOW)
+		return "win";
+	return kind == FOUND_LOST || kind == FOUND_STALE ? "gone" : audit_kind_name(kind);
+}
+
 static void write_finding(FILE *to, const struct audit_finding *finding)
 {
 	const char *kind = audit_kind_name(finding->kind);
 	fprintf(to, "<tr class=\"f-%s\"><td class=\"%s\">%s</td><td class=\"name\"><code>", kind,
-		finding->kind == FOUND_WINDOW ? "win" : kind, kind);
+		colour_of(finding->kind), kind);
 	write_place(to, finding);
 	fprintf(to, "</code></td><td><code>%#" PRIx64 "</code></td><td class=\"place\"><code>", finding->begin);
 	html_text(to, finding->file);

@@ -38,6 +38,13 @@ struct rip_bytes audit_bytes_at(const struct audit_image *image, uint64_t addres
 	return (struct rip_bytes){ section->bytes.data + offset, section->bytes.size - offset, address };
 }
 
+/* What the loader makes read-only when it has filled it in is written by nobody else. */
+static bool is_constant(const GElf_Shdr *header, const char *name)
+{
+	return !(header->sh_flags & SHF_WRITE) ||
+	       (name && (strcmp(name, ".got") == 0 || strncmp(name, ".data.rel.ro", 12) == 0));
+}
+
 static void add_section(struct audit_image *image, Elf_Scn *scn, const GElf_Shdr *header, const char *name)
 {
 	Elf_Data *data = elf_rawdata(scn, NULL);
@@ -49,6 +56,7 @@ static void add_section(struct audit_image *image, Elf_Scn *scn, const GElf_Shdr
 		.name = name ? name : "",
 		.number = (uint32_t)elf_ndxscn(scn),
 		.code = (header->sh_flags & SHF_EXECINSTR) != 0,
+		.constant = is_constant(header, name),
 	};
 }
 
@@ -78,6 +86,7 @@ static void add_segment(struct audit_image *image, const GElf_Phdr *p, const cha
 		.bytes = { (const uint8_t *)file + p->p_offset, p->p_filesz, p->p_vaddr },
 		.name = name,
 		.code = (p->p_flags & PF_X) != 0,
+		.constant = !(p->p_flags & PF_W),
 	};
 }
 

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "audit.h"
+#include "ripcord/killable.h"
 
-enum { WALK_MAX = 96 };
+enum { WALK_MAX = 96, REACH_MAX = 256 };
 
 bool audit_falls_through(const struct audit_function *f, uint32_t i)
 {
@@ -51,6 +52,15 @@ static void need_slot(struct audit_pad *pad, const struct audit_insn *insn)
 	pad->slot[pad->slots++].offset = insn->value;
 }
 
+static void note_load(struct walk *w, const struct audit_insn *insn)
+{
+	const struct audit_access *access = &insn->access;
+	if (!(access->flags & ACCESS_READS) || w->pad->loads == PAD_SLOTS)
+		return;
+	if (access->base == RSP || (access->base == RBP && !(w->written >> RBP & 1)))
+		w->pad->load[w->pad->loads++] = *access;
+}
+
 /* False where the walk ends: the callee does not return. */
 static bool note_call(struct audit_pad *pad, const struct audit_function *f, const struct audit_insn *insn)
 {
@@ -63,7 +73,7 @@ static bool note_call(struct audit_pad *pad, const struct audit_function *f, con
 }
 
 /* The pad may go on in the function's other part. */
-static struct audit_insn fetch(const struct audit_function *f, uint64_t pc)
+struct audit_insn audit_fetch(const struct audit_function *f, uint64_t pc)
 {
 	uint32_t i = audit_index_of(f, pc);
 	struct rip_bytes code;
@@ -77,11 +87,12 @@ static struct audit_insn fetch(const struct audit_function *f, uint64_t pc)
  * taken side of a branch needs is left out. */
 static bool walk_step(struct walk *w, const struct audit_function *f)
 {
-	struct audit_insn insn = fetch(f, w->pc);
+	struct audit_insn insn = audit_fetch(f, w->pc);
 	w->pad->registers |= insn.reads & CALLEE_SAVED & (uint16_t)~w->written;
 	if ((insn.op == OP_LOAD || insn.op == OP_LEA) &&
 	    (insn.base == RSP || (insn.base == RBP && !(w->written >> RBP & 1))))
 		need_slot(w->pad, &insn); /* or its address, for a cleanup that gets one */
+	note_load(w, &insn);
 	w->works |= insn.op != OP_MOVE && insn.op != OP_JUMP && insn.op != OP_NOP && insn.op != OP_CALL;
 	w->written |= insn.writes;
 	w->pc = insn.op == OP_JUMP ? insn.target : w->pc + insn.length;
@@ -168,6 +179,68 @@ bool audit_is_release(const struct audit_function *f, const struct audit_pad *pa
 	return false;
 }
 
+/* The pad's code on all its ways, in whatever part of the function. */
+struct reach {
+	uint64_t pc[REACH_MAX];
+	unsigned count;
+};
+
+static void reach_add(struct reach *reach, uint64_t pc)
+{
+	for (unsigned k = 0; k < reach->count; k++)
+		if (reach->pc[k] == pc)
+			return;
+	if (reach->count < REACH_MAX)
+		reach->pc[reach->count++] = pc;
+}
+
+static bool goes_on(const struct audit_function *f, const struct audit_insn *insn)
+{
+	const struct audit_symbol *callee = insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
+	return insn->op != OP_RETURN && insn->op != OP_STOP && insn->op != OP_BAD && insn->op != OP_JUMP_INDIRECT &&
+	       insn->op != OP_JUMP && !(callee && callee->never_returns);
+}
+
+static bool is_marked(const struct audit_function *f, uint64_t behind)
+{
+	static const uint8_t mask[RIP_KILLABLE_MASK_SIZE] = RIP_KILLABLE_MASK;
+	struct rip_bytes code = audit_bytes_at(f->image, behind);
+	return code.size >= sizeof mask && memcmp(code.data, mask, sizeof mask) == 0;
+}
+
+static bool begins_catch(const struct audit_function *f, const struct audit_insn *insn)
+{
+	const struct audit_symbol *callee = insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
+	return callee && strcmp(callee->name, "__cxa_begin_catch") == 0;
+}
+
+bool audit_pad_calls(const struct audit_function *f, const struct audit_pad *pad, uint32_t call, bool same)
+{
+	const struct audit_insn *sought = &f->insns.items[call];
+	bool marked = (f->notes.items[call].flags & FLAG_MARKED) != 0;
+	struct reach reach = { .count = 0 };
+	reach_add(&reach, pad->address);
+	for (unsigned at = 0; at < reach.count; at++) {
+		struct audit_insn insn = audit_fetch(f, reach.pc[at]);
+		if (insn.op == OP_CALL && insn.target == sought->target &&
+		    (!same || is_marked(f, reach.pc[at] + insn.length) == marked))
+			return true; /* or both lead through pointers */
+		if (same && begins_catch(f, &insn))
+			continue;
+		if (insn.op == OP_JUMP || insn.op == OP_BRANCH)
+			reach_add(&reach, insn.target);
+		if (goes_on(f, &insn))
+			reach_add(&reach, reach.pc[at] + insn.length);
+	}
+	return !same && reach.count == REACH_MAX;
+}
+
+const struct audit_symbol *audit_called(const struct audit_function *f, uint32_t i)
+{
+	const struct audit_insn *insn = &f->insns.items[i];
+	return insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
+}
+
 /* --- Whether it is settled --- */
 
 int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad)
@@ -211,9 +284,7 @@ static void count_settled(struct audit_function *f)
 	}
 }
 
-/* Without -fnon-call-exceptions the compiler reckons with calls alone. It was not given if an instruction that traps
- * stands in a gap. */
-static bool reckons_with_faults(const struct audit_function *f)
+bool audit_reckons_with_faults(const struct audit_function *f)
 {
 	for (uint32_t i = 0; i < f->insns.count; i++)
 		if (f->insns.items[i].fault == FAULT_ANY && f->insns.items[i].op != OP_STOP &&
@@ -222,7 +293,7 @@ static bool reckons_with_faults(const struct audit_function *f)
 	return true;
 }
 
-static bool changes_slot(const struct audit_pad *pad, const struct audit_insn *insn)
+bool audit_changes_slot(const struct audit_pad *pad, const struct audit_insn *insn)
 {
 	if (insn->op != OP_STORE)
 		return false;
@@ -244,7 +315,7 @@ static void find_transient(struct audit_function *f, uint32_t first, uint32_t i)
 void audit_pads_check(struct audit_function *f)
 {
 	uint32_t changed = NO_INDEX, pad = NO_INDEX;
-	bool faults = reckons_with_faults(f);
+	bool faults = audit_reckons_with_faults(f);
 	if (f->rows.count == 0)
 		return;
 	count_settled(f);
@@ -265,7 +336,7 @@ void audit_pads_check(struct audit_function *f)
 		if (throws)
 			changed = NO_INDEX;
 		else if (changed == NO_INDEX && (insn->writes & f->pads.items[pad].registers ||
-						 changes_slot(&f->pads.items[pad], insn)))
+						 audit_changes_slot(&f->pads.items[pad], insn)))
 			changed = i;
 	}
 }

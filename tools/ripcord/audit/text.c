@@ -9,13 +9,13 @@ enum { SHOWN = 10 };
 
 const char *audit_kind_name(enum audit_kind kind)
 {
-	static const char *const names[KINDS] = { "cfi", "window", "transient", "table" };
+	static const char *const names[KINDS] = { "cfi", "window", "lost", "stale", "transient", "table" };
 	return names[kind];
 }
 
 const char *audit_verdict_name(enum audit_verdict verdict)
 {
-	static const char *const names[VERDICTS] = { "pad", "plain", "masked", "window", "none" };
+	static const char *const names[VERDICTS] = { "pad", "plain", "masked", "window", "lost", "stale", "none" };
 	return names[verdict];
 }
 

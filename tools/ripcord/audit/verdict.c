@@ -23,15 +23,16 @@ static uint64_t label(uint32_t pad)
  * calls only: the compiler merges entries, and what lies between two calls may not be what it thought of. */
 static uint64_t site_label(const struct audit_function *f, uint32_t i)
 {
+	const struct audit_note *note = &f->notes.items[i];
 	uint32_t pad = audit_pad_of(f, i);
 	if (pad == NO_INDEX)
-		return f->notes.items[i].site && f->insns.items[i].op == OP_CALL ? 1 : 0;
+		return note->site && f->insns.items[i].op == OP_CALL && !(note->flags & FLAG_LOST) ? 1 : 0;
 	return label(pad);
 }
 
 /* True for what the compiler itself says is part of a cleanup: nothing else has a landing pad that does nothing; what
  * the plugin marks is marked for that, and the code around it has a pad of its own, for the cleanups further out. */
-static bool is_cleaning(const struct audit_function *f, uint32_t i)
+bool audit_is_cleaning(const struct audit_function *f, uint32_t i)
 {
 	uint32_t at = audit_pad_of(f, i);
 	const struct audit_pad *pad = at == NO_INDEX ? NULL : &f->pads.items[at];
@@ -43,7 +44,7 @@ static bool releases(const struct audit_function *f, uint32_t i, uint64_t *what_
 {
 	const struct audit_live *live = &f->live.items[i];
 	uint64_t known = live->before | live->released;
-	bool cleaning = is_cleaning(f, i);
+	bool cleaning = audit_is_cleaning(f, i);
 	*what_ret = 0;
 	if (!(live->before & LIVE_NORMAL) || (!cleaning && f->insns.items[i].op != OP_CALL))
 		return false;
@@ -296,22 +297,51 @@ static bool is_overlooked(const struct audit_function *f, uint32_t i)
 	uint32_t pad;
 	if (insn->op == OP_STOP)
 		return true;
-	if (insn->op == OP_CALL)
-		return false;
 	if (f->live.items[i].after & LIVE_TO_RELEASE)
 		return true;
 	pad = straight_pad(f, i, false);
 	return pad != NO_INDEX && pad == straight_pad(f, i, true);
 }
 
+/* True for code that was compiled to be stopped anywhere: it has polls, or pads for instructions that can trap. In all other
+ * code an entry without a pad also holds calls that the compiler knows not to throw, between others. */
+static bool expects_stops(const struct audit_function *f)
+{
+	bool traps = false;
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		if (f->notes.items[i].flags & (FLAG_POLL | FLAG_MARKED))
+			return true;
+		traps |= f->insns.items[i].fault == FAULT_ANY && audit_pad_of(f, i) != NO_INDEX;
+	}
+	return traps && audit_reckons_with_faults(f);
+}
+
+/* What has no pad by mistake says nothing of where scopes end. */
+static void note_lost(struct audit_function *f)
+{
+	bool any = false;
+	if (!expects_stops(f))
+		return;
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		if (!audit_is_lost(f, i))
+			continue;
+		f->notes.items[i].flags |= FLAG_LOST;
+		any = true;
+	}
+	if (any)
+		find_labels(f);
+}
+
 /* In an entry without a pad: what the compiler expands from noexcept functions gets one in the middle of a gap. */
 static enum audit_verdict judge_without_pad(const struct audit_function *f, uint32_t i)
 {
 	uint64_t what;
-	if (releases(f, i, &what))
+	if (!(f->notes.items[i].flags & FLAG_LOST) && releases(f, i, &what))
 		return VERDICT_MASKED;
 	if (f->insns.items[i].op != OP_CALL && is_amid_gap(f, i))
 		return judge_gap(f, i);
+	if (f->insns.items[i].op == OP_CALL)
+		return f->notes.items[i].flags & FLAG_LOST ? VERDICT_LOST : VERDICT_PLAIN;
 	return is_overlooked(f, i) && judge_gap(f, i) == VERDICT_WINDOW ? VERDICT_WINDOW : VERDICT_PLAIN;
 }
 
@@ -319,7 +349,7 @@ static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool
 {
 	if (!labels)
 		return VERDICT_PLAIN;
-	if (is_cleaning(f, i))
+	if (audit_is_cleaning(f, i))
 		return VERDICT_MASKED;
 	if (f->notes.items[i].site == 0)
 		return judge_gap(f, i);
@@ -360,13 +390,27 @@ static void name_pad(const struct audit_function *f, uint32_t i, char *text, siz
 static void find_window(struct audit_function *f, uint32_t first, uint32_t last, unsigned stops)
 {
 	const struct audit_insn *insns = f->insns.items;
-	const struct audit_symbol *callee = insns[first].op == OP_CALL && insns[first].target ?
-						    audit_callee(f->image, insns[first].target) : NULL;
+	const struct audit_symbol *callee = audit_called(f, first);
 	char pad[64];
 	name_pad(f, first, pad, sizeof pad);
 	audit_find(f, FOUND_WINDOW, f->begin + insns[first].offset, f->begin + insns[last].offset + insns[last].length,
 		   "%u %s%s%s%s: %s would be skipped", stops, stops == 1 ? "instruction" : "instructions",
 		   callee ? " (call of " : "", callee ? callee->name : "", callee ? ")" : "", pad);
+}
+
+static void find_lost(struct audit_function *f)
+{
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		const struct audit_insn *insn = &f->insns.items[i];
+		const struct audit_symbol *callee = audit_called(f, i);
+		char pad[64];
+		if (f->notes.items[i].verdict != VERDICT_LOST)
+			continue;
+		name_pad(f, i, pad, sizeof pad);
+		audit_find(f, FOUND_LOST, f->begin + insn->offset, f->begin + insn->offset + insn->length,
+			   "a call%s%s has lost its landing pad: what stands around it has %s", callee ? " of " : "",
+			   callee ? callee->name : "", pad);
+	}
 }
 
 /* Neighbours are one window. */
@@ -396,15 +440,20 @@ void audit_verdicts(struct audit_function *f)
 {
 	audit_pads_read(f);
 	bool labels = has_labels(f);
-	if (labels)
+	if (labels) {
 		find_labels(f);
-	for (uint32_t i = 0; i < f->insns.count; i++) {
-		f->notes.items[i].verdict = (uint8_t)judge(f, i, labels);
-		count(f, i);
+		note_lost(f);
 	}
+	for (uint32_t i = 0; i < f->insns.count; i++)
+		f->notes.items[i].verdict = (uint8_t)judge(f, i, labels);
+	if (labels)
+		audit_stale(f);
+	for (uint32_t i = 0; i < f->insns.count; i++)
+		count(f, i);
 	if (!labels)
 		return;
 	group_windows(f);
+	find_lost(f);
 	audit_pads_check(f);
 	for (uint32_t i = 0; i < f->insns.count && !f->crossings_known; i++)
 		note_crossing(f, i);

@@ -11,7 +11,7 @@ static uint8_t *verdicts; /* by byte of code: enum audit_verdict + 1 */
 static uint64_t low, size;
 
 static const char *const place_names[] = {
-	[PLACE_WINDOW] = "window", [PLACE_MASKED] = "masked", [PLACE_NONE] = "none", [PLACE_FOREIGN] = "foreign",
+	[PLACE_WINDOW] = "window", [PLACE_MASKED] = "masked", [PLACE_STALE] = "stale", [PLACE_NONE] = "none", [PLACE_FOREIGN] = "foreign",
 	[PLACE_FLIGHT] = "in flight", [PLACE_PAD] = "pad", [PLACE_PLAIN] = "plain", [PLACE_UNKNOWN] = "unknown",
 };
 static const char *const fate_names[] = {
@@ -45,7 +45,7 @@ static void take_windows(struct audit_result *audited, struct sweep_result *resu
 {
 	for (size_t i = 0; i < audited->findings.count; i++) {
 		struct audit_finding *finding = &audited->findings.items[i];
-		if (finding->kind != FOUND_WINDOW || finding->begin - low >= size || finding->end - low > size)
+		if ((finding->kind != FOUND_WINDOW && finding->kind != FOUND_LOST) || finding->begin - low >= size || finding->end - low > size)
 			continue;
 		audit_room(&result->windows, &result->window_room, result->window_count + 1, sizeof *result->windows);
 		result->windows[result->window_count++] = (struct sweep_window){
@@ -77,7 +77,8 @@ enum sweep_place sweep_place_at(const struct sweep_plan *plan, uintptr_t pc)
 {
 	static const uint8_t places[VERDICTS] = {
 		[VERDICT_PAD] = PLACE_PAD, [VERDICT_PLAIN] = PLACE_PLAIN, [VERDICT_MASKED] = PLACE_MASKED,
-		[VERDICT_WINDOW] = PLACE_WINDOW, [VERDICT_NONE] = PLACE_NONE,
+		[VERDICT_WINDOW] = PLACE_WINDOW, [VERDICT_LOST] = PLACE_WINDOW, [VERDICT_STALE] = PLACE_STALE,
+		[VERDICT_NONE] = PLACE_NONE,
 	};
 	uint64_t at = pc - plan->module->base - low;
 
@@ -98,7 +99,7 @@ enum sweep_place sweep_place_of(const struct sweep_plan *plan, const struct swee
 		first++;
 	for (unsigned i = first; i < finding->frames; i++) {
 		enum sweep_place place = sweep_place_at(plan, finding->frame[i]);
-		if (place == PLACE_WINDOW || place == PLACE_MASKED || place == PLACE_NONE)
+		if (place == PLACE_WINDOW || place == PLACE_MASKED || place == PLACE_STALE || place == PLACE_NONE)
 			return place;
 		foreign |= place == PLACE_FOREIGN;
 	}

@@ -236,6 +236,7 @@ struct sweep_line { /* of the source, for the page */
 enum sweep_place {
 	PLACE_WINDOW,  /* a cleanup was live, and skipped */
 	PLACE_MASKED,  /* one was running, and cut short */
+	PLACE_STALE,   /* one ran with a value from before the call */
 	PLACE_NONE,    /* no unwind information */
 	PLACE_FOREIGN, /* called by code that is not the guest's */
 	PLACE_FLIGHT,  /* on its way from the call that acquired it to its owner */
