@@ -131,7 +131,8 @@ $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	$(Q)$(CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
 	$(Q)$(NAME_PARTS) $@
 
-$(BUILD)/lib/libripcord.a: $(LIB_OBJ)
+# The functions that stand in front of libc's are the shared library's.
+$(BUILD)/lib/libripcord.a: $(filter-out %/guest/plain.c.o,$(LIB_OBJ))
 $(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)

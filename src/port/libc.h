@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <err.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
@@ -66,6 +67,8 @@ RIP_LIBC(initstate);
 RIP_LIBC(setstate);
 RIP_LIBC(closelog);
 RIP_LIBC(register_printf_specifier);
+RIP_LIBC(vwarn);
+RIP_LIBC(vwarnx);
 #undef RIP_LIBC
 
 #endif

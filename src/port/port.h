@@ -251,6 +251,11 @@ bool rip_port_is_loading(uint64_t function, bool *opens_ret);
 uint64_t rip_port_loader_error(void);
 uint64_t rip_port_loader_closer(void);
 
+/* What becomes of an error in a function that returns to that address: it is caught, or ends the process, since constructors
+ * and destructors are called there. NONE: it is no place where that is decided. Signal-safe. */
+enum rip_port_catch { RIP_CATCH_NONE, RIP_CATCH_ALL, RIP_CATCH_NOTHING };
+enum rip_port_catch rip_port_loader_catch(uint64_t return_address);
+
 /* Ends a look-up of a symbol that the calling thread stood in, and will not go on with: who unloads a module would wait
  * for it. False if it stood in none. */
 bool rip_port_release_scope(void);

@@ -520,18 +520,22 @@ bool rip_stop_is_part(uint64_t pc)
 	return is_noted(pc, RIP_KILLABLE_STUBS_TYPE) || is_noted(pc, RIP_KILLABLE_PARTS_TYPE);
 }
 
-/* What a stub calls has few frames, and none of the guest's. */
+/* What a stub calls has few frames, and none of the guest's; but for dlopen's, which calls constructors: those do not
+ * wait for it. */
 static bool in_stub(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
+	struct rip_loader_way loader;
 	struct rip_cursor cursor;
 	struct memo memo = { 0 };
 
 	*slot_ret = 0;
+	rip_loader_find(stop, at, true, &loader);
 	rip_cursor_init(&cursor, at, true, &memory);
 	for (int frames = 0; frames < STUB_FRAMES; frames++) {
 		uint64_t pc = rip_cursor_lookup_pc(&cursor);
 		if (cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop ||
+		    (loader.there && !loader.inside && cursor.reg[RIP_REG_RSP] >= loader.sp) ||
 		    rip_cursor_load(&cursor) != RIP_OK || is_killable(&memo, pc))
 			return false;
 		if (rip_stop_is_stub(pc)) {

@@ -14,6 +14,8 @@ static bool is_system(uint64_t pc)
 /* A run of frames of libc's and the loader's, from the inside out. */
 struct run {
 	bool any, loader;   /* it has frames; of the loader, too */
+	bool first;         /* the innermost frame is the loader's */
+	enum rip_port_catch catch; /* by which its innermost frames are */
 	uint64_t sp, pc;    /* of the innermost frame of the loader */
 	uint64_t cfa;
 	uint64_t slot, function; /* of the outermost frame */
@@ -21,8 +23,13 @@ struct run {
 
 static void add(struct run *run, const struct rip_cursor *cursor)
 {
+	bool loaders = rip_port_in_loader(rip_cursor_lookup_pc(cursor));
+
+	run->first |= !run->any && loaders;
 	run->any = true;
-	if (!run->loader && rip_port_in_loader(rip_cursor_lookup_pc(cursor))) {
+	if (run->catch == RIP_CATCH_NONE)
+		run->catch = rip_port_loader_catch(cursor->reg[RIP_REG_RIP]);
+	if (!run->loader && loaders) {
 		run->loader = true;
 		run->sp = cursor->reg[RIP_REG_RSP];
 		run->pc = cursor->reg[RIP_REG_RIP];
@@ -32,14 +39,16 @@ static void add(struct run *run, const struct rip_cursor *cursor)
 	run->function = cursor->frame.function;
 }
 
-/* What is loaded lazily calls the loader, too, without an end that could tell of an error. */
+/* What is loaded lazily calls the loader, too, without an end that could tell of an error. Where no error is caught the
+ * loader calls constructors, and one may have jumped to a function of libc's as its last act. */
 static bool take(const struct run *run, bool innermost, struct rip_loader_way *way_ret)
 {
 	bool opens = false, loading = run->loader && run->slot && rip_port_is_loading(run->function, &opens);
+	bool inside = innermost && run->catch != RIP_CATCH_NOTHING;
 
-	if (!loading || (innermost && rip_port_loader_error() == 0))
+	if (!loading || (inside && rip_port_loader_error() == 0) || (innermost && !inside && run->first))
 		return false;
-	*way_ret = (struct rip_loader_way){ .there = true, .inside = innermost, .sp = run->sp, .pc = run->pc,
+	*way_ret = (struct rip_loader_way){ .there = true, .inside = inside, .sp = run->sp, .pc = run->pc,
 					    .cfa = run->cfa, .slot = run->slot, .opens = opens };
 	return true;
 }

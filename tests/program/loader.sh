@@ -161,6 +161,82 @@ int main(void)
 	return rip_destroy(guest);
 }
 END_C
+# Not built by `ripcord cc`.
+cat >plain.cc <<'END_C'
+#include <err.h>
+#include <error.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdexcept>
+#include <stdio.h>
+#include <stdlib.h>
+#include <threads.h>
+#include <unistd.h>
+static volatile int count;
+static volatile long bad = 16;
+static void leave(const char *how)
+{
+	if (!how)
+		return;
+	switch (*how) {
+	case 'f': *(volatile int *)16 = 1; break;
+	case 'a': abort();
+	case 'r': raise(SIGABRT); break;
+	case 'e': exit(3);
+	case 'n': _exit(4);
+	case 'N': _Exit(5);
+	case 'q': quick_exit(6);
+	case 'w': err(7, "a message");
+	case 'W': errx(8, "a message");
+	case 'm': error(9, 0, "a message"); break;
+	case 'M': error_at_line(10, 0, "plain.cc", 1, "a message"); break;
+	case 'p': pthread_exit(nullptr);
+	case 't': thrd_exit(1);
+	case 's': free((void *)bad); break; /* the last act of a constructor: a jump */
+	case 'c': puts((const char *)bad); break;
+	case 'x': throw std::runtime_error("thrown");
+	case 'l': for (;;) count = count + 1;
+	case 'u': for (;;) pause();
+	case 'F': _exit(fork() ? 11 : 12);
+	}
+}
+__attribute__((constructor)) static void construct() { leave(getenv("CONSTRUCT")); }
+__attribute__((destructor)) static void destruct() { leave(getenv("DESTRUCT")); }
+extern "C" void plain_leave(const char *how) { leave(how); }
+END_C
+# What plain code does on a guest, in a hostcall of one, in a signal handler, and off guests. It writes its output as it
+# ends: only the process itself does that, and only once.
+cat >calls.c <<'END_C'
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ripcord/ripcord.h>
+void plain_leave(const char *how);
+static const char *how;
+static intptr_t leaves(void *unused) { plain_leave(how); return (intptr_t)unused; }
+static intptr_t makes_hostcall(void *unused) { return rip_hostcall(leaves, unused); }
+static void handle(int signal) { (void)signal; plain_leave(how); }
+static intptr_t raises(void *unused) { raise(SIGUSR1); return (intptr_t)unused; }
+static void last(void) { printf("the process exits"); fflush(stdout); }
+int main(int argc, char **argv)
+{
+	rip_options options = { .contain_hostcalls = argc > 3, .hostcall_stack = argc > 4 ? 65536 : 0 };
+	rip_outcome outcome;
+	rip_guest *guest;
+
+	how = argv[2];
+	atexit(last);
+	signal(SIGUSR1, handle);
+	if (strcmp(argv[1], "host") == 0)
+		plain_leave(how);
+	rip_create(&options, &guest);
+	rip_run(guest, !strcmp(argv[1], "guest") ? leaves : !strcmp(argv[1], "hostcall") ? makes_hostcall : raises, NULL, &outcome);
+	printf("%s %ld", rip_cause_name(outcome.cause), (long)outcome.value);
+	fflush(stdout);
+	_Exit(20);
+}
+END_C
 lib=$build/lib
 link="-I$top/include -L$lib -lripcord -Wl,-rpath,$lib -pthread"
 
@@ -188,6 +264,35 @@ for host in host plain; do
 	is "$host: a bad path" "$(./$host bad | sed 's/failed ./failed/')" "fault 0, rung 0, $cleanups, failed$after"
 	is "$host: a bad name" "$(./$host look)" "fault 0, rung 0, $cleanups, failed 0$after"
 	is "$host: dl_iterate_phdr" "$(./$host iterate)" "fault 0, rung 0, cleanups 1, failed 0$after"
+done
+# The plug-in is plain GCC's, too: its exit is libripcord.so's.
+ok "build a plain plug-in" eval 'g++ -O2 -shared -fPIC plain.cc -o libplain.so'
+for host in host plain; do
+	[ $host = plain ] && cleanups="cleanups 0" || cleanups="cleanups 1"
+	for how in "f fault 0" "a aborted 0" "r aborted 0" "e exited 3" "n exited 4" "N exited 5" "q exited 6" "w exited 7" "W exited 8" \
+		"m exited 9" "M exited 10" "p exited 0" "t exited 0" "x exception 0" "F exited 11" "s fault 0" "c fault 0"; do
+		end="${how#* }, rung 0, $cleanups, failed 0$after"
+		is "$host: a plain constructor: $how" "$(CONSTRUCT=${how%% *} ./$host load ./libplain.so 2>/dev/null)" "$end"
+		[ ${how%% *} = F ] ||
+			is "$host: and destructor" "$(./$host unload ./libplain.so late ${how%% *} 2>/dev/null)" "$end"
+	done
+	for how in l u; do
+		is "$host: a plain constructor: $how" "$(CONSTRUCT=$how ./$host load ./libplain.so late)" \
+			"deadline 0, rung 2, $cleanups, failed 0$after"
+	done
+done
+
+ok "build a host of plain functions" eval 'gcc -O2 -fexceptions calls.c -o calls $link -L. -lplain -Wl,-rpath,"\$ORIGIN"'
+run() { ./calls "$@" 2>/dev/null; printf ", status %d" $?; }
+for how in "e 3" "n 4" "N 5" "q 6" "w 7" "W 8" "m 9" "M 10"; do
+	in_process=", status ${how#* }"
+	case $how in [ewWmM]*) in_process="the process exits$in_process" ;; esac
+	set -- $how
+	is "$1 on a guest" "$(run guest $1)" "exited $2, status 20"
+	is "$1 off a guest" "$(run host $1)" "$in_process"
+	is "$1 in a hostcall" "$(run hostcall $1)" "$in_process"
+	is "$1 in a hostcall that is contained" "$(run hostcall $1 contained)" "exited $2, status 20"
+	is "$1 in a signal handler" "$(run signal $1)" "$in_process"
 done
 # At a poll of it.
 [ ! -e "$build/lib/ripcord/ripcord_plugin.so" ] ||

@@ -65,6 +65,8 @@ rip_libc_\name:
 	way	setstate, 2.2.5
 	way	closelog, 2.2.5
 	way	register_printf_specifier, 2.10
+	way	vwarn, 2.2.5
+	way	vwarnx, 2.2.5
 
 /* libc_nonshared.a's is no more than this: the fourth argument is the module's. */
 	.hidden	__dso_handle

@@ -13,6 +13,7 @@
 
 static pthread_mutex_t *loader_lock;
 static void (*signal_error)(int error, const char *object, const char *occasion, const char *text);
+static uint64_t catching, not_catching;
 
 struct search {
 	char *begin;
@@ -45,6 +46,25 @@ static int search(struct dl_phdr_info *info, size_t size, void *context)
 	return 1;
 }
 
+static void note_caller(void *address)
+{
+	*(uint64_t *)address = (uintptr_t)__builtin_return_address(0);
+}
+
+/* glibc's loader does what may fail in functions that _dl_catch_exception calls. Where it is given no struct to say what
+ * went wrong, an error ends the process (elf/dl-catch.c): constructors are called so. */
+static void find_catch(void)
+{
+	struct { const char *object, *text; char *buffer; } exception;
+	int (*catch)(void *exception, void (*operate)(void *), void *argument);
+
+	*(void **)&catch = dlsym(RTLD_DEFAULT, "_dl_catch_exception");
+	if (!catch)
+		return;
+	catch(&exception, note_caller, &catching);
+	catch(NULL, note_caller, &not_catching);
+}
+
 void rip_port_loader_find(void)
 {
 	struct search place = { NULL, 0, NULL };
@@ -58,6 +78,7 @@ void rip_port_loader_find(void)
 		dl_iterate_phdr(search, &place);
 	}
 	*(void **)&signal_error = dlsym(RTLD_DEFAULT, "_dl_signal_error");
+	find_catch();
 	rip_port_loader_unlock();
 	__atomic_store_n(&loader_lock, place.found, __ATOMIC_RELEASE);
 }
@@ -96,6 +117,14 @@ bool rip_port_is_loading(uint64_t function, bool *opens_ret)
 			return true;
 		}
 	return false;
+}
+
+enum rip_port_catch rip_port_loader_catch(uint64_t return_address)
+{
+	if (return_address == 0 || catching == not_catching)
+		return RIP_CATCH_NONE;
+	return return_address == catching ? RIP_CATCH_ALL :
+	       return_address == not_catching ? RIP_CATCH_NOTHING : RIP_CATCH_NONE;
 }
 
 static void fail(void *unused)
