@@ -42,3 +42,16 @@ $(EXACT_GENERATOR): $(wildcard tests/fuzz/exact/*.cc tests/fuzz/exact/*generator
 fuzz-exact: all $(EXACT_GENERATOR)
 	RIPCORD=$(abspath $(TOOL)) GENERATE=$(abspath $(EXACT_GENERATOR)) TOP=$(CURDIR) \
 	    tests/fuzz/exact/search.pl --seconds $(SECONDS) --first $(or $(SEED),1)
+
+# Random programs that nobody stops print what gcc's build prints: make fuzz-plain SECONDS=600 SEED=1000 JOBS=2. With csmith, where
+# it is installed, and with the files of a folder, such as GCC's own tests: make fuzz-plain SECONDS=600 FROM=gcc/testsuite/gcc.dg.
+PLAIN = RIPCORD=$(abspath $(TOOL)) GENERATE=$(abspath $(EXACT_GENERATOR)) TOP=$(CURDIR) tests/fuzz/exact/plain.pl \
+        --seconds $(SECONDS) --jobs $(JOBS) --first $(or $(SEED),1)
+.PHONY: fuzz-plain
+fuzz-plain: all $(EXACT_GENERATOR)
+ifneq ($(FROM),)
+	$(PLAIN) --compile $(FROM)
+else
+	$(PLAIN)
+	! command -v csmith > /dev/null || $(PLAIN) --csmith
+endif
