@@ -216,6 +216,7 @@ static const char *give_back_all(bool handlers)
 		return "a guest cannot be destroyed";
 	if (all.made_pool && rip_pool_destroy(all.made_pool) != RIP_OK)
 		return "the pool that was made cannot be destroyed";
+	/* Who was killed in its destruction may have ended it, and not told. */
 	if (all.pool && rip_is_pool(all.pool) && rip_pool_destroy(all.pool) != RIP_OK)
 		return "the pool cannot be destroyed";
 	if (rip_destroy(all.by) != RIP_OK)
@@ -253,6 +254,12 @@ static bool read_stack(void *context, uint64_t address, void *to, size_t size)
 {
 	(void)context;
 	return rip_read_memory(address, to, size, NULL) == RIP_OK;
+}
+
+static void destroy_pool(rip_pool *pool)
+{
+	if (rip_pool_destroy(pool) == RIP_OK && pool == all.pool)
+		all.pool = NULL;
 }
 
 /* NAME(function, which pointers it gets, what is done with them, where p is the argument) */
@@ -311,7 +318,7 @@ CALL(get_handle, all.yielded COMMA all.out, rip_get_handle(p[0], p[1]))
 CALL(kill, NOTHING, rip_kill(all.handle, RIP_SOFT))
 CALL(set_deadline, all.yielded, rip_set_deadline(p[0], 3600ull * 1000 * 1000 * 1000))
 CALL(pool_create, &pool_in COMMA &all.made_pool, rip_pool_create(p[0], p[1]))
-CALL(pool_destroy, all.pool, rip_pool_destroy(p[0]))
+CALL(pool_destroy, all.pool, destroy_pool(p[0]))
 CALL(pool_trim, all.pool, rip_pool_trim(p[0]))
 CALL(pool_stats, all.pool COMMA all.out, rip_pool_get_stats(p[0], p[1]))
 CALL(set_signal_mode, NOTHING, rip_set_signal_mode(RIP_SIGNALS_MANUAL))

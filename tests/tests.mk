@@ -158,8 +158,12 @@ TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) 
 # Writes random programs (tests/fuzz/fuzz.mk).
 EXACT_GENERATOR := $(BUILD)/fuzz/exact/generate
 
+# What scripts of the tier use.
+FOR_SCRIPTS := $(if $(filter tests/plugin/% tests/sweep/%,$(TEST_SH)),$(SWEEP) $(EXACT_GENERATOR)) \
+               $(if $(filter tests/eh/%,$(TEST_SH)),$(BUILD)/tests/eh/in_use.so)
+
 .PHONY: test-only
-test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(SWEEP) $(EXACT_GENERATOR) $(BUILD)/tests/eh/in_use.so
+test-only: all $(if $(findstring thread,$(SAN)),,examples) $(TEST_PROG) $(FOR_SCRIPTS)
 	@rm -f $(BUILD)/tests/skipped
 	$(if $(LEFT_OUT),$(call tell_left_out,$(VARIANT),$(LEFT_OUT)))
 	$(TEST_ENV) SKIPPED=$(BUILD)/tests/skipped prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_PROG) $(TEST_SH)

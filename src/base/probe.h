@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * base: memory that a caller names, touched before anything is done that a fault would cut in two. */
+ * base: memory that a caller names, touched before anything is done that a fault would cut in two; and marked when it
+ * is no more what the caller takes it for. */
 #ifndef RIPCORD_PROBE_H
 #define RIPCORD_PROBE_H
 
@@ -34,5 +35,9 @@ static inline void rip_probe_read(const void *memory, size_t size)
 	(void)bytes[0];
 	(void)bytes[size - 1];
 }
+
+/* Sets what a structure is known by, just before its memory is given back, for whoever uses it too late. A plain store
+ * there is none: compilers drop it. */
+#define RIP_MARK_DESTROYED(mark) __atomic_store_n(&(mark), NULL, __ATOMIC_RELAXED)
 
 #endif

@@ -79,7 +79,7 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
 		rip_stop_take_thrown(&guest->stop, &own->stop);
 	bool own_ends_others = own->end_outer; /* else it was killed with the guest */
-	rip_destroy(own);
+	rip_guest_destroy(own);
 	/* Its callers can catch what a hostcall throws. */
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
 		rip_stop_rethrow(&guest->stop);

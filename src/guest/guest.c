@@ -153,12 +153,8 @@ static rip_status make_idle(rip_guest *guest)
 	return rip_guest_finish(guest);
 }
 
-rip_status rip_destroy(rip_guest *guest)
+rip_status rip_guest_destroy(rip_guest *guest)
 {
-	if (!guest)
-		return RIP_OK;
-	if (!is_guest(guest))
-		return RIP_E_ARGUMENT;
 	rip_guest *caller = begin_call(DESTROY_STACK);
 	rip_status status = make_idle(guest);
 	rip_guest *ended_too = status == RIP_OK ? rip_guest_take_outer(guest) : NULL;
@@ -175,6 +171,13 @@ rip_status rip_destroy(rip_guest *guest)
 		rip_guest_leave(ended_too);
 	end_busy(caller);
 	return RIP_OK;
+}
+
+rip_status rip_destroy(rip_guest *guest)
+{
+	if (!guest)
+		return RIP_OK;
+	return is_guest(guest) ? rip_guest_destroy(guest) : RIP_E_ARGUMENT;
 }
 
 static void renew(rip_guest *guest)

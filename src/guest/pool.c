@@ -90,7 +90,7 @@ static rip_status destroy(rip_pool *pool)
 	if (status != RIP_OK)
 		return status;
 	rip_fault_release();
-	pool->self = NULL;
+	RIP_MARK_DESTROYED(pool->self);
 	free(pool);
 	return RIP_OK;
 }

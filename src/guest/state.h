@@ -233,6 +233,9 @@ rip_status rip_guest_forks_status(void);
 
 void rip_guest_report_return(const rip_guest *guest);
 
+/* As rip_destroy, also of the part of a guest that a hostcall's own stack is. */
+rip_status rip_guest_destroy(rip_guest *guest);
+
 /* --- owned.c --- */
 
 /* While guest code runs on this thread, what it acquires is its own. A hostcall's own stack has the ledger of

@@ -400,7 +400,7 @@ static void destroy(rip_keeper *keeper)
 {
 	rip_lock_join(keeper->thread);
 	rip_destroy(keeper->guest);
-	keeper->stopped.keeper = NULL;
+	RIP_MARK_DESTROYED(keeper->stopped.keeper);
 	free(keeper);
 }
 

@@ -310,11 +310,11 @@ static void destroy(rip_tree *tree)
 	for (rip_child *child = tree->made, *next; child; child = next) {
 		next = child->next_made;
 		rip_destroy(child->guest);
-		child->tree = NULL;
+		RIP_MARK_DESTROYED(child->tree);
 		free(child);
 	}
 	rip_lock_deinit(&tree->lock);
-	tree->root.tree = NULL;
+	RIP_MARK_DESTROYED(tree->root.tree);
 	free(tree);
 }
 

@@ -133,7 +133,7 @@ void rip_program_close(rip_program *program)
 	rip_guest *caller = begin_call(WATCH_STACK);
 	void *handle = program->handle;
 	rip_modules_disown(program);
-	program->self = NULL;
+	RIP_MARK_DESTROYED(program->self);
 	free(program);
 	end_busy(caller);
 	if (handle)

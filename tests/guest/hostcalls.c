@@ -443,6 +443,7 @@ static void own_stack(void)
 		{ "overflows its stack", host_overflows, RIP_CAUSE_OVERFLOW, 0, 2, SIGSEGV },
 		{ "faults, contained", host_faults, RIP_CAUSE_FAULT, 0, 2, SIGSEGV },
 	};
+	rip_pool_stats stats_before = { 0 }, stats = { 0 };
 	int before = 0;
 
 	contain.contain_hostcalls = true;
@@ -480,10 +481,14 @@ static void own_stack(void)
 			run_new(&contain, hostcall_elsewhere, F(ways[i].function));
 			rip_destroy(guest);
 		}
-		if (round == 0)
+		if (round == 0) {
+			rip_pool_get_stats(NULL, &stats_before);
 			before = process_mappings();
+		}
 	}
-	tap_equal(process_mappings(), before, "no stack is left behind");
+	rip_pool_get_stats(NULL, &stats);
+	tap_equal((long long)stats.in_use, (long long)stats_before.in_use, "all stacks have been given back");
+	tap_equal(process_mappings(), before, "no mapping is left behind");
 }
 
 /* Hostcalls to any depth: guest, host, guest, host. */

@@ -22,6 +22,7 @@ static intptr_t jump(void *unused)
 	int a HOLD = acquire(0);
 
 	(void)unused;
+	rip_set_deadline(rip_self(), MILLISECOND);
 	for (;;)
 		if (!setjmp(plain))
 			longjmp(plain, 1);
@@ -33,6 +34,7 @@ static intptr_t jump_out_of_foreign(void *unused)
 	int a HOLD = acquire(0);
 
 	(void)unused;
+	rip_set_deadline(rip_self(), MILLISECOND);
 	for (;;)
 		if (!setjmp(plain))
 			jump_after_work();
@@ -44,6 +46,7 @@ static intptr_t jump_with_mask(void *unused)
 	int a HOLD = acquire(0);
 
 	(void)unused;
+	rip_set_deadline(rip_self(), MILLISECOND);
 	for (;;)
 		if (!sigsetjmp(with_mask, 1))
 			siglongjmp(with_mask, 1);
@@ -61,8 +64,8 @@ static double cpu(void)
 /* In ms; without what this does they take half a second in the mean. */
 static void test(const char *name, rip_function function)
 {
-	const rip_options options = { .deadline = MILLISECOND, .grace = (uint64_t)20000 * MILLISECOND };
-	const double bound = 150;
+	const rip_options options = { .grace = (uint64_t)20000 * MILLISECOND };
+	const double bound = 150; /* the deadline is set when something is held, however slow the machine is */
 	double begin = cpu();
 	int soft = 0;
 	rip_report report;
