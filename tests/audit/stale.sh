@@ -16,7 +16,8 @@ f:	.cfi_startproc
 	sub \$32, %rsp
 	.cfi_adjust_cfa_offset 32
 	$1
-1:	${4:-call change}
+1:	mov (%rsi), %eax
+	${4:-call change}
 2:	$2
 	.cfi_remember_state
 	add \$32, %rsp
@@ -27,10 +28,18 @@ f:	.cfi_startproc
 	.cfi_restore_state
 3:	mov %rax, %rbp
 	$3
-	mov %rbp, %rax
-	pad_of_1_to_2
-	.cfi_endproc
+	mov %rbp, %rdi
+	call _Unwind_Resume
+4:	.cfi_endproc
 	.size f, . - f
+	.section .gcc_except_table, "a"
+lsda:	.byte 0xff, 0xff, 1, 12
+	.uleb128 0, 1b - f, 0, 0
+	.uleb128 1b - f, 2b - 1b, 3b - f, 0
+	.uleb128 2b - f, 4b - 2b, 0, 0
+	.data
+	.hidden personality
+personality: .quad 0
 	.section .rodata
 fixed:	.quad 1
 	.data
@@ -49,7 +58,7 @@ is_not() { # NAME BEFORE BEHIND PAD [CALLS]
 	is "not stale: $1" "$(stale code.so)" ''
 }
 load='lea 8(%rsp), %rdi; mov 8(%rsp), %rbx'
-behind='mov 8(%rsp), %rdi; test %rdi, %rdi; je 4f; call free; 4: nop'
+behind='mov 8(%rsp), %rdi; test %rdi, %rdi; je 44f; call free; 44: nop'
 pad='test %rbx, %rbx; je 5f; mov %rbx, %rdi; call free; 5: nop'
 
 is_stale 'a copy that only the pad reads, of what is read again behind the call' "$load" "$behind" "$pad"
@@ -76,10 +85,10 @@ is_stale 'a spilled copy' 'lea 8(%rsp), %rdi; mov 8(%rsp), %rax; mov %rax, (%rsp
 is_stale 'behind a branch that comes from there alone' \
 	'lea 8(%rsp), %rdi; mov 8(%rsp), %rbx; test %esi, %esi; je 6f; mov %rbx, %rax; jmp 7f; 6: nop' \
 	'7: mov 8(%rsp), %rdi; call free' "$pad"
-is_stale 'where one way behind the call ends without reading it' "$load" 'test %eax, %eax; je 4f; mov 8(%rsp), %rdi; call free; 4: nop' "$pad"
+is_stale 'where one way behind the call ends without reading it' "$load" 'test %eax, %eax; je 44f; mov 8(%rsp), %rdi; call free; 44: nop' "$pad"
 
 is_not 'the copy is read behind the call' "$load" "mov %rbx, %rsi; $behind" "$pad"
-is_not '... on one of two ways' "$load" 'mov 8(%rsp), %rdi; test %rdi, %rdi; je 4f; mov %rbx, %rdi; call free; 4: nop' "$pad"
+is_not '... on one of two ways' "$load" 'mov 8(%rsp), %rdi; test %rdi, %rdi; je 44f; mov %rbx, %rdi; call free; 44: nop' "$pad"
 is_not '... by the pad of another call' "$load" "$behind" "$pad" 'call change; mov (%rsi), %eax; call change'
 is_not 'the place is not read any more' "$load" 'nop' "$pad"
 is_not '... or only when it has got another value' "$load" "movq \$0, 8(%rsp); $behind" "$pad"

@@ -407,6 +407,9 @@ bool audit_falls_through(const struct audit_function *function, uint32_t i);
 /* Without -fnon-call-exceptions the compiler reckons with calls alone. It was not given if an instruction that traps
  * stands in a gap. */
 bool audit_reckons_with_faults(const struct audit_function *function);
+/* True for code that was compiled to be stopped anywhere: it has polls, or pads for instructions that can trap, and none of
+ * those stands outside of the call-site table. */
+bool audit_expects_stops(const struct audit_function *function);
 /* True for a call whose entry of the call-site table has no pad, though it stands in the midst of what a pad covers (lost.c).
  * Labels must be known. */
 bool audit_is_lost(const struct audit_function *function, uint32_t i);

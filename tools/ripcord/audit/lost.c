@@ -2,7 +2,8 @@
  * lost: calls without a landing pad in the midst of what a pad covers.
  *
  * Such a call has an entry of the call-site table, so the compiler reckoned that it may be stopped; but the entry has no
- * pad. Outside of scopes that is right. It is a call that has lost its pad if the last entry before it, on the only way
+ * pad. Outside of scopes that is right. (In code that is not compiled to be stopped anywhere, such an entry also holds calls
+ * that are known not to throw: that is not looked at. LLVM makes entries of all that lies between two others.) It is a call that has lost its pad if the last entry before it, on the only way
  * there, has one, and the scope of that pad is seen to go on behind the call:
  *   - by a cleanup: a call that `ripcord cc` marked, or one that the pad makes, too; or
  *   - by another entry with the same pad, while nothing was changed in between that the pad reads: the body of a loop may
@@ -110,12 +111,18 @@ static bool is_open_behind(const struct scope *s, uint32_t i)
 	return false;
 }
 
+static bool fills_gap(const struct audit_function *f, uint32_t site)
+{
+	const struct rip_site *s = f->sites.items;
+	return site > 0 && site + 1 < f->sites.count && s[site - 1].end == s[site].begin && s[site].end == s[site + 1].begin;
+}
+
 bool audit_is_lost(const struct audit_function *f, uint32_t i)
 {
 	struct scope s = { .f = f };
 	uint32_t entry;
 	if (f->insns.items[i].op != OP_CALL || f->notes.items[i].site == 0 || audit_pad_of(f, i) != NO_INDEX ||
-	    audit_is_cleaning(f, i) || (entry = entry_before(f, i)) == NO_INDEX)
+	    audit_is_cleaning(f, i) || fills_gap(f, f->notes.items[i].site - 1) || (entry = entry_before(f, i)) == NO_INDEX)
 		return false;
 	s.pad = &f->pads.items[audit_pad_of(f, entry)];
 	for (int by = 0; by < 2; by++) {

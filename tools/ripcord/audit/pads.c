@@ -304,6 +304,17 @@ bool audit_changes_slot(const struct audit_pad *pad, const struct audit_insn *in
 	return false;
 }
 
+bool audit_expects_stops(const struct audit_function *f)
+{
+	bool traps = false;
+	for (uint32_t i = 0; i < f->insns.count; i++) {
+		if (f->notes.items[i].flags & (FLAG_POLL | FLAG_MARKED))
+			return true;
+		traps |= f->insns.items[i].fault == FAULT_ANY && audit_pad_of(f, i) != NO_INDEX;
+	}
+	return traps && audit_reckons_with_faults(f);
+}
+
 static void find_transient(struct audit_function *f, uint32_t first, uint32_t i)
 {
 	audit_find(f, FOUND_TRANSIENT, f->begin + f->insns.items[i].offset,

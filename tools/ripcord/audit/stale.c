@@ -11,6 +11,9 @@
  *     value.
  * A constant is a copy only if the register gets the place's value again behind the call: zeros are everywhere.
  *
+ * Only code that was compiled to be stopped anywhere is looked at: the fault is GCC's "pre", which needs pads that both calls
+ * and other instructions lead to. Others move what they own from place to place, and their pads know where it was.
+ *
  * Places behind pointers are left out: GCC inserts no load on a pad's edge that could trap. Only what happens on the way to
  * the call without paths that join is known, and 400 instructions behind it. */
 #include <string.h>

@@ -303,25 +303,10 @@ static bool is_overlooked(const struct audit_function *f, uint32_t i)
 	return pad != NO_INDEX && pad == straight_pad(f, i, true);
 }
 
-/* True for code that was compiled to be stopped anywhere: it has polls, or pads for instructions that can trap. In all other
- * code an entry without a pad also holds calls that the compiler knows not to throw, between others. */
-static bool expects_stops(const struct audit_function *f)
-{
-	bool traps = false;
-	for (uint32_t i = 0; i < f->insns.count; i++) {
-		if (f->notes.items[i].flags & (FLAG_POLL | FLAG_MARKED))
-			return true;
-		traps |= f->insns.items[i].fault == FAULT_ANY && audit_pad_of(f, i) != NO_INDEX;
-	}
-	return traps && audit_reckons_with_faults(f);
-}
-
 /* What has no pad by mistake says nothing of where scopes end. */
 static void note_lost(struct audit_function *f)
 {
 	bool any = false;
-	if (!expects_stops(f))
-		return;
 	for (uint32_t i = 0; i < f->insns.count; i++) {
 		if (!audit_is_lost(f, i))
 			continue;
@@ -439,14 +424,14 @@ static bool has_labels(const struct audit_function *f)
 void audit_verdicts(struct audit_function *f)
 {
 	audit_pads_read(f);
-	bool labels = has_labels(f);
-	if (labels) {
+	bool labels = has_labels(f), stops = false;
+	if (labels)
 		find_labels(f);
+	if (labels && (stops = audit_expects_stops(f)))
 		note_lost(f);
-	}
 	for (uint32_t i = 0; i < f->insns.count; i++)
 		f->notes.items[i].verdict = (uint8_t)judge(f, i, labels);
-	if (labels)
+	if (stops)
 		audit_stale(f);
 	for (uint32_t i = 0; i < f->insns.count; i++)
 		count(f, i);
