@@ -30,12 +30,21 @@ static bool is_kept(const struct rip_cursor *cursor, int number)
 	       (number >= RIP_REG_R12 && number <= RIP_REG_R15);
 }
 
-static uint64_t address_of(const struct rip_cursor *cursor, const struct rip_arch_lock *lock)
+/* 0: it is not known. */
+static uint64_t address_of(const struct rip_stop *stop, const struct rip_cursor *cursor, const struct rip_arch_lock *lock)
 {
+	struct rip_memory memory = rip_stop_memory(stop);
+	uint64_t word;
+
 	if (lock->base == RIP_ARCH_LOCK_FUNCTION)
 		return cursor->frame.function + (uint64_t)lock->offset;
 	int base = lock->base < 0 || is_kept(cursor, lock->base) ? lock->base : lock->copy;
-	return base < 0 ? 0 : cursor->reg[base] + (uint64_t)lock->offset;
+	if (base >= 0)
+		return cursor->reg[base] + (uint64_t)lock->offset;
+	if (!lock->spilled || !rip_memory_read(&memory, cursor->reg[lock->slot.base] + (uint64_t)lock->slot.offset, &word,
+					       sizeof word))
+		return 0;
+	return word + (uint64_t)lock->offset;
 }
 
 /* Who waits for a lock has its address at hand. */
@@ -60,10 +69,12 @@ static void add(struct rip_cut *cut, const struct rip_cursor *cursor, const stru
 		*waits = false;
 	}
 	for (size_t i = 0; i < count; i++) {
-		uint64_t address = address_of(cursor, &locks[i]);
+		uint64_t address = address_of(stop, cursor, &locks[i]);
 		if (address != 0 && !(locks[i].called ? rip_port_is_rwlock_taken(address) : rip_port_is_taken(address)))
 			continue;
 		if (waiting && (address == 0 || waits_for(stop, address)))
+			continue;
+		if (rip_stack_holds(&stop->stack, address)) /* nobody's: a register that has something else by now */
 			continue;
 		cut->function = cursor->frame.function;
 		if (address == 0 || cut->count == RIP_CUT_LOCKS)

@@ -72,6 +72,49 @@ static intptr_t frees_twice(void *unused)
 	return 0;
 }
 
+/* The lock's address is in the frame alone while it is held. */
+static intptr_t grows_smashed(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 3; i++)
+		block[i] = malloc(SIZE);
+	memset(block[0], 0x41, malloc_usable_size(block[0]) + 8);
+	block[0] = realloc(block[0], (size_t)2 * SIZE);
+	return 0;
+}
+
+/* The end of the heap, smashed until the guest is stopped. */
+static size_t *volatile end_size, whole_size;
+
+static void smash_end(void)
+{
+	char *last = malloc(SIZE), *next;
+
+	while ((next = malloc(SIZE)) != last + malloc_usable_size(last) + 8) /* side by side: so is what is left */
+		last = next;
+	end_size = (size_t *)(void *)(next + malloc_usable_size(next));
+	whole_size = *end_size;
+	*end_size = (size_t)-1;
+}
+
+enum { LARGE = 100 * 1000 };
+static intptr_t breaks_malloc(void *unused) { smash_end(); return malloc(LARGE) != unused; }
+static intptr_t breaks_calloc(void *unused) { smash_end(); return calloc(1, LARGE) != unused; }
+static intptr_t breaks_memalign(void *unused) { smash_end(); return memalign(256, LARGE) != unused; }
+static intptr_t breaks_realloc(void *unused)
+{
+	block[0] = malloc(SIZE);
+	smash_end();
+	return realloc(block[0], LARGE) != unused;
+}
+
+static void use_heap(void);
+static void use_mended(void)
+{
+	*end_size = whole_size;
+	use_heap();
+}
+
 static void use_heap(void)
 {
 	void *volatile blocks[100];
@@ -96,6 +139,11 @@ static const struct trial trials[] = {
 	{ "gethostbyname", breaks_host, use_host, true }, 
 	{ "bindtextdomain", breaks_domain, use_domain, true }, { "setlocale", breaks_locale, use_locale, true },
 	{ "gettext", breaks_text, use_text, false }, { "memcpy", breaks_copy, use_heap, false },
+	{ "malloc, the end smashed", breaks_malloc, use_mended, true },
+	{ "calloc, the end smashed", breaks_calloc, use_mended, true },
+	{ "memalign, the end smashed", breaks_memalign, use_mended, true },
+	{ "realloc, the end smashed", breaks_realloc, use_mended, true },
+	{ "realloc of a smashed block", grows_smashed, use_heap, true },
 	{ "free of a smashed block", frees_smashed, use_heap, true }, { "free, twice", frees_twice, use_heap, true },
 };
 

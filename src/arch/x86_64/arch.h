@@ -283,6 +283,8 @@ struct rip_arch_lock {
 	int base;        /* the register that its address is counted from, or the function's begin */
 	int copy;        /* the same, or a register that has it, too, and that calls leave alone */
 	int64_t offset;
+	bool spilled;    /* neither has: it is in that word of the frame */
+	struct rip_arch_slot slot;
 	bool called;     /* by one of the takers */
 };
 size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uint64_t *takers,

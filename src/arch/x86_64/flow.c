@@ -567,6 +567,43 @@ static int copy_of(const uint8_t *code, size_t size, size_t lock, size_t offset,
 	return RIP_ARCH_LOCK_UNKNOWN;
 }
 
+struct buffer {
+	const uint8_t *code;
+	size_t size;
+};
+
+/* Addresses are offsets. */
+static bool read_buffer(void *context, uint64_t address, void *to, size_t size)
+{
+	const struct buffer *buffer = context;
+
+	if (address > buffer->size || size > buffer->size - address)
+		return false;
+	__builtin_memcpy(to, buffer->code + address, size);
+	return true;
+}
+
+/* Where the address was put behind the lock, on the way to the call that returns to `offset`. */
+static void find_spilled(const uint8_t *code, size_t size, size_t at, size_t offset, struct rip_arch_lock *lock)
+{
+	struct buffer buffer = { code, size };
+	struct rip_arch_way way = { .pc = at, .read = read_buffer, .context = &buffer };
+	struct rip_arch_places places;
+
+	if (!rip_arch_track(&way, lock->base, offset, &places))
+		return;
+	for (int number = 0; number < RIP_REG_RIP; number++)
+		if (holds(&places, number)) {
+			lock->copy = number;
+			return;
+		}
+	for (uint32_t n = 0; n < places.slots && !lock->spilled; n++)
+		if (places.slot[n].wide) {
+			lock->spilled = true;
+			lock->slot = places.slot[n];
+		}
+}
+
 static bool calls_taker(const struct instruction *i, uint64_t next, const uint64_t *takers)
 {
 	if (i->two || i->opcode != 0xe8)
@@ -601,6 +638,8 @@ size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uin
 			struct rip_arch_lock *lock = &locks[count++];
 			lock->copy = lock->base < 0 || KEPT >> lock->base & 1 ? lock->base :
 				     copy_of(code, size, at, offset, lock->base);
+			if (lock->base >= 0 && lock->copy < 0)
+				find_spilled(code, size, at, offset, lock);
 		}
 		at += i.length;
 	}
