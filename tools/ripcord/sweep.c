@@ -40,11 +40,13 @@ static int sweep(struct sweep_plan *plan)
 static int replay(struct sweep_plan *plan)
 {
 	static struct sweep_shared shared;
+	static struct sweep_result unused;
 
 	if (sweep_is_traced()) {
 		tool_complain("sweep: --replay: not under a debugger: --wait waits for one");
 		return TOOL_MISUSE;
 	}
+	sweep_cross_begin(plan, &unused); /* says what cannot fault */
 	plan->shared = &shared;
 	plan->findings = STDERR_FILENO;
 	bool found = sweep_run(plan, MODE_REPLAY, 0);

@@ -4,7 +4,7 @@
 # instruction. A finding is what no rule below explains; it is made small by leaving out parts of the program.
 #
 #   search.pl [--first SEED] [--count N] [--seconds S] [--kinds kill,fault,...] [--c | --cxx] [--options "-O2 ..."]
-#             [--no-reduce] [--keep DIRECTORY]
+#             [--no-reduce] [--keep DIRECTORY] [--jobs N] [--step N]
 #
 # Needs in the environment: RIPCORD (the command), GENERATE (the generator), TOP (the source tree). Prints a line for each
 # finding, and a table at the end. Exit status 1: there were findings.
@@ -15,15 +15,15 @@ use Getopt::Long;
 use List::Util 'uniq';
 use JSON::PP 'decode_json';
 
-my ($first, $count, $seconds, $kinds, $only_c, $only_cxx, $options, $no_reduce, $keep) =
-	(1, 1e9, 1e9, 'kill,fault,exit,overflow', 0, 0, undef, 0, undef);
+my ($first, $count, $seconds, $kinds, $only_c, $only_cxx, $options, $no_reduce, $keep, $jobs, $step) =
+	(1, 1e9, 1e9, 'kill,fault,exit,overflow', 0, 0, undef, 0, undef, 1, 1);
 GetOptions('first=i' => \$first, 'count=i' => \$count, 'seconds=i' => \$seconds, 'kinds=s' => \$kinds, 'c' => \$only_c,
-	   'cxx' => \$only_cxx, 'options=s' => \$options, 'no-reduce' => \$no_reduce, 'keep=s' => \$keep) or exit 2;
+	   'cxx' => \$only_cxx, 'options=s' => \$options, 'no-reduce' => \$no_reduce, 'keep=s' => \$keep, 'jobs=i' => \$jobs, 'step=i' => \$step) or exit 2;
 my ($ripcord, $generate, $top) = map { $ENV{$_} // die "search.pl: $_ is not set\n" } qw(RIPCORD GENERATE TOP);
 my $work = tempdir(CLEANUP => 1);
 my $includes = "-I$top/include -I$top/tests/fuzz/exact";
 my %total = (programs => 0, stops => 0, findings => 0);
-my (%caveats, %by_kind);
+my (%caveats, %by_kind, %by_level);
 
 # --- What is built, and how ---------------------------------------------------------------------------------------------
 
@@ -59,20 +59,94 @@ sub output_of { my ($command) = @_; my $text = `timeout 20 $command 2>&1`; retur
 
 # --- What is a finding --------------------------------------------------------------------------------------------------
 
+# The guest's instructions, by address; of a program with findings that need it.
+sub instructions_of {
+	my ($guest) = @_;
+	my %at;
+
+	for (`objdump -d --no-show-raw-insn $guest`) {
+		$at{hex $1} = $2 if /^\s*([0-9a-f]+):\s+(.*?)\s*$/;
+	}
+	return \%at;
+}
+
+# Lines in functions that are noexcept, by the braces of the source.
+sub noexcept_lines {
+	my (@source) = @_;
+	my %quiet;
+	my $end;
+
+	for my $line (0 .. $#source) {
+		my ($indent) = $source[$line] =~ /^(\t*)/;
+		$end = "$1}" if !defined $end && $source[$line] =~ /^(\t*).*noexcept \{$/;
+		$quiet{$line + 1} = 1 if defined $end;
+		$end = undef if defined $end && index($source[$line], $end) == 0;
+	}
+	return \%quiet;
+}
+
+# What is known of one program, for the rules.
+sub context_of {
+	my ($source, $guest) = @_;
+
+	open my $file, '<', $source or die "search.pl: $source: $!\n";
+	my @lines = <$file>;
+	return { guest => $guest, source => $source, lines => \@lines, quiet => noexcept_lines(@lines) };
+}
+
+sub instruction_at {
+	my ($context, $address) = @_;
+
+	$context->{instructions} //= instructions_of($context->{guest});
+	return $context->{instructions}{hex $address} // '';
+}
+
+# Whether one of the frames, with what was expanded in line there, is a noexcept function of the program's.
+sub is_quiet {
+	my ($context, $finding) = @_;
+	my @own = map { $_->{address} } grep { $_->{audit} ne 'foreign' } @{$finding->{frames}};
+
+	return 0 if !%{$context->{quiet}} || !@own;
+	for (`addr2line -i -e $context->{guest} @own`) {
+		return 1 if /([^:]*):(\d+)/ && $1 eq $context->{source} && $context->{quiet}{$2};
+	}
+	return 0;
+}
+
+# An exit stands in the place of a call. Some calls release something, or take it over: it goes with them.
+sub caveat_of_exit {
+	my ($context, $finding) = @_;
+	my $callee = instruction_at($context, $finding->{address}) =~ /^call\s.*<([^>+]*)/ ? $1 : '';
+
+	# The call of a cleanup has no landing pad, and never exits. Of other calls without one the faults in them tell.
+	return 'call without a pad' if $finding->{audit} eq 'window';
+	return 'masked' if $callee =~ /^(_ZL?\d+)?drop_|^rip_cleanup_|D[012]Ev/;
+	return 'handed over' if $callee =~ /^(_ZL\d+)?consume/;
+	return undef;
+}
+
 # The name of the caveat that explains it, or undef.
 sub caveat_of {
-	my ($finding) = @_;
+	my ($context, $finding) = @_;
 	my $file = $finding->{file} // '';
 
 	return undef if $finding->{stop} eq 'kill' || $finding->{stop} eq 'end';
 	# A cleanup was running, and loses what it had still to release.
 	return 'masked' if $finding->{audit} eq 'masked';
-	# The call of a cleanup has no landing pad, and never exits. Of other calls without one the faults in them tell.
-	return 'call without a pad' if $finding->{stop} eq 'exit' && $finding->{audit} eq 'window';
 	# On its way to its owner: no table can tell.
 	return 'in flight' if $finding->{audit} eq 'in flight';
+	# A number is none: what it stands for is on its way to the object that is being made.
+	return 'in flight' if $finding->{found} eq 'leaked' && ($finding->{function} // '') =~ /^_ZN(3own|14own_that_throws|17own_that_lets_out)C/;
 	# A call of code that is not the guest's.
 	return 'foreign' if $finding->{audit} eq 'foreign';
+	if ($finding->{stop} eq 'exit') {
+		my $caveat = caveat_of_exit($context, $finding);
+		return $caveat if defined $caveat;
+	}
+	# What a noexcept function still held is passed by.
+	return 'noexcept' if is_quiet($context, $finding);
+	# A coroutine's frame is destroyed twice, before it has been suspended first.
+	return 'coroutine not yet suspended' if ($finding->{function} // '') =~ /count_to/ && $finding->{found} ne 'leaked';
 	# The standard library's own data, half changed, or its functions that promise not to throw.
 	return 'library' if $file =~ m{/include/c\+\+/};
 	return undef;
@@ -86,14 +160,16 @@ sub findings {
 
 	my $errors = `$ripcord $compiler -w -g $flags $includes $source -o $guest -pthread 2>&1`;
 	return ("compiler: " . (split /\n/, $errors)[0]) if $?;
-	system("$plain -w $flags $includes $source -o $source.plain -pthread 2>/dev/null") == 0 or die "search.pl: $plain failed: $source\n";
+	# It means the same at each level: the quickest is taken.
+	system("$plain -w -O0 $includes $source -o $source.plain -pthread 2>/dev/null") == 0 or die "search.pl: $plain failed: $source\n";
 	return ('output differs from gcc\'s') if output_of("$source.plain") ne output_of("$ripcord run $guest");
-	my $json = `timeout 900 $ripcord sweep --json --limit 20000 --kind $kinds $guest 2>$work/errors`;
+	my $json = `timeout 900 $ripcord sweep --json --jobs $jobs --limit 20000 --kind $kinds $guest 2>$work/errors`;
 	my $swept = eval { decode_json($json) } or return ('sweep: ' . `head -c 200 $work/errors`);
-	$total{stops} += $swept->{stops}{$_} for keys %{$swept->{stops}};
+	$total{stops} += $swept->{stops}{$_}, $by_kind{$_} += $swept->{stops}{$_} for keys %{$swept->{stops}};
 	push @found, "leaves something by itself" if $swept->{left};
+	my $context = context_of($source, $guest);
 	for my $finding (@{$swept->{findings}}) {
-		my $caveat = caveat_of($finding);
+		my $caveat = caveat_of($context, $finding);
 		if (defined $caveat) {
 			$caveats{"$finding->{stop}, $caveat"} += $finding->{times};
 			next;
@@ -135,12 +211,13 @@ sub reduce {
 # --- The search ---------------------------------------------------------------------------------------------------------
 
 my $until = time + $seconds;
-for (my $seed = $first; $seed < $first + $count && time < $until; $seed++) {
+for (my $seed = $first; $seed < $first + $count && time < $until; $seed += $step) {
 	my $flags = options_of($seed);
 	my @program = program($seed, '');
 	my %seen;
 
 	$total{programs}++;
+	$by_level{join ' ', language_of($seed), $flags =~ /(-O\w+)/, $flags =~ /(-flto)/}++;
 	for my $finding (findings(@program, $flags)) {
 		$total{findings}++;
 		next if $seen{kind_of($finding)}++;
@@ -156,5 +233,7 @@ for (my $seed = $first; $seed < $first + $count && time < $until; $seed++) {
 	unlink glob "$work/*";
 }
 printf "programs %d, stops %d, findings %d\n", @total{qw(programs stops findings)};
+printf "stops by %s: %d\n", $_, $by_kind{$_} for sort keys %by_kind;
+printf "programs: %s: %d\n", $_, $by_level{$_} for sort keys %by_level;
 printf "caveat: %s: %d\n", $_, $caveats{$_} for sort keys %caveats;
 exit($total{findings} != 0);

@@ -111,6 +111,20 @@ enum audit_fault {
 	FAULT_ANY,    /* a pointer, an index, a division, a trap */
 };
 
+/* What else is known of the register that an instruction sets: enough to tell which accesses and divisions cannot
+ * fault (known.c). */
+enum audit_knowledge {
+	KNOWN_NOTHING,
+	KNOWN_ADDRESS,      /* the address of a variable */
+	KNOWN_SLOT,         /* the word at `target` */
+	KNOWN_COPY,         /* of base, 32 bits */
+	KNOWN_SUM,          /* base + value, 32 bits */
+	KNOWN_MASKED,       /* base & value */
+	KNOWN_OR,           /* base | value */
+	KNOWN_NARROW,       /* from 0 to value */
+};
+struct audit_known { uint8_t knowledge, reg, base; int32_t value; };
+
 struct audit_insn {
 	uint32_t offset;       /* from the function's start */
 	uint8_t length, prefixes;
@@ -120,6 +134,11 @@ struct audit_insn {
 	uint8_t condition;     /* of a branch: enum audit_condition */
 	uint8_t index, scale;  /* of a memory operand, for jump tables */
 	bool through_rbp;      /* it reads or writes memory at rbp */
+	bool repeats, indexed; /* rep; memory at a place that an index tells */
+	uint8_t through[2];    /* registers whose memory it reads or writes, without an index; NO_REG without */
+	uint8_t divisor;       /* a register; NO_REG if it is no division, or one by memory */
+	struct audit_known known;
+	bool harmless;         /* flow.c: FAULT_ANY, but what it goes by is known to be good */
 	uint16_t reads, writes; /* general registers, masks */
 	int32_t value;
 	struct audit_access {
@@ -143,6 +162,12 @@ enum { BASE_FIXED = 17 };
 
 enum audit_condition { COND_OTHER, COND_EQUAL, COND_UNEQUAL, COND_ABOVE };
 
+/* By what it can fault, after audit_flow: what it goes by may be anything. */
+static inline bool audit_can_fault(const struct audit_insn *insn)
+{
+	return insn->fault == FAULT_ANY && !insn->harmless;
+}
+
 /* Decodes one instruction. Bytes that are none give an OP_BAD of length 1. */
 void audit_decode_init(void);
 struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc);
@@ -156,12 +181,16 @@ enum audit_value_kind {
 	VALUE_FRAME,   /* base `id` + offset; base 0 is the CFA, others were made at instruction id - 1 */
 	VALUE_CONSTANT,
 	VALUE_RETURN,  /* the return address */
+	VALUE_OBJECT,  /* the address of a variable that is there, + offset */
+	VALUE_RANGE,   /* from offset (0 and above) to id; RANGE_END: no end is known */
 };
 
 struct audit_value {
 	uint32_t kind : 3, id : 29;
 	int32_t offset;
 };
+
+enum { RANGE_END = 0x1fffffff };
 
 /* Bases that stand for a stack or frame pointer of which a believed row did not tell how far the CFA is. */
 enum { BASE_ASSUMED = 0x1ffffff0 };
@@ -210,6 +239,14 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 bool audit_state_join(struct audit_state *into, const struct audit_state *from, const struct rip_cfi_state *row);
 /* What 8 bytes at `address` hold. */
 struct audit_value audit_state_load(const struct audit_state *state, struct audit_value address);
+
+/* --- Known to be good (known.c) --- */
+
+/* Before the step of an instruction: notes whether it is harmless. */
+void audit_known_judge(struct audit_insn *insn, const struct audit_state *state);
+/* After the step. `base`: what known.base held before. */
+void audit_known_learn(const struct audit_image *image, const struct audit_insn *insn, struct audit_value base,
+		       struct audit_state *state);
 
 /* --- Comparing (row.c, expr.c) --- */
 

@@ -86,6 +86,10 @@ static void note_memory(struct audit_insn *to, const struct decoded *d, const Zy
 		to->index = general(o->mem.index);
 		to->scale = o->mem.scale;
 	}
+	if (o->mem.type != ZYDIS_MEMOP_TYPE_AGEN) {
+		to->indexed |= o->mem.index != ZYDIS_REGISTER_NONE;
+		to->through[to->through[0] != NO_REG] = general(o->mem.base);
+	}
 	if (o->mem.base == ZYDIS_REGISTER_RIP)
 		to->target = d->pc + d->insn.length + (uint64_t)o->mem.disp.value;
 }
@@ -436,6 +440,72 @@ static void decode_meaning(struct audit_insn *to, const struct decoded *d)
 	}
 }
 
+/* --- What else is known --- */
+
+static bool is_any_register(const ZydisDecodedOperand *o)
+{
+	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && general(o->reg.value) != NO_REG;
+}
+
+static void know(struct audit_insn *to, enum audit_knowledge knowledge, const ZydisDecodedOperand *reg,
+		 ZydisRegister base, int64_t value)
+{
+	if (is_any_register(reg) && fits(value))
+		to->known = (struct audit_known){ (uint8_t)knowledge, general(reg->reg.value), general(base), (int32_t)value };
+}
+
+/* Of two operands. A change of 32 bits clears the rest; one of 8 or 16 does not. */
+static void know_operation(struct audit_insn *to, const struct decoded *d)
+{
+	const ZydisDecodedOperand *a = &d->operand[0], *b = &d->operand[1];
+	switch (d->insn.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		if (a->size == 32 && is_any_register(b))
+			know(to, KNOWN_COPY, a, b->reg.value, 0);
+		else if (a->size == 64 && is_memory(b) && b->mem.base == ZYDIS_REGISTER_RIP)
+			know(to, KNOWN_SLOT, a, ZYDIS_REGISTER_NONE, 0);
+		break;
+	case ZYDIS_MNEMONIC_LEA:
+		if (b->mem.base == ZYDIS_REGISTER_RIP)
+			know(to, KNOWN_ADDRESS, a, ZYDIS_REGISTER_NONE, 0);
+		else if (a->size == 32 && b->mem.index == ZYDIS_REGISTER_NONE)
+			know(to, KNOWN_SUM, a, b->mem.base, b->mem.disp.value);
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+		if (a->size == 32 && is_immediate(b) && a->type == ZYDIS_OPERAND_TYPE_REGISTER)
+			know(to, KNOWN_SUM, a, a->reg.value,
+			     d->insn.mnemonic == ZYDIS_MNEMONIC_ADD ? b->imm.value.s : -b->imm.value.s);
+		break;
+	case ZYDIS_MNEMONIC_AND:
+		if (a->size >= 32 && is_immediate(b) && b->imm.value.s >= 0)
+			know(to, KNOWN_MASKED, a, ZYDIS_REGISTER_NONE, b->imm.value.s);
+		break;
+	case ZYDIS_MNEMONIC_OR:
+		if (is_immediate(b) && b->imm.value.s > 0)
+			know(to, KNOWN_OR, a, ZYDIS_REGISTER_NONE, b->imm.value.s);
+		break;
+	case ZYDIS_MNEMONIC_MOVZX:
+		if (a->size >= 32)
+			know(to, KNOWN_NARROW, a, ZYDIS_REGISTER_NONE, b->size == 8 ? UINT8_MAX : UINT16_MAX);
+		break;
+	default:
+		break;
+	}
+}
+
+static void decode_known(struct audit_insn *to, const struct decoded *d)
+{
+	const ZydisDecodedOperand *divisor = &d->operand[0];
+	bool divides = d->insn.mnemonic == ZYDIS_MNEMONIC_DIV || d->insn.mnemonic == ZYDIS_MNEMONIC_IDIV;
+	if (divides && is_any_register(divisor) && divisor->size >= 32)
+		to->divisor = general(divisor->reg.value);
+	if (divides) /* memory that is there may hold 0 */
+		to->indexed = true;
+	to->repeats = d->insn.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+	know_operation(to, d);
+}
+
 /* `xor reg, reg` gives 0 and reads nothing. */
 static bool is_zeroing(const struct decoded *d)
 {
@@ -452,7 +522,8 @@ static uint8_t count_prefixes(const ZydisDecodedInstruction *insn)
 struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc)
 {
 	struct audit_insn to = { .length = 1, .op = OP_BAD, .reg = NO_REG, .base = NO_REG, .index = NO_REG,
-				 .access = { .base = NO_REG, .reg = NO_REG } };
+				 .access = { .base = NO_REG, .reg = NO_REG }, .through = { NO_REG, NO_REG },
+				 .divisor = NO_REG, .known = { .reg = NO_REG, .base = NO_REG } };
 	struct decoded d;
 	d.pc = pc;
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, size, &d.insn, d.operand)))
@@ -467,5 +538,6 @@ struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc)
 	}
 	decode_meaning(&to, &d);
 	note_copies(&to, &d);
+	decode_known(&to, &d);
 	return to;
 }

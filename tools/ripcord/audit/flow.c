@@ -242,11 +242,14 @@ static void correct_fault(struct audit_insn *insn, const struct audit_state *sta
 static bool step(struct audit_function *f, uint32_t i, struct audit_state *state)
 {
 	struct audit_insn *insn = &f->insns.items[i];
+	struct audit_value base = state->reg[insn->known.base < REGS ? insn->known.base : RAX];
 	correct_fault(insn, state);
+	audit_known_judge(insn, state);
 	switch ((enum audit_op)insn->op) {
 	case OP_CALL:
 		audit_state_step(state, insn, i);
 		land(f, i, state);
+		audit_known_learn(f->image, insn, base, state);
 		return returns(f, i, state);
 	case OP_RETURN:
 		compare_return(f, i, state);
@@ -265,6 +268,7 @@ static bool step(struct audit_function *f, uint32_t i, struct audit_state *state
 		return false;
 	default:
 		audit_state_step(state, insn, i);
+		audit_known_learn(f->image, insn, base, state);
 		return true;
 	}
 }

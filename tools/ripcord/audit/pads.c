@@ -287,7 +287,7 @@ static void count_settled(struct audit_function *f)
 bool audit_reckons_with_faults(const struct audit_function *f)
 {
 	for (uint32_t i = 0; i < f->insns.count; i++)
-		if (f->insns.items[i].fault == FAULT_ANY && f->insns.items[i].op != OP_STOP &&
+		if (audit_can_fault(&f->insns.items[i]) && f->insns.items[i].op != OP_STOP &&
 		    f->notes.items[i].site == 0)
 			return false;
 	return true;
@@ -339,10 +339,10 @@ void audit_pads_check(struct audit_function *f)
 		if (pad == NO_INDEX)
 			continue;
 		int64_t distance = distance_at(f, i, &f->pads.items[pad]);
-		if (distance && (insn->op == OP_CALL || insn->fault == FAULT_ANY))
+		if (distance && (insn->op == OP_CALL || audit_can_fault(insn)))
 			find_distance(f, i, &f->pads.items[pad], distance);
-		bool throws = insn->op == OP_CALL || (faults && insn->fault == FAULT_ANY);
-		if (!throws && insn->fault == FAULT_ANY && changed != NO_INDEX)
+		bool throws = insn->op == OP_CALL || (faults && audit_can_fault(insn));
+		if (!throws && audit_can_fault(insn) && changed != NO_INDEX)
 			find_transient(f, changed, i);
 		if (throws)
 			changed = NO_INDEX;

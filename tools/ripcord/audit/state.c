@@ -10,8 +10,11 @@ static const struct audit_value unknown = { .kind = VALUE_UNKNOWN }, other = { .
 
 struct audit_value audit_value_add(struct audit_value value, int64_t distance)
 {
-	if (value.kind == VALUE_FRAME || value.kind == VALUE_CONSTANT)
+	if (value.kind == VALUE_FRAME || value.kind == VALUE_CONSTANT || value.kind == VALUE_OBJECT)
 		return audit_value(value.kind, value.id, value.offset + distance);
+	if (value.kind == VALUE_RANGE && value.id < RANGE_END && value.offset + distance >= 0 &&
+	    value.id + distance < RANGE_END)
+		return audit_value(VALUE_RANGE, (uint32_t)(value.id + distance), value.offset + distance);
 	if (value.kind == VALUE_UNKNOWN || distance == 0)
 		return value;
 	return other;
@@ -25,7 +28,8 @@ static bool is_saved_register(struct audit_value value)
 static bool is_worth_a_slot(const struct audit_state *state, struct audit_value value)
 {
 	return is_saved_register(value) || (value.kind == VALUE_ENTRY && state->slots < SLOTS / 2) ||
-	       value.kind == VALUE_FRAME || value.kind == VALUE_RETURN;
+	       value.kind == VALUE_FRAME || value.kind == VALUE_RETURN ||
+	       (value.kind == VALUE_OBJECT && state->slots < SLOTS / 2);
 }
 
 /* --- Slots --- */

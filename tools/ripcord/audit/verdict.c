@@ -348,7 +348,7 @@ static enum audit_verdict judge(const struct audit_function *f, uint32_t i, bool
 /* What a stop may come from: a fault of its own, or of what is called. */
 static bool can_stop(const struct audit_insn *insn)
 {
-	return insn->op == OP_CALL || insn->fault == FAULT_ANY;
+	return insn->op == OP_CALL || audit_can_fault(insn);
 }
 
 static void count(struct audit_function *f, uint32_t i)
@@ -356,7 +356,7 @@ static void count(struct audit_function *f, uint32_t i)
 	const struct audit_insn *insn = &f->insns.items[i];
 	unsigned verdict = f->notes.items[i].verdict;
 	f->counts.all[verdict]++;
-	f->counts.faulting[verdict] += insn->fault == FAULT_ANY;
+	f->counts.faulting[verdict] += audit_can_fault(insn);
 	f->counts.calls[verdict] += insn->op == OP_CALL;
 }
 

@@ -7,7 +7,9 @@
 #include "../audit/audit.h"
 #include "sweep.h"
 
-static uint8_t *verdicts; /* by byte of code: enum audit_verdict + 1 */
+enum { VERDICT_MASK = 0x7f, HARMLESS = 0x80 };
+
+static uint8_t *verdicts; /* by byte of code: enum audit_verdict + 1, and HARMLESS: it cannot fault */
 static uint64_t low, size;
 
 static const char *const place_names[] = {
@@ -37,7 +39,8 @@ static void take_function(const struct audit_function *function)
 		const struct audit_insn *insn = &function->insns.items[i];
 		uint64_t at = function->begin + insn->offset - low;
 		if (at < size && insn->length <= size - at)
-			memset(verdicts + at, function->notes.items[i].verdict + 1, insn->length);
+			memset(verdicts + at, (function->notes.items[i].verdict + 1) | (insn->harmless ? HARMLESS : 0),
+			       insn->length);
 	}
 }
 
@@ -84,7 +87,17 @@ enum sweep_place sweep_place_at(const struct sweep_plan *plan, uintptr_t pc)
 
 	if (!verdicts || pc == 0)
 		return PLACE_UNKNOWN;
-	return at >= size ? PLACE_FOREIGN : verdicts[at] ? places[verdicts[at] - 1] : PLACE_UNKNOWN;
+	if (at >= size)
+		return PLACE_FOREIGN;
+	unsigned verdict = verdicts[at] & VERDICT_MASK;
+	return verdict ? places[verdict - 1] : PLACE_UNKNOWN;
+}
+
+bool sweep_is_harmless(const struct sweep_plan *plan, uintptr_t pc)
+{
+	uint64_t at = pc - plan->module->base - low;
+
+	return verdicts && at < size && verdicts[at] & HARMLESS;
 }
 
 /* From the stopped frame outwards: the first at which something would be lost, else other code, whose own cleanups nobody

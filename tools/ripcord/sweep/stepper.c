@@ -136,6 +136,7 @@ static const struct sweep_site *site_at(uintptr_t pc, const void *ucontext)
 
 	if (!sites[at].known) {
 		sites[at] = sweep_site_of(pc, plan->module->high);
+		sites[at].can_fault &= !sweep_is_harmless(plan, pc);
 		killable[at] = rip_step_look(ucontext).killable ? KILLABLE_YES : KILLABLE_NO;
 	}
 	return &sites[at];

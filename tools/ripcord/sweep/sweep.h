@@ -304,6 +304,8 @@ void sweep_cross_begin(const struct sweep_plan *plan, struct sweep_result *resul
 void sweep_cross_add(const struct sweep_plan *plan, struct sweep_result *result, const struct sweep_finding *finding);
 /* After all stops: what came of each window. */
 void sweep_cross_end(const struct sweep_plan *plan, struct sweep_result *result);
+/* True for an instruction that looks as if it could fault, and cannot. */
+bool sweep_is_harmless(const struct sweep_plan *plan, uintptr_t pc);
 /* Of an instruction, and of a stop with all the calls that led to it. */
 enum sweep_place sweep_place_at(const struct sweep_plan *plan, uintptr_t pc);
 enum sweep_place sweep_place_of(const struct sweep_plan *plan, const struct sweep_finding *finding);
