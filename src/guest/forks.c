@@ -71,7 +71,9 @@ static void in_child(void)
 
 static bool watched;
 
-__attribute__((constructor)) static void watch_forks(void)
+/* Before the constructors of the layers above, whose locks are taken before these: handlers are called in the reverse
+ * order. */
+__attribute__((constructor(1000))) static void watch_forks(void)
 {
 	watched = pthread_atfork(before_fork, after_fork, in_child) == 0;
 }

@@ -3,15 +3,15 @@
 #include "guest/state.h"
 #include "keeper/stopped.h"
 
-void rip_kept_init(struct rip_kept *kept, rip_guest *guest, const rip_keep_options *options)
+void rip_keeping_init(struct rip_keeping *kept, rip_guest *guest, const rip_keep_options *options)
 {
-	*kept = (struct rip_kept){ .guest = guest };
+	*kept = (struct rip_keeping){ .guest = guest };
 	if (options)
 		kept->options = *options;
 }
 
 /* Kills are somebody's decision already, exits the guest's own. */
-static bool is_keepers(const struct rip_kept *kept, rip_cause cause)
+static bool is_keepers(const struct rip_keeping *kept, rip_cause cause)
 {
 	return kept->options.keeper && (cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW ||
 					cause == RIP_CAUSE_ABORTED || cause == RIP_CAUSE_EXCEPTION);
@@ -23,7 +23,7 @@ static bool is_well(const rip_outcome *outcome)
 }
 
 /* In a guest, a kill waits until the keepers have decided, or it has become firm. */
-static rip_decision ask(struct rip_kept *kept)
+static rip_decision ask(struct rip_keeping *kept)
 {
 	rip_guest *caller = begin_busy();
 	rip_decision decision = rip_keepers_ask(kept);
@@ -38,7 +38,7 @@ static bool is_stopped(const rip_guest *guest)
 }
 
 /* Goes on with what has stopped, as long as keepers say so. */
-static rip_status go_on(struct rip_kept *kept, rip_outcome *outcome, rip_decision *decision_ret)
+static rip_status go_on(struct rip_keeping *kept, rip_outcome *outcome, rip_decision *decision_ret)
 {
 	rip_status status = RIP_OK;
 	rip_decision decision = RIP_DECIDE_UNWIND;
@@ -55,7 +55,7 @@ static rip_status go_on(struct rip_kept *kept, rip_outcome *outcome, rip_decisio
 	return is_stopped(kept->guest) ? rip_unwind(kept->guest, outcome) : status;
 }
 
-rip_status rip_kept_run(struct rip_kept *kept, rip_function function, void *argument, rip_outcome *outcome_ret,
+rip_status rip_keeping_run(struct rip_keeping *kept, rip_function function, void *argument, rip_outcome *outcome_ret,
 			rip_ending *end_ret)
 {
 	rip_decision decision;
@@ -74,15 +74,15 @@ rip_status rip_kept_run(struct rip_kept *kept, rip_function function, void *argu
 rip_status rip_keep(rip_guest *guest, rip_function function, void *argument, const rip_keep_options *options,
 		    rip_outcome *outcome_ret, rip_ending *end_ret)
 {
-	struct rip_kept kept;
+	struct rip_keeping kept;
 	rip_ending end;
 
 	if (!guest || !function || !outcome_ret || !(guest->options.hold || guest->options.resumable))
 		return RIP_E_ARGUMENT;
 	if (options && options->keeper && !rip_is_keeper(options->keeper))
 		return RIP_E_ARGUMENT;
-	rip_kept_init(&kept, guest, options);
-	rip_status status = rip_kept_run(&kept, function, argument, outcome_ret, &end);
+	rip_keeping_init(&kept, guest, options);
+	rip_status status = rip_keeping_run(&kept, function, argument, outcome_ret, &end);
 	if (status == RIP_OK && end_ret)
 		*end_ret = end;
 	return status;

@@ -11,16 +11,32 @@
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 
+/* The child has no keepers, but it may make some. */
+static void before_fork(void)
+{
+	rip_lock_take(&lock);
+}
+
+static void after_fork(void)
+{
+	rip_lock_give(&lock);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
 /* --- The queue, under the lock ----------------------------------------------------------------- */
 
-static void give_back(struct rip_kept *kept, rip_decision decision)
+static void give_back(struct rip_keeping *kept, rip_decision decision)
 {
 	kept->place = RIP_KEPT_BACK;
 	kept->decision = decision;
 	rip_news_tell(&kept->news);
 }
 
-static void enqueue(rip_keeper *keeper, struct rip_kept *kept)
+static void enqueue(rip_keeper *keeper, struct rip_keeping *kept)
 {
 	kept->place = RIP_KEPT_QUEUED;
 	kept->keeper = keeper;
@@ -33,9 +49,9 @@ static void enqueue(rip_keeper *keeper, struct rip_kept *kept)
 	rip_news_tell(&keeper->news);
 }
 
-static void dequeue(rip_keeper *keeper, struct rip_kept *kept)
+static void dequeue(rip_keeper *keeper, struct rip_keeping *kept)
 {
-	struct rip_kept **link = &keeper->queue, *previous = NULL;
+	struct rip_keeping **link = &keeper->queue, *previous = NULL;
 
 	for (; *link != kept; link = &previous->next)
 		previous = *link;
@@ -48,7 +64,7 @@ static void dequeue(rip_keeper *keeper, struct rip_kept *kept)
 static void pass_queue(rip_keeper *keeper)
 {
 	while (keeper->queue) {
-		struct rip_kept *kept = keeper->queue;
+		struct rip_keeping *kept = keeper->queue;
 		dequeue(keeper, kept);
 		give_back(kept, RIP_DECIDE_PASS);
 	}
@@ -57,7 +73,7 @@ static void pass_queue(rip_keeper *keeper)
 /* --- The thread of the stopped guest ----------------------------------------------------------- */
 
 /* A stop comes back from wherever it is, when nobody is accessing the guest any more. */
-static void take_back(struct rip_kept *kept, rip_decision decision)
+static void take_back(struct rip_keeping *kept, rip_decision decision)
 {
 	if (kept->place == RIP_KEPT_QUEUED)
 		dequeue(kept->keeper, kept);
@@ -88,12 +104,12 @@ static void give_up_on(rip_keeper *keeper)
 }
 
 /* What it waits on in a guest is no use to a guest that is to end. */
-static bool is_cancelled(const struct rip_kept *kept)
+static bool is_cancelled(const struct rip_keeping *kept)
 {
 	return kept->cancelled || rip_guest_must_end(rip_current);
 }
 
-static rip_decision wait_for(struct rip_kept *kept)
+static rip_decision wait_for(struct rip_keeping *kept)
 {
 	while (kept->place != RIP_KEPT_BACK) {
 		uint64_t due = due_of(kept->keeper);
@@ -109,7 +125,7 @@ static rip_decision wait_for(struct rip_kept *kept)
 	return kept->decision;
 }
 
-static rip_decision offer(rip_keeper *keeper, struct rip_kept *kept)
+static rip_decision offer(rip_keeper *keeper, struct rip_keeping *kept)
 {
 	if (keeper->hung || keeper->stats.dead || keeper->closing)
 		return RIP_DECIDE_PASS;
@@ -117,7 +133,7 @@ static rip_decision offer(rip_keeper *keeper, struct rip_kept *kept)
 	return wait_for(kept);
 }
 
-rip_decision rip_keepers_ask(struct rip_kept *kept)
+rip_decision rip_keepers_ask(struct rip_keeping *kept)
 {
 	rip_decision decision = RIP_DECIDE_PASS;
 
@@ -133,7 +149,7 @@ rip_decision rip_keepers_ask(struct rip_kept *kept)
 	return decision == RIP_DECIDE_PASS ? RIP_DECIDE_UNWIND : decision;
 }
 
-void rip_kept_cancel(struct rip_kept *kept)
+void rip_keeping_cancel(struct rip_keeping *kept)
 {
 	rip_lock_take(&lock);
 	kept->cancelled = true;
@@ -143,12 +159,12 @@ void rip_kept_cancel(struct rip_kept *kept)
 
 /* --- Accesses, on the keeper's thread ---------------------------------------------------------- */
 
-struct rip_kept *rip_stopped_pin(rip_stopped *stopped)
+struct rip_keeping *rip_stopped_pin(rip_stopped *stopped)
 {
 	rip_keeper *keeper = stopped->keeper;
 
 	rip_lock_take(&lock);
-	struct rip_kept *kept = keeper->current;
+	struct rip_keeping *kept = keeper->current;
 	if (kept)
 		kept->pins++;
 	keeper->pinned = kept;
@@ -159,7 +175,7 @@ struct rip_kept *rip_stopped_pin(rip_stopped *stopped)
 
 static void unpin(rip_keeper *keeper)
 {
-	struct rip_kept *kept = keeper->pinned;
+	struct rip_keeping *kept = keeper->pinned;
 
 	keeper->pinned = NULL;
 	if (kept && --kept->pins == 0)
@@ -203,7 +219,7 @@ static rip_decision decide(rip_keeper *keeper, rip_cause *cause_ret)
 /* `cause`: how its function has ended. If it was late, and nobody was there to give up on it, its deadline has told. */
 static void settle(rip_keeper *keeper, rip_decision decision, rip_cause cause)
 {
-	struct rip_kept *kept = keeper->current;
+	struct rip_keeping *kept = keeper->current;
 
 	keeper->stats.late += !keeper->hung && cause == RIP_CAUSE_DEADLINE;
 	keeper->hung = keeper->busy = false;
@@ -221,13 +237,13 @@ static void settle(rip_keeper *keeper, rip_decision decision, rip_cause cause)
 /* Those that are behind it watch the time, too. */
 static void tell_queue(rip_keeper *keeper)
 {
-	for (struct rip_kept *kept = keeper->queue; kept; kept = kept->next)
+	for (struct rip_keeping *kept = keeper->queue; kept; kept = kept->next)
 		rip_news_tell(&kept->news);
 }
 
-static struct rip_kept *hold(rip_keeper *keeper)
+static struct rip_keeping *hold(rip_keeper *keeper)
 {
-	struct rip_kept *kept = keeper->queue;
+	struct rip_keeping *kept = keeper->queue;
 
 	dequeue(keeper, kept);
 	kept->place = RIP_KEPT_HELD;
@@ -242,7 +258,7 @@ static struct rip_kept *hold(rip_keeper *keeper)
 }
 
 /* A fresh life, which has a handle. False: there is no memory for it, or the stop was taken back already. */
-static bool renew(rip_keeper *keeper, const struct rip_kept *kept)
+static bool renew(rip_keeper *keeper, const struct rip_keeping *kept)
 {
 	rip_handle handle;
 	bool made = rip_reset(keeper->guest) == RIP_OK && rip_get_handle(keeper->guest, &handle) == RIP_OK;
@@ -258,7 +274,7 @@ static bool renew(rip_keeper *keeper, const struct rip_kept *kept)
 /* The lock is given back meanwhile. */
 static void serve(rip_keeper *keeper)
 {
-	struct rip_kept *kept = hold(keeper);
+	struct rip_keeping *kept = hold(keeper);
 	rip_decision decision = RIP_DECIDE_PASS;
 	rip_cause cause = RIP_CAUSE_NONE;
 

@@ -21,7 +21,7 @@ struct rip_news {
 };
 
 /* A guest that is run by rip_keep, and its present stop. */
-struct rip_kept {
+struct rip_keeping {
 	rip_guest *guest;
 	rip_keep_options options;
 	enum { RIP_KEPT_OUT, RIP_KEPT_QUEUED, RIP_KEPT_HELD, RIP_KEPT_BACK } place;
@@ -32,20 +32,20 @@ struct rip_kept {
 	uint32_t passed;
 	uint64_t resumes;
 	struct rip_news news;      /* its thread waits here */
-	struct rip_kept *next;
+	struct rip_keeping *next;
 };
 
-void rip_kept_init(struct rip_kept *kept, rip_guest *guest, const rip_keep_options *options);
+void rip_keeping_init(struct rip_keeping *kept, rip_guest *guest, const rip_keep_options *options);
 
 /* Runs it. As rip_keep. */
-rip_status rip_kept_run(struct rip_kept *kept, rip_function function, void *argument, rip_outcome *outcome_ret,
+rip_status rip_keeping_run(struct rip_keeping *kept, rip_function function, void *argument, rip_outcome *outcome_ret,
 			rip_ending *end_ret);
 
 /* Its thread waits for no keeper any more: a stop is unwound. Any thread. */
-void rip_kept_cancel(struct rip_kept *kept);
+void rip_keeping_cancel(struct rip_keeping *kept);
 
 /* Asks the keepers about the guest that has stopped. */
-rip_decision rip_keepers_ask(struct rip_kept *kept);
+rip_decision rip_keepers_ask(struct rip_keeping *kept);
 
 /* Wakes all who wait for them. */
 void rip_news_tell(struct rip_news *news);

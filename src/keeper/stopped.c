@@ -10,10 +10,10 @@ static bool is_stopped(const rip_stopped *stopped)
 }
 
 /* A kill of the keeper's function waits until an access is over. NULL: the stop was passed on. */
-static struct rip_kept *begin(rip_stopped *stopped, rip_guest **caller_ret)
+static struct rip_keeping *begin(rip_stopped *stopped, rip_guest **caller_ret)
 {
 	*caller_ret = begin_call(WATCH_STACK);
-	struct rip_kept *kept = rip_stopped_pin(stopped);
+	struct rip_keeping *kept = rip_stopped_pin(stopped);
 	if (!kept)
 		end_busy(*caller_ret);
 	return kept;
@@ -31,7 +31,7 @@ rip_status rip_stopped_get_info(rip_stopped *stopped, rip_stopped_info *info_ret
 
 	if (!is_stopped(stopped) || !info_ret)
 		return RIP_E_ARGUMENT;
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	rip_stopped_info info = {
@@ -51,7 +51,7 @@ rip_status rip_stopped_get_report(rip_stopped *stopped, rip_report *report_ret)
 	if (!is_stopped(stopped) || !report_ret)
 		return RIP_E_ARGUMENT;
 	rip_probe(report_ret, sizeof *report_ret);
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	*report_ret = *kept->guest->report;
@@ -65,7 +65,7 @@ rip_status rip_stopped_get_registers(rip_stopped *stopped, rip_registers *regist
 
 	if (!is_stopped(stopped) || !registers_ret)
 		return RIP_E_ARGUMENT;
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	rip_registers registers;
@@ -83,7 +83,7 @@ rip_status rip_stopped_set_registers(rip_stopped *stopped, const rip_registers *
 	if (!is_stopped(stopped) || !registers)
 		return RIP_E_ARGUMENT;
 	rip_registers wanted = *registers;
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	rip_status status = rip_set_registers(kept->guest, &wanted);
@@ -105,7 +105,7 @@ rip_status rip_stopped_read(rip_stopped *stopped, uintptr_t address, void *to, s
 
 	if (!is_stopped(stopped) || !to)
 		return tell_done(done_ret, 0, RIP_E_ARGUMENT);
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return tell_done(done_ret, 0, RIP_E_GONE);
 	rip_status status = rip_read_memory(address, to, size, &done);
@@ -120,7 +120,7 @@ rip_status rip_stopped_write(rip_stopped *stopped, uintptr_t address, const void
 
 	if (!is_stopped(stopped) || !from)
 		return tell_done(done_ret, 0, RIP_E_ARGUMENT);
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return tell_done(done_ret, 0, RIP_E_GONE);
 	rip_status status = rip_write_memory(address, from, size, &done);
@@ -141,7 +141,7 @@ rip_status rip_stopped_walk(rip_stopped *stopped, rip_unwind_cursor *cursor)
 	if (!is_stopped(stopped) || !cursor)
 		return RIP_E_ARGUMENT;
 	rip_probe(cursor, sizeof *cursor);
-	struct rip_kept *kept = begin(stopped, &caller);
+	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
 	rip_status status = rip_unwind_registers(cursor, kept->guest->stop.at.reg, kept->guest->stop.exact, read_safely,

@@ -20,9 +20,9 @@ struct rip_keeper {
 	rip_guest *guest;              /* what `decide` runs in */
 	rip_handle handle;             /* of its present life */
 	struct rip_stopped stopped;
-	struct rip_kept *queue, *queue_last;
-	struct rip_kept *current;      /* in its hands; NULL: none, or it was taken back */
-	struct rip_kept *pinned;       /* what `decide` is accessing */
+	struct rip_keeping *queue, *queue_last;
+	struct rip_keeping *current;      /* in its hands; NULL: none, or it was taken back */
+	struct rip_keeping *pinned;       /* what `decide` is accessing */
 	uint64_t since;                /* busy: from when */
 	bool busy;                     /* `decide` runs, or what it left is unwound */
 	bool hung;                     /* ... for too long: its time was up */
@@ -39,7 +39,7 @@ static inline bool rip_is_keeper(const rip_keeper *keeper)
 
 /* The guest that the keeper holds, or NULL; it stays as it is until rip_stopped_unpin, or until the function that it was
  * pinned in has ended. */
-struct rip_kept *rip_stopped_pin(rip_stopped *stopped);
+struct rip_keeping *rip_stopped_pin(rip_stopped *stopped);
 void rip_stopped_unpin(rip_stopped *stopped);
 
 #endif

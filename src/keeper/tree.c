@@ -14,7 +14,7 @@ struct rip_child {
 	rip_tree *tree;
 	rip_child_options options;  /* constant */
 	rip_guest *guest;           /* its thread's while it runs */
-	struct rip_kept kept;
+	struct rip_keeping kept;
 	pthread_t thread;
 	rip_handle handle;          /* 0: it has none just now */
 	bool stops;                 /* it is to end before it begins */
@@ -93,7 +93,7 @@ static void *work(void *context)
 
 	working_for = tree;
 	pthread_setspecific(thread_end, child);
-	if (begin_life(child) && rip_kept_run(&child->kept, child->options.function, child->options.argument, &outcome,
+	if (begin_life(child) && rip_keeping_run(&child->kept, child->options.function, child->options.argument, &outcome,
 					      &end) == RIP_OK && tree->options.ended)
 		tree->options.ended(tree->options.context, child, end, rip_get_report(child->guest));
 	pthread_setspecific(thread_end, NULL);
@@ -116,7 +116,7 @@ static void start(rip_child *child, uint64_t now)
 static void stop(rip_child *child)
 {
 	child->stops = true;
-	rip_kept_cancel(&child->kept);
+	rip_keeping_cancel(&child->kept);
 	if (child->handle)
 		rip_kill(child->handle, RIP_SOFT);
 }
@@ -232,7 +232,7 @@ static rip_status make(rip_tree *tree, rip_child *parent, rip_child *child, cons
 	if (status != RIP_OK)
 		return status;
 	child->tree = tree;
-	rip_kept_init(&child->kept, child->guest, &keep);
+	rip_keeping_init(&child->kept, child->guest, &keep);
 	rip_lock_take(&tree->lock);
 	status = rip_supervise_init(&child->node, &child->options.rules, &parent->node, child);
 	if (status == RIP_OK) {
