@@ -88,15 +88,24 @@ static bool begins_with_mask(basic_block block)
 	return false;
 }
 
+/* NULL: nothing leads there any more, and it has gone. */
+static basic_block block_of(const eh_landing_pad pad)
+{
+	tree label = pad->post_landing_pad;
+	return label && LABEL_DECL_UID(label) >= 0 ? label_to_block(cfun, label) : NULL;
+}
+
 static bool is_marked(eh_region region)
 {
 	if (region->type == ERT_MUST_NOT_THROW)
 		return true;
 	if (region->type != ERT_CLEANUP)
 		return false;
-	for (eh_landing_pad pad = region->landing_pads; pad; pad = pad->next_lp)
-		if (pad->post_landing_pad && begins_with_mask(label_to_block(cfun, pad->post_landing_pad)))
+	for (eh_landing_pad pad = region->landing_pads; pad; pad = pad->next_lp) {
+		basic_block block = block_of(pad);
+		if (block && begins_with_mask(block))
 			return true;
+	}
 	return false;
 }
 

@@ -31,12 +31,16 @@ static void read_options(const plugin_name_args *arguments)
 }
 
 /* What GCC would do otherwise because every access may throw: take floating-point operations to trap,
- * which they do only where a program asks for it; and inline less, because functions look larger. And what loses landing
- * pads: -fipa-sra has callers load what a callee would, and the loads have none. The user's word counts. */
+ * which they do only where a program asks for it; and inline less, because functions look larger. And what
+ * loses landing
+ * pads: -fipa-sra has callers load what a callee would, and the loads have none; with a profile, -fvpt
+ * divides by the value
+ * that is seen most, and for others without a pad. The user's word counts. */
 static void set_options()
 {
 	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_trapping_math, 0);
 	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_ipa_sra, 0);
+	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_value_profile_transformations, 0);
 	if (optimize < 2 || optimize_size)
 		return;
 	if (param_early_inlining_insns < 8)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * masks: what stands where.
  *
- * "resumes" has the pads of masked regions go on unwinding. After inlining, a function with polls may have been inlined into a masked one. "masks" takes polls out of masked
+ * "resumes" has the pads of masked regions go on unwinding. After inlining, a function with polls may have
+ * been inlined into a masked one. "masks" takes polls out of masked
  * regions, so that each one that is left is a place where a kill may land, as far as its own frame is
  * concerned. "pads" remembers which landing pads belong to masked regions, until the instructions are
  * there to be marked. */
@@ -115,6 +116,19 @@ bool remove_masked_polls(basic_block block)
 	return removed && gimple_purge_dead_eh_edges(block);
 }
 
+/* Link-time optimization does not see what was written: there the pads that statements have after inlining
+ * say where they
+ * stand. */
+void note_places(basic_block block)
+{
+	for (gimple_stmt_iterator i = gsi_start_bb(block); !gsi_end_p(i); gsi_next(&i)) {
+		gimple *statement = gsi_stmt(i);
+		bool has_pad = lookup_stmt_eh_lp(statement) > 0 && !is_masked_statement(statement);
+		if (stmt_could_throw_p(cfun, statement))
+			note_place(statement, has_pad);
+	}
+}
+
 class masks_pass : public gimple_opt_pass {
 public:
 	explicit masks_pass(gcc::context *context) : gimple_opt_pass(masks_data, context) {}
@@ -123,8 +137,11 @@ public:
 	{
 		bool changed = false;
 		basic_block block;
-		FOR_EACH_BB_FN(block, f)
+		FOR_EACH_BB_FN(block, f) {
 			changed |= remove_masked_polls(block);
+			if (in_lto_p && options.warn)
+				note_places(block);
+		}
 		return changed ? TODO_cleanup_cfg : 0;
 	}
 };

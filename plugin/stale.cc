@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * stale: whether a landing pad uses a value from before the call that leads to it, for -Wripcord.
  *
- * What the statements say is still there when the first instructions have been made: a pad that loads a place in
+ * What the statements say is still there when the first instructions have been made: a pad that loads a
+ * place in
  * memory loads it behind the call. GCC's later passes may keep the value of an earlier load in a register
- * instead, which is wrong if the call changes the place. No list of passes that do so, but a look at the result:
- * "early" notes which places each pad loads; "stale" finds those that it loads no longer, follows what was loaded of
+ * instead, which is wrong if the call changes the place. No list of passes that do so, but a look at the
+ * result:
+ * "early" notes which places each pad loads; "stale" finds those that it loads no longer, follows what was
+ * loaded of
  * them before through the registers, and names the calls whose pads use it.
  *
  * Looked at twice: from the first instructions to those before registers are allocated, where a value has one
- * register; and from there to the last pass that has a control flow graph, for what moves loads later. A spilled
+ * register; and from there to the last pass that has a control flow graph, for what moves loads later. A
+ * spilled
  * register is a place that no pad loads for itself. */
 #include "ripcord_plugin.h"
 
@@ -112,7 +116,8 @@ int note_place(const_rtx load, location_t line)
 
 /* --- What an instruction changes -------------------------------------------------------------- */
 
-/* A variable whose address nobody has. (That one has not escaped says nothing: a callee may change what it is handed the
+/* A variable whose address nobody has. (That one has not escaped says nothing: a callee may change what it
+ * is handed the
  * address of.) */
 bool is_out_of_reach(const_rtx place)
 {
@@ -346,7 +351,8 @@ bool follow::spread(basic_block block)
 	return changed;
 }
 
-/* A value that is computed of what a register holds is as old as that. Not what is loaded by it: that is another place. */
+/* A value that is computed of what a register holds is as old as that. Not what is loaded by it: that is
+ * another place. */
 void follow::take(const_rtx from, held *at, bool *fresh, bool *stale)
 {
 	subrtx_iterator::array_type array;
@@ -419,8 +425,9 @@ void warn_of_stale(const rtx_insn *stop, unsigned place)
 {
 	auto_diagnostic_group group;
 
-	if (warning_at(INSN_LOCATION(stop), 0, "a stop in this line has its cleanups use a value of memory from before it: "
-		       "the compiler has taken the load out of the landing pad (%qs)", "-Wripcord"))
+	if (warning_at(INSN_LOCATION(stop), 0, "a stop in this line has its cleanups use a value of memory "
+		       "from before it: the compiler has taken the load out of the landing pad (%qs)",
+		       "-Wripcord"))
 		inform(lines[place], "the cleanup loads it here");
 }
 
@@ -533,7 +540,10 @@ template<void (*look)()> class stale_pass : public rtl_opt_pass {
 public:
 	stale_pass(const pass_data &data, gcc::context *context) : rtl_opt_pass(data, context) {}
 	opt_pass *clone() final override { return new stale_pass(*this, m_ctxt); }
-	bool gate(function *f) final override { return optimize && options.warn && f->eh && vec_safe_length(f->eh->lp_array) > 1; }
+	bool gate(function *f) final override
+	{
+		return optimize && options.warn && f->eh && vec_safe_length(f->eh->lp_array) > 1;
+	}
 	unsigned execute(function *) final override
 	{
 		init_alias_analysis();

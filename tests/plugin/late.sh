@@ -50,6 +50,11 @@ for options in -O2 -O3; do
 		ok "with all of GCC's passes, $options: the pad of $text is named" grep -qx "$(line_of "$text")" <<<"$said"
 	done
 done
+said=$("$ripcord" cc -Wripcord -O2 -flto $all late_guest.c -o guest 2>&1)
+ok "with all of GCC's passes, -flto: the pad is named" \
+	grep -q "late_guest.c:$(line_of 'push(&list, 2, fault)'):.*from before" <<<"$said"
+said=$("$ripcord" cc -Wripcord -O2 -flto late_guest.c -o guest 2>&1)
+is '-flto: not without them' "$(grep -E 'from before|lost its' <<<"$said")" ''
 cat >items.cc <<'END'
 struct item { item *next; int number; };
 struct items { item *first = nullptr; ~items() { while (item *i = first) { first = i->next; delete i; } } };
