@@ -33,11 +33,41 @@ my @extras = ('', '', '', '-flto', '-D_FORTIFY_SOURCE=2', '-march=x86-64-v3', '-
 	      '-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection', '-fno-tree-pre',
 	      '-fomit-frame-pointer', '-fno-omit-frame-pointer', '-funroll-loops', '-fno-tree-ter', '-fno-ivopts');
 
+# GCC's passes one by one, for seeds from 10,000 on, so that the set that the tests run stays as it is.
+my @passes = ('', map({ "-fno-$_" } qw(tree-fre tree-vrp tree-dominator-opts tree-ccp tree-forwprop
+	tree-copy-prop tree-dce
+	tree-phiprop tree-tail-merge tree-switch-conversion tree-coalesce-vars ssa-phiopt
+	hoist-adjacent-loads code-hoisting
+	if-conversion if-conversion2 crossjumping gcse cse-follow-jumps forward-propagate split-wide-types
+	dce dse
+	caller-saves ipa-ra ipa-icf ipa-cp ipa-modref ipa-pure-const ipa-reference shrink-wrap
+	schedule-insns2 peephole2
+	reorder-blocks move-loop-invariants split-ivs-in-unroller partial-inlining jump-tables
+	expensive-optimizations)),
+	'-fschedule-insns', '-fschedule-insns -fsched-pressure -fsched-spec-load', '-fselective-scheduling2',
+	'-fsched2-use-superblocks', '-fgcse-las -fgcse-sm', '-fgcse-after-reload', '-fmodulo-sched',
+	'-ftracer', '-fweb',
+	'-frename-registers', '-fsplit-loops', '-funswitch-loops', '-floop-interchange',
+	'-ftree-loop-distribution',
+	'-fvect-cost-model=unlimited', '-fmove-loop-stores', '-flive-range-shrinkage',
+	'-fira-loop-pressure', '-ftrapv',
+	'-ftree-dse -fdse', '-finline-functions', '-fipa-cp-clone', '-fisolate-erroneous-paths-attribute',
+	'-D_FORTIFY_SOURCE=3',
+	'-fzero-call-used-regs=used', '-mstackrealign', '-mstringop-strategy=rep_byte',
+	'-minline-all-stringops',
+	'--param max-inline-insns-auto=200', '--param max-unroll-times=2',
+	'--param max-completely-peeled-insns=20',
+	'--param max-gcse-memory=1', '--param sra-max-scalarization-size-Ospeed=8',
+	'--param max-jump-thread-duplication-stmts=60',
+	'--param partial-inlining-entry-probability=1', '--param sink-frequency-threshold=100',
+	'--param max-hoist-depth=1');
+
 # By the seed alone, so that a seed says all.
 sub options_of {
 	my ($seed) = @_;
+	my @more = $seed < 10000 ? () : ($passes[$seed * 29 % @passes], $passes[$seed * 31 % @passes]);
 
-	return $options // join ' ', $levels[$seed * 7 % @levels], $extras[$seed * 13 % @extras];
+	return $options // join ' ', $levels[$seed * 7 % @levels], $extras[$seed * 13 % @extras], @more;
 }
 
 sub language_of {
