@@ -301,9 +301,50 @@ static void hosts_lock(const struct trial *trial)
 	fclose(stream);
 }
 
+/* --- Places to jump to: of C code without exceptions ------------------------------------------------- */
+
+extern void __pthread_register_cancel(__pthread_unwind_buf_t *place);
+extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *place);
+
+static void *innermost_place(void)
+{
+	__pthread_unwind_buf_t mine;
+
+	__pthread_register_cancel(&mine);
+	__pthread_unregister_cancel(&mine);
+	return mine.__pad[0];
+}
+
+static intptr_t leaves_places(void *unused)
+{
+	__pthread_unwind_buf_t outer, inner;
+
+	(void)unused;
+	__pthread_register_cancel(&outer);
+	__pthread_register_cancel(&inner);
+	*null_pointer = 1;
+	__pthread_unregister_cancel(&inner);
+	__pthread_unregister_cancel(&outer);
+	return 0;
+}
+
+/* The next pthread_exit would jump to a stack that is gone. */
+static void places(void)
+{
+	__pthread_unwind_buf_t hosts;
+	rip_report report;
+
+	__pthread_register_cancel(&hosts);
+	void *before = innermost_place();
+	rip_outcome end = run_guest(leaves_places, NULL, &report);
+	tap_ok(end.cause == RIP_CAUSE_FAULT && before == &hosts && innermost_place() == before, "places to jump to are the host's again");
+	__pthread_unregister_cancel(&hosts);
+}
+
 int main(void)
 {
 	in_order();
+	places();
 	one_faults();
 	damaged_lists();
 	in_segments();

@@ -16,6 +16,10 @@ struct buffer {
 extern void _pthread_cleanup_push(struct buffer *buffer, void (*routine)(void *), void *argument);
 extern void _pthread_cleanup_pop(struct buffer *buffer, int execute);
 
+/* Its places to jump to, the innermost first (__pthread_unwind_buf_t; nptl/descr.h, struct pthread_unwind_buf). */
+extern void __pthread_register_cancel(__pthread_unwind_buf_t *place);
+extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *place);
+
 static bool lies_in(const void *object, size_t size, size_t alignment, uint64_t low, uint64_t high)
 {
 	uint64_t at = (uintptr_t)object;
@@ -55,11 +59,26 @@ bool rip_port_take_handler(uint64_t low, uint64_t high, struct rip_port_handler 
 	return true;
 }
 
-/* The list leads outwards, if it is one. */
+static __pthread_unwind_buf_t *innermost_place(uint64_t low, uint64_t high)
+{
+	__pthread_unwind_buf_t mine, *place;
+
+	__pthread_register_cancel(&mine);
+	place = mine.__pad[0];
+	__pthread_unregister_cancel(&mine);
+	return place && lies_in(place, sizeof *place, _Alignof(__pthread_unwind_buf_t), low, high) ? place : NULL;
+}
+
+/* The list of buffers leads outwards, if it is one. Places of one frame lie in any order, and a damaged list may lead in
+ * circles. */
 void rip_port_drop_handlers(uint64_t low, uint64_t high)
 {
+	enum { PLACES_MAX = 4096 };
 	struct rip_port_handler handler;
+	__pthread_unwind_buf_t *place;
 
-	while (rip_port_take_handler(low, high, &handler))
-		low = handler.place + 1;
+	for (uint64_t from = low; rip_port_take_handler(from, high, &handler);)
+		from = handler.place + 1;
+	for (int i = 0; i < PLACES_MAX && (place = innermost_place(low, high)); i++)
+		__pthread_unregister_cancel(place);
 }
