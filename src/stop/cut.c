@@ -30,6 +30,12 @@ static bool is_kept(const struct rip_cursor *cursor, int number)
 	       (number >= RIP_REG_R12 && number <= RIP_REG_R15);
 }
 
+/* The register that leads to the lock; negative: none does. */
+static int base_of(const struct rip_cursor *cursor, const struct rip_arch_lock *lock)
+{
+	return lock->base < 0 || is_kept(cursor, lock->base) ? lock->base : lock->copy;
+}
+
 /* 0: it is not known. */
 static uint64_t address_of(const struct rip_stop *stop, const struct rip_cursor *cursor, const struct rip_arch_lock *lock)
 {
@@ -38,13 +44,39 @@ static uint64_t address_of(const struct rip_stop *stop, const struct rip_cursor 
 
 	if (lock->base == RIP_ARCH_LOCK_FUNCTION)
 		return cursor->frame.function + (uint64_t)lock->offset;
-	int base = lock->base < 0 || is_kept(cursor, lock->base) ? lock->base : lock->copy;
+	int base = base_of(cursor, lock);
 	if (base >= 0)
 		return cursor->reg[base] + (uint64_t)lock->offset;
 	if (!lock->spilled || !rip_memory_read(&memory, cursor->reg[lock->slot.base] + (uint64_t)lock->slot.offset, &word,
 					       sizeof word))
 		return 0;
 	return word + (uint64_t)lock->offset;
+}
+
+/* Whether what is in the register comes from the code that called libc: none of libc's functions has
+ * changed it. */
+static bool is_callers(const struct rip_cursor *cursor, int number)
+{
+	struct rip_cursor caller = *cursor;
+
+	if (number != RIP_REG_RBX && number != RIP_REG_RBP && (number < RIP_REG_R12 || number > RIP_REG_R15))
+		return false;
+	while (rip_port_in_libc(rip_cursor_lookup_pc(&caller))) {
+		if (rip_cursor_load(&caller) != RIP_OK || rip_cursor_step(&caller) != RIP_OK)
+			return false;
+		if (caller.reg[number] != cursor->reg[number])
+			return false;
+	}
+	return true;
+}
+
+/* A path on which the function takes no lock leaves in the register what its caller has there, which may lead
+ * to any number that looks like a lock's. None of libc's is on a guest's stack. */
+static bool is_no_lock(const struct rip_cursor *cursor, const struct rip_stop *stop,
+		       const struct rip_arch_lock *lock, uint64_t address)
+{
+	return rip_stack_holds(&stop->stack, address) ||
+	       (lock->base != RIP_ARCH_LOCK_FUNCTION && is_callers(cursor, base_of(cursor, lock)));
 }
 
 /* Who waits for a lock has its address at hand. */
@@ -72,9 +104,9 @@ static void add(struct rip_cut *cut, const struct rip_cursor *cursor, const stru
 		uint64_t address = address_of(stop, cursor, &locks[i]);
 		if (address != 0 && !(locks[i].called ? rip_port_is_rwlock_taken(address) : rip_port_is_taken(address)))
 			continue;
-		if (waiting && (address == 0 || waits_for(stop, address)))
+		if (address != 0 && is_no_lock(cursor, stop, &locks[i], address))
 			continue;
-		if (rip_stack_holds(&stop->stack, address)) /* nobody's: a register that has something else by now */
+		if (waiting && (address == 0 || waits_for(stop, address)))
 			continue;
 		cut->function = cursor->frame.function;
 		if (address == 0 || cut->count == RIP_CUT_LOCKS)

@@ -3,7 +3,8 @@
  *
  * Nothing records them. But a function that has taken a lock stands behind the instruction that takes it, and that says
  * where the lock is: in libc's data, or where a register points that calls leave alone. A lock so found that stays taken
- * is given back, before the guest's own cleanups run, for they may need it.
+ * is given back, before the guest's own cleanups run, for they may need it. What libc's functions have found in
+ * the register, and what lies on the guest's stack, is none: it is a number of the caller's.
  *
  * Invariant: a lock that the thread was waiting for is not one that it held. */
 #ifndef RIPCORD_CUT_H

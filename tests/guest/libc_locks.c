@@ -213,6 +213,61 @@ static void waiting(const char *name, rip_function function)
 	fclose(stream);
 }
 
+/* --- What is no lock ------------------------------------------------------------------------------- */
+
+static int kept[3] = { 0, 1, 2 };
+static int found[3];
+
+static void look_own(int (*own)[3])
+{
+	memcpy(found, own, sizeof found);
+}
+
+static void (*volatile aborts)(void) = abort;
+
+/* Each register that calls leave alone leads to a number that looks like a taken lock, and abort's callees have paths
+ * on which they take one. */
+NOINLINE static void abort_with(int *one, int *two)
+{
+	register int *rbx __asm__("rbx") = one;
+	register int *r12 __asm__("r12") = two;
+	register int *r13 __asm__("r13") = one;
+	register int *r14 __asm__("r14") = two;
+	register int *r15 __asm__("r15") = one;
+
+	__asm__ volatile("" : "+r"(rbx), "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15));
+	aborts();
+	__asm__ volatile("" : "+r"(rbx), "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15));
+}
+
+static intptr_t aborts_with_own(void *swapped)
+{
+	int own[3] __attribute__((cleanup(look_own))) = { 0, 1, 2 };
+
+	abort_with(own + (swapped ? 2 : 1), own + (swapped ? 1 : 2));
+	return own[0];
+}
+
+static intptr_t aborts_with_shared(void *swapped)
+{
+	abort_with(kept + (swapped ? 2 : 1), kept + (swapped ? 1 : 2));
+	return 0;
+}
+
+static void no_locks(void)
+{
+	rip_report report;
+
+	for (int swapped = 0; swapped < 2; swapped++) {
+		memset(found, 0, sizeof found);
+		run_guest(aborts_with_own, swapped ? &report : NULL, &report);
+		tap_ok(found[1] == 1 && found[2] == 2, "numbers on the guest's stack are no locks: 1, 2; %d, %d", found[1], found[2]);
+		run_guest(aborts_with_shared, swapped ? &report : NULL, &report);
+		tap_ok(kept[1] == 1 && kept[2] == 2, "nor are those elsewhere: 1, 2; %d, %d", kept[1], kept[2]);
+		tap_ok(report.cut_released == 0, "none was given back");
+	}
+}
+
 static void *stay(void *flag)
 {
 	pthread_mutex_lock(flag);
@@ -232,6 +287,7 @@ int main(void)
 	pthread_create(&thread, NULL, stay, &flag);
 	for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++)
 		stopped_in(&trials[i]);
+	no_locks();
 	waiting("fputc", waits);
 	waiting("fprintf", waits_to_print);
 	pthread_mutex_unlock(&flag);
