@@ -299,15 +299,16 @@ uint64_t rip_port_unlocker(void);
 bool rip_port_is_taken(uint64_t address);
 /* Whether the thread stands in a system call, or behind one that was interrupted, that waits for such a lock. */
 bool rip_port_waits_for_lock(const struct rip_context *at);
-/* The same of a pthread_rwlock_t. */
-bool rip_port_is_rwlock_taken(uint64_t address);
-/* libc's functions that take one, once rip_port_takers_find has been called: void (*)(pthread_rwlock_t *), with a 0 at the end. */
+/* The same of a pthread_rwlock_t, or a pthread_mutex_t of libc's own that the calling thread holds. */
+bool rip_port_is_posix_taken(uint64_t address);
+/* libc's functions that take one as their first argument, once rip_port_takers_find has been called; with a 0 at the
+ * end. */
 void rip_port_takers_find(void);
 const uint64_t *rip_port_lock_takers(void);
 /* Gives back one that the calling thread has taken and will not come back to; one that is free by itself within some
  * milliseconds is somebody else's. False: it was. */
 bool rip_port_release_taken(uint64_t address);
-bool rip_port_release_rwlock(uint64_t address);
+bool rip_port_release_posix(uint64_t address);
 
 /* Nanoseconds of a clock that only goes forward. Signal-safe. */
 uint64_t rip_port_now(void);

@@ -102,7 +102,7 @@ static void add(struct rip_cut *cut, const struct rip_cursor *cursor, const stru
 	}
 	for (size_t i = 0; i < count; i++) {
 		uint64_t address = address_of(stop, cursor, &locks[i]);
-		if (address != 0 && !(locks[i].called ? rip_port_is_rwlock_taken(address) : rip_port_is_taken(address)))
+		if (address != 0 && !(locks[i].called ? rip_port_is_posix_taken(address) : rip_port_is_taken(address)))
 			continue;
 		if (address != 0 && is_no_lock(cursor, stop, &locks[i], address))
 			continue;
@@ -138,7 +138,7 @@ uint32_t rip_cut_release(const struct rip_cut *cut)
 	uint32_t released = 0;
 
 	for (uint32_t i = 0; i < cut->count; i++)
-		released += cut->lock[i].rwlock ? rip_port_release_rwlock(cut->lock[i].address) :
+		released += cut->lock[i].posix ? rip_port_release_posix(cut->lock[i].address) :
 						  rip_port_release_taken(cut->lock[i].address);
 	return released;
 }

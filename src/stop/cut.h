@@ -21,7 +21,7 @@ struct rip_cut {
 	uint32_t count;
 	struct rip_cut_lock {
 		uint64_t address;
-		bool rwlock;
+		bool posix; /* a pthread_rwlock_t or pthread_mutex_t */
 	} lock[RIP_CUT_LOCKS];
 	bool unknown;         /* there may be a lock that is not found */
 	/* Of the frame that waits for another's lock: what it would do when it had it is not to be undone. */

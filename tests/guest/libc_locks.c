@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Stops inside functions of libc that hold a lock of libc's own: it is given back, so that this thread and others can
  * call them; the report says which function it was. */
+#include <aio.h>
 #include <libintl.h>
 #include <locale.h>
 #include <malloc.h>
@@ -31,6 +32,20 @@ static intptr_t breaks_domain(void *unused) { (void)unused; return bindtextdomai
 static intptr_t breaks_text(void *unused) { (void)unused; return gettext(bad) != NULL; }
 static intptr_t breaks_locale(void *unused) { (void)unused; return setlocale(LC_ALL, bad) != NULL; }
 static intptr_t breaks_copy(void *unused) { (void)unused; return memcpy(bad, "abc", 3) != NULL; }
+
+static intptr_t breaks_list(void *unused)
+{
+	struct aiocb *list[1] = { bad };
+
+	return lio_listio(LIO_NOWAIT, list, 1, unused);
+}
+
+static void use_list(void)
+{
+	struct aiocb *list[1] = { NULL };
+
+	lio_listio(LIO_WAIT, list, 1, NULL);
+}
 
 static void use_time(void)
 {
@@ -138,6 +153,7 @@ static const struct trial trials[] = {
 	{ "getservbyname", breaks_service, use_service, true },
 	{ "gethostbyname", breaks_host, use_host, true }, 
 	{ "bindtextdomain", breaks_domain, use_domain, true }, { "setlocale", breaks_locale, use_locale, true },
+	{ "lio_listio", breaks_list, use_list, true },
 	{ "gettext", breaks_text, use_text, false }, { "memcpy", breaks_copy, use_heap, false },
 	{ "malloc, the end smashed", breaks_malloc, use_mended, true },
 	{ "calloc, the end smashed", breaks_calloc, use_mended, true },

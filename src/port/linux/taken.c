@@ -83,13 +83,13 @@ bool rip_port_release_taken(uint64_t address)
 	return true;
 }
 
-/* --- Locks for readers and writers --- */
+/* --- POSIX's --- */
 
-static uint64_t takers[3];
+static uint64_t takers[4];
 
 void rip_port_takers_find(void)
 {
-	static const char *const names[] = { "pthread_rwlock_rdlock", "pthread_rwlock_wrlock" };
+	static const char *const names[] = { "pthread_rwlock_rdlock", "pthread_rwlock_wrlock", "pthread_mutex_lock" };
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -104,7 +104,27 @@ const uint64_t *rip_port_lock_takers(void)
 	return takers;
 }
 
-/* Their readers are counted in the upper bits (nptl/pthread_rwlock_common.c); a writer says who it is. */
+/* A mutex says who holds it (bits/struct_mutex.h); where that is, a pthread_rwlock_t has no thread's number. libc's own
+ * functions lock others' as well, on their behalf: those stay as they are. */
+static bool is_own_mutex(uint64_t address)
+{
+	pthread_mutex_t mutex;
+
+	return rip_port_in_libc(address) && address % sizeof(void *) == 0 &&
+	       rip_port_peek(address, &mutex, sizeof mutex) == sizeof mutex && mutex.__data.__lock != 0 &&
+	       mutex.__data.__owner == rip_port_tid();
+}
+
+static bool release_mutex(uint64_t address)
+{
+	bool released = false;
+
+	while (is_own_mutex(address) && pthread_mutex_unlock((pthread_mutex_t *)address) == 0)
+		released = true;
+	return released;
+}
+
+/* Readers of a pthread_rwlock_t are counted in the upper bits (nptl/pthread_rwlock_common.c); a writer says who it is. */
 enum { READER_SHIFT = 3 };
 
 static uint32_t readers_of(uint64_t address)
@@ -112,10 +132,12 @@ static uint32_t readers_of(uint64_t address)
 	return __atomic_load_n(&((pthread_rwlock_t *)address)->__data.__readers, __ATOMIC_ACQUIRE) >> READER_SHIFT;
 }
 
-bool rip_port_is_rwlock_taken(uint64_t address)
+bool rip_port_is_posix_taken(uint64_t address)
 {
 	pthread_rwlock_t lock;
 
+	if (is_own_mutex(address))
+		return true;
 	if (address % sizeof(uint32_t) != 0 || rip_port_peek(address, &lock, sizeof lock) != sizeof lock)
 		return false;
 	return lock.__data.__cur_writer == rip_port_tid() ||
@@ -134,11 +156,13 @@ static bool keeps_readers(uint64_t address)
 	return false;
 }
 
-bool rip_port_release_rwlock(uint64_t address)
+bool rip_port_release_posix(uint64_t address)
 {
 	pthread_rwlock_t *lock = (pthread_rwlock_t *)address;
 
-	if (!rip_port_is_rwlock_taken(address))
+	if (is_own_mutex(address))
+		return release_mutex(address);
+	if (!rip_port_is_posix_taken(address))
 		return false;
 	return (lock->__data.__cur_writer == rip_port_tid() || keeps_readers(address)) &&
 	       pthread_rwlock_unlock(lock) == 0;
