@@ -52,6 +52,10 @@ $(BENCH)/pool: bench/pool.cc $(BUILD)/lib/libripcord.a $(BUILD)/obj/tools/guest/
 .PHONY: bench-plugin
 bench-plugin: all
 	@BUILD=$(BUILD) bench/plugin
+# The same and whole programs, beside the command of an earlier build: make bench-compare BEFORE=OTHER/build/bin/ripcord.
+.PHONY: bench-compare
+bench-compare: all
+	@BUILD=$(BUILD) bench/compare $(BEFORE)
 
 # Killable code, with a guest's qsort.
 $(BENCH)/kill: bench/kill.c $(BUILD)/lib/libripcord.a $(SORT_OBJ) $(PLUGIN)

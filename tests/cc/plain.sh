@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Programs that nobody stops print what gcc's build of them prints, by themselves and as guests: random ones, and
-# some of csmith's, where that is installed. And the comparison sees a difference. `make fuzz-plain` goes on.
+# Programs that nobody stops print what gcc's build of them prints, by themselves and as guests: random ones,
+# and some of csmith's, where that is installed. And the comparison sees a difference. `make fuzz-plain` goes on.
 . tests/tap.bash
 needs_plugin
 export RIPCORD=$ripcord GENERATE=$(realpath "$build/fuzz/exact/generate") TOP=$top
@@ -13,7 +13,8 @@ n=${PLAIN_PROGRAMS:-6}
 is "C and C++" "$(plain --first 4000 --count "$n" 2>&1 | tail -n 1)" \
 	"programs $n, left out 0, not as a guest 0, findings 0"
 if command -v csmith >"$work/ok.log"; then
-	is "csmith" "$(plain --csmith --first 4000 --count $((n / 2)) 2>&1 | tail -n 1 | grep -o 'findings .*')" "findings 0"
+	is "csmith" "$(plain --csmith --first 4000 --count $((n / 2)) 2>&1 | tail -n 1 |
+		grep -o 'findings .*')" "findings 0"
 fi
 
 # A command that compiles otherwise is found out: by its output, its status, its errors.
@@ -32,7 +33,9 @@ esac
 END
 chmod +x "$work/other"
 for what in 10 2 no_such_thing; do
-	is "$what: is found" "$(RIPCORD=$work/other WHAT=$what plain --run --options -O0 "$work/programs" 2>/dev/null |
-		grep -o 'findings .*')" "findings $([ "$what" = no_such_thing ] && echo 1 || echo 2)"
+	[ "$what" = no_such_thing ] && findings=1 || findings=2
+	is "$what: is found" \
+		"$(RIPCORD=$work/other WHAT=$what plain --run --options -O0 "$work/programs" 2>/dev/null |
+		grep -o 'findings .*')" "findings $findings"
 done
 finish
