@@ -206,7 +206,7 @@ test-clang:
 	$(VARYING) CC=clang CXX=clang++ BUILD=build/clang test-only
 # Other compilers, whole programs.
 test-others:
-	$(VARYING) all $(SWEEP) $(BUILD)/tests/eh/in_use.so
+	$(VARYING) all $(SWEEP) $(EXACT_GENERATOR) $(BUILD)/tests/eh/in_use.so
 	@scripts/fetch-libcxx || echo 'the tests with libc++ are left out'
 	@$(TEST_ENV) TEST_LIMIT=600 prove -j$(JOBS) --timer --exec scripts/run-test $(TEST_ALL_SH)
 test-valgrind:
