@@ -142,6 +142,15 @@ static bool is_destructor(tree function)
 	return DECL_NAME(function) && startswith(IDENTIFIER_POINTER(DECL_NAME(function)), "__dt");
 }
 
+/* std::this_thread::sleep_for and sleep_until: they begin their system call again when a signal has
+ * interrupted it, so that a guest would sleep on. They hold nothing. */
+static bool is_sleep(tree function)
+{
+	tree place = DECL_CONTEXT(function);
+	return place && TREE_CODE(place) == NAMESPACE_DECL && id_equal(DECL_NAME(place), "this_thread") &&
+	       (id_equal(DECL_NAME(function), "sleep_for") || id_equal(DECL_NAME(function), "sleep_until"));
+}
+
 role role_of(tree function)
 {
 	if (has(function, "ripcord_no_poll") || has(function, "naked"))
@@ -154,7 +163,7 @@ role role_of(tree function)
 		return ROLE_NOEXCEPT;
 	if (cleanup)
 		return ROLE_MASKED;
-	if (is_cxx(function) && DECL_IN_SYSTEM_HEADER(function))
+	if (is_cxx(function) && DECL_IN_SYSTEM_HEADER(function) && !is_sleep(function))
 		return ROLE_QUIET;
 	return ROLE_PLAIN;
 }

@@ -44,6 +44,10 @@
 #define RIP_KILLABLE_PARTS_SECTION "ripcord_parts"
 #define RIP_KILLABLE_PARTS_TYPE 4
 
+/* One more says that each handler of C++'s in the module looks, when it begins, whether its guest is to
+ * end. Its descriptor is a version, uint32_t: 1. */
+#define RIP_KILLABLE_CATCHES_TYPE 5
+
 /* The longest poll, in bytes. */
 #define RIP_KILLABLE_POLL_MAX 10
 

@@ -64,15 +64,36 @@ enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_contex
 	return RIP_FAULT_RUN;
 }
 
-/* An unwinder may land anywhere, and reads the stack meanwhile: it runs on, to a poll or back into foreign
- * code. Where it cannot run armed, what it has called may return first. A hook further out stays where it is:
- * an exception that passes it will say so. */
-static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_context *at, uint64_t slot)
+/* Of each such time of the thread's on the processor, in ns, it is left alone in an exception's way for the
+ * first part. */
+enum { THROW_TIME = 5 * 1000 * 1000, THROW_ALONE = 4 * 1000 * 1000 };
+
+/* Each access of an unwinder's to something thread-local would bring an armed thread back: some read the
+ * stack protector's word in each of their functions, a dozen of which are called for a frame. The handler
+ * will look by itself (RIP_KILLABLE_CATCHES_TYPE), so the thread runs on as it is. Not always: the
+ * exception may come to another's handler, or to none. */
+static bool comes_to_handler(rip_guest *guest, const struct rip_look *look)
 {
-	if (rip_guest_hook_stands(guest, at))
+	uint64_t cpu = 0, *since = &rip_guest_waits(guest)->throws_since;
+
+	if (!look->throws || guest->overflowing || !rip_port_cpu_time(rip_port_tid(), &cpu))
+		return false;
+	if (*since == 0)
+		*since = cpu;
+	return (cpu - *since) % THROW_TIME < THROW_ALONE;
+}
+
+/* An unwinder may land anywhere, and reads the stack meanwhile: it runs on, to a handler, to a poll or back
+ * into foreign code. Where it cannot run armed, what it has called may return first. A hook further out
+ * stays where it is: an exception that passes it will say so. */
+static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_context *at,
+					    const struct rip_look *look)
+{
+	if (rip_guest_hook_stands(guest, at) || comes_to_handler(guest, look))
 		return RIP_FAULT_GO_ON;
-	if (slot && ((guest->brought_back && !is_mask_call(at)) || guest->overflowing || !rip_fault_can_run()))
-		return rip_guest_hook_return(guest, slot);
+	if (look->slot &&
+	    ((guest->brought_back && !is_mask_call(at)) || guest->overflowing || !rip_fault_can_run()))
+		return rip_guest_hook_return(guest, look->slot);
 	return rip_guest_run_on(guest, at);
 }
 
@@ -84,7 +105,7 @@ enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_conte
 	bool on_the_way = guest->steps > 0 && !guest->tired;
 
 	if (look->landing == RIP_LANDING_UNWINDER)
-		return leave_unwinder(guest, at, look->slot);
+		return leave_unwinder(guest, at, look);
 	if (look->landing == RIP_LANDING_NEAR || look->jumps || (masked && (on_the_way || !look->slot)))
 		return rip_guest_run_on(guest, at);
 	return look->slot ? rip_guest_hook_return(guest, look->slot) : RIP_FAULT_GO_ON;

@@ -54,7 +54,15 @@ static bool contain(void (*function)(void *), void *argument, int *status_ret)
 	return status == RIP_OK && outcome.cause == RIP_CAUSE_EXITED;
 }
 
-const struct rip_hooks rip_guest_hooks = { .end = end, .loaded = rip_ledger_attach, .contain = contain };
+static void look(void)
+{
+	if (is_inside(rip_current))
+		rip_guest_look_again(rip_current);
+}
+
+const struct rip_hooks rip_guest_hooks = {
+	.end = end, .loaded = rip_ledger_attach, .contain = contain, .look = look,
+};
 
 static void start(void)
 {

@@ -30,6 +30,7 @@ struct rip_slot {
 	uint32_t nudging;   /* atomic: how many may be about to nudge that thread */
 	uint32_t nudged;    /* atomic: somebody has in this turn */
 	uint32_t heard;     /* atomic: the thread has looked since the timer thread last asked */
+	uint32_t look_time; /* atomic, ns: how long that took */
 	uint64_t armed;     /* atomic: when the timer will go off at the latest; 0: it will not */
 	uint64_t deadline;  /* atomic: of rip_timer_now; 0: none */
 	uint64_t cpu_limit; /* atomic, ns; 0: none */

@@ -52,6 +52,11 @@ uint32_t rip_guest_asked_here(const rip_guest *guest, rip_cause *cause_ret);
 uint32_t rip_guest_note_asked(rip_guest *guest);
 void rip_guest_note(rip_guest *guest, rip_cause cause, uint32_t asked);
 
+/* --- land.c --- */
+
+/* What the guest has waited for in this turn, or since the last landing pad. */
+struct rip_waits *rip_guest_waits(rip_guest *guest);
+
 /* --- hook.c --- */
 
 /* Whether traps are ours: else one would be the guest's own signal, or the end of the process. */

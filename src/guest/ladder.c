@@ -9,6 +9,10 @@
  * for a moment, then longer, for one that sits in a system call. ns. */
 enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
 
+/* A look at a deep stack takes longer than that. The thread is to have four times as long for itself, or it
+ * would come no further on its way to a poll. */
+enum { AGAIN_LOOKS = 5 };
+
 static struct rip_slot *slot_of_timer(struct rip_timer *timer)
 {
 	return (struct rip_slot *)(void *)((char *)timer - offsetof(struct rip_slot, timer));
@@ -40,6 +44,7 @@ static void begin_ladder(struct rip_slot *slot, uint64_t word, uint64_t now)
 		return;
 	}
 	slot->stopping = stopping;
+	__atomic_store_n(&slot->look_time, 0, __ATOMIC_RELAXED);
 	slot->firm = slot_load(&slot->grace);
 	slot->end = later(now, later(slot->firm, slot_load(&slot->abandon_grace)));
 }
@@ -62,19 +67,29 @@ static void listen_for(struct rip_slot *slot, uint64_t now)
 	slot->heard_at = now;
 }
 
+static uint64_t pause_after(const struct rip_slot *slot, uint64_t waited)
+{
+	uint64_t pause = waited / AGAIN_PART,
+		 looks = (uint64_t)AGAIN_LOOKS * __atomic_load_n(&slot->look_time, __ATOMIC_RELAXED);
+
+	if (pause < looks)
+		pause = looks;
+	return pause < AGAIN_FIRST ? AGAIN_FIRST : pause > AGAIN_LAST ? AGAIN_LAST : pause;
+}
+
 /* No ladder outlives the whole: what that has come to is not only the present one's. */
 static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 {
 	if (is_new_ladder(slot, word))
 		begin_ladder(slot, word, now);
 	listen_for(slot, now);
-	uint64_t waited = now - slot->since, again = waited / AGAIN_PART;
+	uint64_t waited = now - slot->since;
 	RIP_SYNC(JUDGED);
 	if (now >= slot->end)
 		rip_guest_ask(slot, word, ASKED_FIRM | ASKED_ABANDON, false);
 	else
 		rip_guest_ask(slot, word, waited < slot->firm ? 0 : ASKED_FIRM, true);
-	return now + (again < AGAIN_FIRST ? AGAIN_FIRST : again > AGAIN_LAST ? AGAIN_LAST : again);
+	return now + pause_after(slot, waited);
 }
 
 /* When the guest's processor time can be up at the earliest; 0: it has no limit, or does not run. Whether it

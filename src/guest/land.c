@@ -76,7 +76,7 @@ static bool in_time(uint64_t *since, uint64_t time)
 	return now - *since < time;
 }
 
-static struct rip_waits *waits_of(rip_guest *guest)
+struct rip_waits *rip_guest_waits(rip_guest *guest)
 {
 	struct rip_waits *waits = &looks_of(guest)->waits;
 
@@ -88,7 +88,7 @@ static struct rip_waits *waits_of(rip_guest *guest)
 
 static bool waits(rip_guest *guest, uint64_t time)
 {
-	struct rip_waits *waits = waits_of(guest);
+	struct rip_waits *waits = rip_guest_waits(guest);
 
 	return in_time(&waits->since, time) || waits->looks++ < LOOKS_MIN;
 }
@@ -98,7 +98,7 @@ bool rip_guest_time_is_over(rip_guest *guest)
 	rip_cause cause;
 
 	return rip_guest_asked_here(guest, &cause) & ASKED_ABANDON &&
-	       !in_time(&waits_of(guest)->last_since, LAST_TIME);
+	       !in_time(&rip_guest_waits(guest)->last_since, LAST_TIME);
 }
 
 /* A stub has recorded what it acquired only when it returns. What it waits for in libc may never come; the
@@ -111,7 +111,7 @@ static bool waits_for_library(rip_guest *guest, uint32_t asked, const struct rip
 	if (!stub && !rip_stop_in_library(&guest->stop, at, slot_ret))
 		return false;
 	if (asked & ASKED_ABANDON)
-		return in_time(&waits_of(guest)->last_since, LAST_TIME);
+		return in_time(&rip_guest_waits(guest)->last_since, LAST_TIME);
 	return waits(guest, stub && !is_blocked(at) ? STUB_TIME : WAITS_TIME);
 }
 
@@ -129,7 +129,7 @@ static bool waits_for_poll(rip_guest *guest, const struct rip_look *look)
 {
 	if ((look->landing != RIP_LANDING_NEAR && look->landing != RIP_LANDING_UNWINDER) || guest->tired)
 		return false;
-	struct rip_waits *waits = waits_of(guest);
+	struct rip_waits *waits = rip_guest_waits(guest);
 	return guest->steps > 0 || guest->brought_back || in_time(&waits->runs_since, RUNS_TIME) ||
 	       waits->runs++ < LOOKS_MIN;
 }
@@ -206,8 +206,8 @@ static bool stays_astray(rip_guest *guest, uint32_t asked, const struct rip_cont
 	if (!(asked & ASKED_ABANDON) || is_holding(guest))
 		return false;
 	if (rip_fault_is_alternate(at->reg[RIP_REG_RSP]))
-		return !in_time(&waits_of(guest)->astray_since, LAST_TIME);
-	waits_of(guest)->astray_since = 0;
+		return !in_time(&rip_guest_waits(guest)->astray_since, LAST_TIME);
+	rip_guest_waits(guest)->astray_since = 0;
 	return false;
 }
 
@@ -263,6 +263,16 @@ static void have_heard(const rip_guest *guest)
 			__atomic_store_n(&guest->slot->heard, 1, __ATOMIC_RELAXED);
 }
 
+static void have_looked(const rip_guest *guest, uint64_t since)
+{
+	uint64_t time = rip_timer_now() - since;
+
+	for (; guest; guest = guest->outer)
+		if (guest->slot)
+			__atomic_store_n(&guest->slot->look_time, time < UINT32_MAX ? (uint32_t)time : UINT32_MAX,
+					 __ATOMIC_RELAXED);
+}
+
 enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_context *at,
 					   struct rip_fault_exit *exit_ret)
 {
@@ -275,12 +285,14 @@ enum rip_fault_answer rip_guest_take_nudge(enum rip_nudge why, const struct rip_
 	guest->brought_back = why != RIP_NUDGE_SENT;
 	if (guest->brought_back)
 		RIP_SYNC(BACK);
-	if (!guest->stepping && rip_timer_now() >= looks_of(guest)->quiet_until)
+	uint64_t now = rip_timer_now();
+	if (!guest->stepping && now >= looks_of(guest)->quiet_until)
 		look_anew(guest);
 	else if (!guest->stepping)
 		looks_of(guest)->judged = (struct rip_judged){ 0 };
 	enum rip_fault_answer answer = consider(guest, at, exit_ret);
 	guest->brought_back = false;
+	have_looked(guest, now);
 	RIP_SYNC(DECIDED);
 	return answer;
 }

@@ -96,6 +96,8 @@ struct rip_looks {
 	 * for what may hold a lock; 0: not yet. How many looks have waited so. */
 	struct rip_waits {
 		uint64_t since, runs_since, last_since, astray_since;
+		uint64_t throws_since; /* not of a firm one alone: when it was first found in an exception's way,
+		                        * by its thread's processor time */
 		uint32_t looks, runs;
 	} waits;
 	uint64_t pad_way[2];                  /* what rip_arch_hook_pad gets */

@@ -58,8 +58,9 @@ static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
 	return (rip_fault_action)rip_fault_call_host(fault, call_on_fault, &question);
 }
 
-/* The flag is not only in the register. A pushf that was stepped over has kept it, and its popf sets it once more. A
- * handler of the host's that came before the instruction has it in its frame, whatever nudges decide until it returns. */
+/* The flag is not only in the register. A pushf that was stepped over has kept it, and its popf sets it
+ * once more. A handler of the host's that came before the instruction has it in its frame, whatever nudges
+ * decide until it returns. */
 static bool is_step(const rip_guest *guest, const struct rip_fault *fault)
 {
 	return fault->signal == SIGTRAP && fault->exact && guest->stepped;

@@ -24,7 +24,7 @@
 #define RIP_LINK_LIBRARY_TYPE 4
 
 #define RIP_LINK_MAGIC "RIPLINK"
-#define RIP_LINK_VERSION 3u
+#define RIP_LINK_VERSION 4u
 
 /* How a program asks to end. */
 enum rip_end {
@@ -49,6 +49,8 @@ struct rip_hooks {
 	/* Calls function(argument) as a guest of its own, so that no fault in it gets through. True: it asked
 	 * for the end of the process, with *status_ret. */
 	bool (*contain)(void (*function)(void *), void *argument, int *status_ret);
+	/* If the guest that runs on this thread is to end, the thread gets a signal, in which it looks where it may. */
+	void (*look)(void);
 };
 
 /* What acquiring something needs besides: stack for libc's function, and a free descriptor. */

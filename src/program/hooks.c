@@ -37,4 +37,9 @@ static bool contain(void (*function)(void *), void *argument, int *status_ret)
 	return rip_guest_hooks.contain(function, argument, status_ret);
 }
 
-const struct rip_hooks rip_program_hooks = { .end = end, .loaded = loaded, .contain = contain };
+static void look(void)
+{
+	rip_guest_hooks.look();
+}
+
+const struct rip_hooks rip_program_hooks = { .end = end, .loaded = loaded, .contain = contain, .look = look };

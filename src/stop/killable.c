@@ -49,14 +49,17 @@ static const char *const walkers[] = {
 	"_Unwind_Backtrace", "backtrace", "rip_unwind_resume",
 };
 enum { WALKERS = sizeof walkers / sizeof walkers[0] };
+/* Of those, the ones that carry no exception: a forced unwind comes to no handler that looks. */
+enum { NO_EXCEPTION = 1 << 3 | 1 << 4 | 1 << 5 };
 
-/* What a walk found last: most frames of a deep stack are of few functions. */
+/* What a walk found of a module: most frames of a deep stack are of few functions of few modules. */
 struct memo {
 	uint64_t begin, end;   /* the module's addresses */
 	struct rip_bytes table;
 	uint64_t walkers[WALKERS]; /* those that it exports, else 0 */
 	uint64_t range_begin;  /* killable code */
 	uint64_t range_size;
+	bool catches;          /* handlers look (RIP_KILLABLE_CATCHES_TYPE) */
 };
 
 /* As if the linker had sorted the table, which it does unless it is told otherwise. */
@@ -95,12 +98,14 @@ static bool look_up(struct memo *memo, uint64_t pc)
 {
 	struct rip_module module;
 
-	if (pc < memo->begin || pc >= memo->end) {
+	if (pc - memo->begin >= memo->end - memo->begin) {
 		*memo = (struct memo){ 0 };
 		if (rip_port_module_at(pc, &module) != RIP_OK)
 			return false;
 		*memo = (struct memo){ .begin = module.begin, .end = module.end,
-				       .table = find_table(&module) };
+				       .table = find_table(&module),
+				       .catches = rip_port_module_note(&module, RIP_KILLABLE_NOTE_NAME,
+								       RIP_KILLABLE_CATCHES_TYPE).data != NULL };
 		for (int i = 0; i < WALKERS; i++)
 			memo->walkers[i] = rip_port_exported(pc, walkers[i]);
 	}
@@ -202,13 +207,16 @@ static bool is_glue(const struct rip_stop *stop, const struct rip_cursor *cursor
 /* A foreign frame that memo's module holds. Unwinders that are linked in, and export nothing, are known by
  * what they keep: only who lands on a pad by __builtin_eh_return saves the registers that the pad gets its
  * arguments in, which any call may change. */
-static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor)
+static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor, bool *throws_ret)
 {
 	uint64_t function = cursor->frame.function;
 
+	*throws_ret = true;
 	for (int i = 0; i < WALKERS; i++)
-		if (function != 0 && function == memo->walkers[i])
+		if (function != 0 && function == memo->walkers[i]) {
+			*throws_ret = !(NO_EXCEPTION >> i & 1);
 			return true;
+		}
 	return cursor->kind == RIP_CURSOR_FULL && cursor->row.rules[RIP_REG_RAX].kind == RIP_RULE_OFFSET &&
 	       cursor->row.rules[RIP_REG_RDX].kind == RIP_RULE_OFFSET;
 }
@@ -234,20 +242,6 @@ static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *c
 			status = rip_cursor_step(cursor);
 	}
 	return status;
-}
-
-static enum rip_landing judge_frame(const struct rip_stop *stop, struct rip_cursor *cursor, struct memo *memo)
-{
-	uint64_t pc = cursor->reg[RIP_REG_RIP];
-
-	if (is_glue(stop, cursor))
-		return RIP_LANDING_HERE;
-	if (!is_killable(memo, rip_cursor_lookup_pc(cursor)))
-		return is_unwinder(memo, cursor) ? RIP_LANDING_UNWINDER : RIP_LANDING_FOREIGN;
-	/* Of the instructions, tables only speak of polls; calls are told by their marks too. */
-	if (cursor->exact)
-		return is_poll(pc) && is_gap(cursor) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
-	return is_gap(cursor) || is_marked(pc) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
 }
 
 /* What was called where `address` is returned to; 0: not known. It may not have been reached yet: the way there leads
@@ -317,19 +311,77 @@ static uint64_t hookable(struct rip_memory *memory, uint64_t slot)
 
 /* --- Landing ----------------------------------------------------------------------------------- */
 
+enum { MODULES = 4, RETURNS = 8 };
+
 struct judging {
 	const struct rip_stop *stop;
 	struct rip_cursor cursor;
-	struct memo memo;
+	struct memo memos[MODULES];
+	unsigned memos_used;
+	/* Of return addresses in killable code, by the lowest bits: what they were judged. */
+	struct { uint64_t pc; enum rip_landing landing; } returns[RETURNS];
 	struct rip_judged judged;
 	enum rip_landing landing;
 	enum rip_landing outermost; /* of the frame judged last */
 	uint64_t inner_slot;        /* of the frame further in ... */
 	uint64_t inner_slots;       /* ... and of the next one */
 	uint64_t slot;
+	bool throws;                /* the landing is UNWINDER: it carries an exception */
+	bool seen, catches;         /* the first killable frame; its module's handlers look */
+	bool jumping;               /* the innermost frame is longjmp's, whose caller is where it jumps to */
 	struct rip_loader_way loader; /* the next one on the way out */
 	bool behind_loader;         /* the frame further in is on it */
 };
+
+/* That of the pc's module, or one to be used for it. */
+static struct memo *memo_for(struct judging *j, uint64_t pc)
+{
+	for (int i = 0; i < MODULES; i++)
+		if (pc - j->memos[i].begin < j->memos[i].end - j->memos[i].begin)
+			return &j->memos[i];
+	return &j->memos[j->memos_used++ % MODULES];
+}
+
+static enum rip_landing judge_foreign(struct judging *j, const struct memo *memo)
+{
+	bool throws;
+
+	if (!is_unwinder(memo, &j->cursor, &throws))
+		return RIP_LANDING_FOREIGN;
+	if (j->landing != RIP_LANDING_UNWINDER)
+		j->throws = throws;
+	return RIP_LANDING_UNWINDER;
+}
+
+/* Of the instructions, tables only speak of polls; calls are told by their marks too. */
+static enum rip_landing judge_killable(struct judging *j)
+{
+	uint64_t pc = j->cursor.reg[RIP_REG_RIP];
+
+	if (j->cursor.exact)
+		return is_poll(pc) && is_gap(&j->cursor) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
+	if (j->returns[pc % RETURNS].pc != pc) {
+		j->returns[pc % RETURNS].landing = is_gap(&j->cursor) || is_marked(pc) ? RIP_LANDING_MASKED :
+										       RIP_LANDING_HERE;
+		j->returns[pc % RETURNS].pc = pc;
+	}
+	return j->returns[pc % RETURNS].landing;
+}
+
+static enum rip_landing judge_frame(struct judging *j)
+{
+	uint64_t pc = rip_cursor_lookup_pc(&j->cursor);
+
+	if (is_glue(j->stop, &j->cursor))
+		return RIP_LANDING_HERE;
+	struct memo *memo = memo_for(j, pc);
+	if (!is_killable(memo, pc))
+		return judge_foreign(j, memo);
+	if (!j->seen)
+		j->catches = memo->catches;
+	j->seen = true;
+	return judge_killable(j);
+}
 
 /* A foreign frame is over with its own return, a masked call in a frame with the return of what it called.
  * What is further out than an unwinder waits for it. What that has called (its second phase) may never
@@ -371,8 +423,10 @@ static rip_status judge_and_step(struct judging *j)
 	rip_status status = rip_cursor_load(&j->cursor);
 	if (status != RIP_OK)
 		return status;
-	j->outermost = passes_loader(j) ? RIP_LANDING_HERE : judge_frame(j->stop, &j->cursor, &j->memo);
+	j->outermost = passes_loader(j) ? RIP_LANDING_HERE : judge_frame(j);
 	uint64_t slot = rip_stop_return_slot(&j->cursor);
+	j->jumping |= j->cursor.exact && j->cursor.kind == RIP_CURSOR_FULL &&
+		      j->cursor.row.rules[RIP_CFI_RA].kind == RIP_RULE_REGISTER;
 	note_obstacle(j, slot);
 	j->inner_slots = j->inner_slot;
 	j->inner_slot = slot;
@@ -443,8 +497,10 @@ static void look(const struct rip_stop *stop, const struct rip_context *at, bool
 		*judged = j.judged;
 	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot),
 				       whole && j.outermost != RIP_LANDING_FOREIGN &&
-					       j.outermost != RIP_LANDING_UNWINDER, false };
-	look_ret->jumps = whole && j.landing == RIP_LANDING_FOREIGN && is_of_jumps(&memory, j.slot);
+					       j.outermost != RIP_LANDING_UNWINDER, false, false };
+	look_ret->throws = j.landing == RIP_LANDING_UNWINDER && j.throws && j.catches;
+	look_ret->jumps = whole && j.landing == RIP_LANDING_FOREIGN &&
+			  (j.slot ? is_of_jumps(&memory, j.slot) : j.jumping);
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }

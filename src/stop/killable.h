@@ -24,6 +24,8 @@ struct rip_look {
 	bool reachable;  /* not all is lost: the outermost frame is killable,
 	                  * so what stands in the way can end */
 	bool jumps;      /* FOREIGN: the outermost obstacle is setjmp or longjmp */
+	bool throws;     /* UNWINDER: an exception is on its way, and the handlers of who has thrown it look
+	                  * whether the guest is to end */
 };
 
 /* What one look need not look at again, if each instruction since was looked at too: zeroed for the first. */

@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "port/port.h"
 #include "stop/foreign.h"
+#include "stop/killable.h"
 
 static bool read_code(void *context, uint64_t address, void *to, size_t size)
 {
@@ -105,6 +106,15 @@ static bool calls_terminate(struct rip_memory *memory, uint64_t function, int de
 	return false;
 }
 
+/* A function of ours that stands in front of the runtime's calls that one first (tools/guest/catches.c). */
+static enum target judge_part(struct rip_memory *memory, uint64_t function, int depth)
+{
+	struct rip_arch_way way = { .pc = function, .read = read_code, .context = memory };
+	struct rip_arch_call call;
+
+	return rip_arch_next_call(&way, &call) ? judge_call(memory, &call, depth + 1) : TARGET_PLAIN;
+}
+
 static enum target judge_function(struct rip_memory *memory, uint64_t function, int depth)
 {
 	enum { DEPTH_MAX = 4 };
@@ -120,6 +130,8 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 		return TARGET_RESUMES;
 	if (rip_arch_jump_slot(code, function, &next))
 		return judge_slot(memory, next, depth);
+	if (rip_stop_is_part(function))
+		return judge_part(memory, function, depth);
 	return is_rust_abort(memory, code, function) || calls_terminate(memory, function, depth) ?
 	       TARGET_TERMINATES : TARGET_PLAIN;
 }

@@ -392,8 +392,8 @@ static void again_in(const char *name, enum rip_sync place, rip_function functio
 
 static int disturbed;
 
-/* A handler of the host's, which the thread comes to before the instruction that it is to step over. Nudges arrive in it:
- * the step is still due when it returns. */
+/* A handler of the host's, which the thread comes to before the instruction that it is to step over. Nudges
+ * arrive in it: the step is still due when it returns. */
 RIP_NO_POLL static void nudge_here(int signal)
 {
 	(void)signal;

@@ -260,11 +260,13 @@ static void add_compile_options(struct words *command, const struct parts *parts
 static void add_link_options(struct words *command, const struct request *request, const char *script)
 {
 	words_add(command, "-Wl,-Bsymbolic,-z,now");
-	if (!request->bare) /* see tools/guest/statics.c */
+	if (!request->bare) { /* see tools/guest/statics.c, catches.c */
 		words_add(command, "-Wl,--wrap=__cxa_guard_acquire,--wrap=__cxa_guard_release,--wrap=__cxa_guard_abort");
+		words_add(command, "-Wl,--wrap=__cxa_begin_catch");
+	}
 	/* Its own calls of these come when the guest's archive has been passed. */
 	if (!request->bare && request->static_cxx)
-		words_add(command, "-Wl,-u,__wrap___cxa_guard_acquire");
+		words_add(command, "-Wl,-u,__wrap___cxa_guard_acquire,-u,__wrap___cxa_begin_catch");
 	if (script)
 		words_add(command, words_format("-Wl,-T,%s", script));
 	if (request->shared)
