@@ -86,6 +86,7 @@ static void insert_passes(const char *plugin)
 		insert(plugin, make_strips_pass(g), "loopinit", PASS_POS_INSERT_AFTER);
 	}
 	insert_builtins(plugin);
+	insert_besides(plugin, g);
 	if (!options.all_passes)
 		insert_withouts(plugin, g);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);

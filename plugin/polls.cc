@@ -231,6 +231,7 @@ void change_call(gimple_stmt_iterator *i, gcall *call, bool polls)
 		return;
 	}
 	expect_stops(call);
+	note_aggregates(call);
 	if (takes_room(call))
 		gsi_insert_before(i, build_probe(call), GSI_SAME_STMT);
 	/* longjmp's back edge. */
@@ -251,6 +252,8 @@ void body::change(gimple_seq *seq, bool masked)
 			change(gimple_catch_handler_ptr(handler), masked);
 		} else if (gcall *call = dyn_cast<gcall *>(statement)) {
 			change_call(&i, call, polls);
+		} else if (is_gimple_assign(statement)) {
+			take_apart(&i);
 		} else if (glabel *label = dyn_cast<glabel *>(statement)) {
 			if (polls && targets.contains(gimple_label_label(label)))
 				gsi_insert_after(&i, build_poll(where), GSI_NEW_STMT);
@@ -308,6 +311,7 @@ public:
 
 		if (r == ROLE_LEFT_OUT)
 			return 0;
+		note_aggregates_of(f->decl);
 		b.look(seq, false, false);
 		b.change(&seq, false);
 		if (r == ROLE_PLAIN && polls_at_entry(f->decl))
