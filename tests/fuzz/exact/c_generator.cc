@@ -371,8 +371,8 @@ void c_generator::function(const std::string &name)
 	open("static " + one_of("NOINLINE ", "ALONE ", "MAYBE ", "inline MAYBE ") + "u " + name + "(u a, u *p)");
 	line("if (++calls > 12)");
 	line("\treturn a;");
-	for (unsigned count = 3 + pick(5); count > 0; count--)
-		part([&] { statement(body, 3); });
+	for (unsigned count = is_small() ? 2 + pick(3) : 3 + pick(5); count > 0; count--)
+		part([&] { statement(body, is_small() ? 2 : 3); });
 	if (chance(40))
 		line("return " + functions_[pick(static_cast<unsigned>(functions_.size()))] + "(a, p);");
 	else
@@ -386,7 +386,7 @@ void c_generator::program()
 	line("#define _GNU_SOURCE");
 	line("#include \"parts.h\"");
 	line("");
-	for (unsigned count = 2 + pick(3); count > 0; count--)
+	for (unsigned count = is_small() ? 1 : 2 + pick(3); count > 0; count--)
 		functions_.push_back(fresh("f"));
 	for (const std::string &name : functions_)
 		line("static u " + name + "(u a, u *p);");

@@ -185,8 +185,8 @@ void cxx_generator::cxx_function(const std::string &name)
 	     (tries ? " try" : ""));
 	line("if (++::calls > 12)");
 	line("\treturn a;");
-	for (unsigned count = 3 + pick(4); count > 0; count--)
-		part([&] { statement(body, 3); });
+	for (unsigned count = is_small() ? 2 + pick(3) : 3 + pick(4); count > 0; count--)
+		part([&] { statement(body, is_small() ? 2 : 3); });
 	line("return " + expression(body, 2) + ";");
 	if (tries) {
 		next("} catch (" + one_of("int caught", "...", "const u &caught") + ") {");
@@ -210,7 +210,7 @@ void cxx_generator::program()
 	line("own inside(acquire());");
 	line("MIX(loops(a, 2));");
 	close();
-	for (unsigned count = 2 + pick(2); count > 0; count--)
+	for (unsigned count = is_small() ? 1 : 2 + pick(2); count > 0; count--)
 		functions_.push_back(fresh("f"));
 	for (const std::string &name : functions_)
 		line("static u " + name + "(u a, u *p);");

@@ -14,7 +14,10 @@
 
 class generator {
 public:
-	generator(uint64_t seed, std::set<unsigned> without) : state_(seed * 2 + 1), without_(std::move(without)) {}
+	generator(uint64_t seed, std::set<unsigned> without, bool small)
+		: state_(seed * 2 + 1), without_(std::move(without)), small_(small)
+	{
+	}
 	virtual ~generator() = default;
 
 	// The whole program.
@@ -80,10 +83,13 @@ protected:
 		indent_ = indent;
 	}
 	bool leaving_out() const { return hidden_ > 0; }
+	// One function of few statements, instead of some.
+	bool is_small() const { return small_; }
 
 private:
 	uint64_t state_;
 	std::set<unsigned> without_;
+	bool small_;
 	std::string text_;
 	unsigned part_ = 0, names_ = 1, indent_ = 0, hidden_ = 0;
 };
