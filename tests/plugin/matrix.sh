@@ -68,6 +68,7 @@ for options in "${matrix[@]}"; do
 		[ -z "$MATRIX_ALL" ] || stopped "$guest, $options" $guest
 	done
 	is 'prints what it should' "$("$ripcord" run ./moves)" "$(cat expected)"
+	[ "$MATRIX_ALL" ] || [ "$options" = "$debian" ] || continue
 	"$ripcord" c++ -Wripcord $options -I"$guests" -c "$guests/guests.cc" -o guests.o 2>said
 	is 'C++: nothing has lost its pad' "$(grep -E 'lost its|from before' said)" ''
 done
@@ -82,5 +83,5 @@ for options in -O2 ${MATRIX_ALL:+-O3 -Os}; do
 done
 ok 'a line that loses it where the user asks for that is named' grep -q 'moves_guest.c:.*lost its' \
 	<("$ripcord" cc -g -Wripcord -O2 -fprofile-use -fvpt moves_guest.c -o moves 2>&1)
-stopped 'a profile' moves
+[ -z "$MATRIX_ALL" ] || stopped 'a profile' moves
 finish
