@@ -695,7 +695,12 @@ public:
 		loops_state_set(f, LOOPS_NEED_FIXUP);
 		scev_reset();
 		mark_virtual_operands_for_renaming(f);
-		return TODO_update_ssa | TODO_cleanup_cfg;
+		/* What follows counts on it that values leave loops by phis. GCC's own clean-up sees to that in
+		 * the blocks alone that have changed loops. */
+		cleanup_tree_cfg(TODO_update_ssa);
+		calculate_dominance_info(CDI_DOMINATORS);
+		rewrite_into_loop_closed_ssa(NULL, TODO_update_ssa);
+		return 0;
 	}
 };
 
