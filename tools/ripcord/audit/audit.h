@@ -311,6 +311,7 @@ struct audit_function {
 	struct { uint32_t *items; size_t count, room; } targets; /* of jump tables: a count, then that many indices */
 	struct { struct audit_mismatch *items; size_t count, room; } mismatches;
 	struct { struct audit_pad *items; size_t count, room; } pads; /* by address */
+	struct { struct audit_call *items; size_t count, room; } called; /* by pads */
 	struct { struct audit_live *items; size_t room; } live;       /* by instruction; of functions with pads */
 	struct { uint32_t *items; size_t count, room; } ways;    /* instructions that are still to be looked at */
 	struct { uint32_t *items; size_t room; } stamps;         /* by instruction: the last search that came by */
@@ -344,6 +345,13 @@ struct audit_pad {
 	uint8_t loads;       /* of `load`: what it reads of its frame, of any size */
 	struct audit_access load[PAD_SLOTS];
 	uint64_t call[PAD_CALLS]; /* targets */
+	uint32_t first_called, called; /* calls on all ways of its code, in function->called; not read yet: none */
+	bool large, catches;           /* the code is too large to be read whole; it begins to handle an exception */
+};
+
+struct audit_call {
+	uint64_t target;
+	bool marked, caught; /* as part of a cleanup; behind the beginning of a handler */
 };
 
 /* Sets of labels: which call sites come last before an instruction, and which come next. Bit 0: one without a pad, the
@@ -423,6 +431,8 @@ uint32_t audit_pad_of(const struct audit_function *function, uint32_t i);
 int64_t audit_pad_distance(const struct rip_cfi_state *row, const struct rip_cfi_state *pad);
 /* True if the call at i is one that the pad's code makes, too. */
 bool audit_is_release(const struct audit_function *function, const struct audit_pad *pad, uint32_t i);
+/* Reads all calls that pads make; for audit_pad_calls. */
+void audit_pads_calls(struct audit_function *function);
 /* True if the pad makes the same call as instruction `call` somewhere (both through pointers: the same, for what is known),
  * or is too large to say. With `same`: if it surely does, not to handle an exception, and the compiler's mark is on both or
  * on none. */

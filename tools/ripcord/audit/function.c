@@ -256,6 +256,7 @@ void audit_function_deinit(struct audit_function *f)
 	free(f->targets.items);
 	free(f->mismatches.items);
 	free(f->pads.items);
+	free(f->called.items);
 	free(f->live.items);
 	free(f->ways.items);
 	free(f->stamps.items);

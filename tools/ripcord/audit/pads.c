@@ -214,25 +214,47 @@ static bool begins_catch(const struct audit_function *f, const struct audit_insn
 	return callee && strcmp(callee->name, "__cxa_begin_catch") == 0;
 }
 
-bool audit_pad_calls(const struct audit_function *f, const struct audit_pad *pad, uint32_t call, bool same)
+/* What is called behind __cxa_begin_catch handles an exception. */
+static void note_called(struct audit_function *f, struct audit_pad *pad, const struct audit_insn *insn, uint64_t behind)
 {
-	const struct audit_insn *sought = &f->insns.items[call];
-	bool marked = (f->notes.items[call].flags & FLAG_MARKED) != 0;
+	*AUDIT_ADD(f->called) = (struct audit_call){ insn->target, is_marked(f, behind), pad->catches };
+	pad->called++;
+	pad->catches |= begins_catch(f, insn);
+}
+
+static void read_calls(struct audit_function *f, struct audit_pad *pad)
+{
 	struct reach reach = { .count = 0 };
+	pad->first_called = (uint32_t)f->called.count;
 	reach_add(&reach, pad->address);
 	for (unsigned at = 0; at < reach.count; at++) {
 		struct audit_insn insn = audit_fetch(f, reach.pc[at]);
-		if (insn.op == OP_CALL && insn.target == sought->target &&
-		    (!same || is_marked(f, reach.pc[at] + insn.length) == marked))
-			return true; /* or both lead through pointers */
-		if (same && begins_catch(f, &insn))
-			continue;
+		if (insn.op == OP_CALL)
+			note_called(f, pad, &insn, reach.pc[at] + insn.length);
 		if (insn.op == OP_JUMP || insn.op == OP_BRANCH)
 			reach_add(&reach, insn.target);
 		if (goes_on(f, &insn))
 			reach_add(&reach, reach.pc[at] + insn.length);
 	}
-	return !same && reach.count == REACH_MAX;
+	pad->large = reach.count == REACH_MAX;
+}
+
+void audit_pads_calls(struct audit_function *f)
+{
+	f->called.count = 0;
+	for (size_t i = 0; i < f->pads.count; i++)
+		read_calls(f, &f->pads.items[i]);
+}
+
+bool audit_pad_calls(const struct audit_function *f, const struct audit_pad *pad, uint32_t call, bool same)
+{
+	bool marked = (f->notes.items[call].flags & FLAG_MARKED) != 0;
+	const struct audit_call *called = f->called.items + pad->first_called;
+	for (uint32_t k = 0; k < pad->called; k++)
+		if (called[k].target == f->insns.items[call].target &&
+		    (!same || (called[k].marked == marked && !called[k].caught)))
+			return true; /* or both lead through pointers */
+	return !same && pad->large;
 }
 
 const struct audit_symbol *audit_called(const struct audit_function *f, uint32_t i)

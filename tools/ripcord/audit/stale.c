@@ -51,6 +51,7 @@ struct tracker {
 	struct audit_function *f;
 	struct values now;
 	uint32_t next; /* number */
+	uint64_t budget; /* of instructions to look at behind calls: a file must not make that endless */
 	unsigned kept; /* of where branches lead that nothing else leads to */
 	struct { uint32_t index; struct values values; } keep[KEPT];
 	unsigned taken;
@@ -70,7 +71,7 @@ struct copy {
 static bool by_frame(const struct rip_cfi_state *row, uint8_t base, int32_t offset, struct place *place_ret)
 {
 	if (row->cfa == RIP_CFA_AT_REGISTER && row->cfa_reg == base)
-		*place_ret = (struct place){ PLACE_CFA, 0, (int64_t)offset - (int64_t)row->cfa_value };
+		*place_ret = (struct place){ PLACE_CFA, 0, (int64_t)((uint64_t)offset - row->cfa_value) };
 	else if (base == RSP)
 		*place_ret = (struct place){ PLACE_RSP, 0, offset };
 	else
@@ -100,7 +101,8 @@ static bool place_of(const struct rip_cfi_state *row, const struct audit_insn *i
 
 static bool overlaps(const struct place *a, const struct place *b)
 {
-	return a->number == b->number && a->at < b->at + b->size && b->at < a->at + a->size;
+	uint64_t x = (uint64_t)a->at, y = (uint64_t)b->at;
+	return a->number == b->number && (y - x < a->size || x - y < b->size);
 }
 
 static const struct rip_cfi_state *row_at(const struct audit_function *f, uint32_t i)
@@ -383,7 +385,7 @@ static bool is_dead_behind(struct search *s, uint32_t i)
 	for (size_t at = 0; at < f->ways.count; at++) {
 		uint32_t from = f->ways.items[at] & ~WRITTEN;
 		bool on = true, written = (f->ways.items[at] & WRITTEN) != 0;
-		if (s->steps++ == STEPS || (at && !look(s, from, &on, &written)))
+		if (s->steps++ == STEPS || s->t->budget-- == 0 || (at && !look(s, from, &on, &written)))
 			return false;
 		for (uint32_t k = on ? audit_successors(f, from, to, 64) : 0; k-- > 0;)
 			if (is_new(f, to[k], written))
@@ -467,7 +469,7 @@ static void find(struct tracker *t, uint32_t i, const struct audit_pad *pad, con
 static bool is_stale(struct tracker *t, uint32_t i, const struct audit_pad *pad, const struct copy *copy)
 {
 	struct search s = { .t = t, .copy = copy };
-	return may_change(t, &copy->place) && is_dead_behind(&s, i) && s.read_again && (!copy->constant || s.same_register) &&
+	return t->budget > STEPS && may_change(t, &copy->place) && is_dead_behind(&s, i) && s.read_again && (!copy->constant || s.same_register) &&
 	       !wants_old(t->f, pad, copy);
 }
 
@@ -548,6 +550,7 @@ void audit_stale(struct audit_function *f)
 	t->f = f;
 	t->next = NUMBER_FREE;
 	t->kept = t->taken = 0;
+	t->budget = 4096 + 64 * (uint64_t)f->insns.count;
 	audit_room(&f->stamps.items, &f->stamps.room, f->insns.count, sizeof *f->stamps.items);
 	memset(f->stamps.items, 0, f->insns.count * sizeof *f->stamps.items);
 	f->stamp = 0;

@@ -307,6 +307,7 @@ static bool is_overlooked(const struct audit_function *f, uint32_t i)
 static void note_lost(struct audit_function *f)
 {
 	bool any = false;
+	audit_pads_calls(f);
 	for (uint32_t i = 0; i < f->insns.count; i++) {
 		if (!audit_is_lost(f, i))
 			continue;
