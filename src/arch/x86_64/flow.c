@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * arch: follows code from call to call, as far as compilers write it in landing pads. Instruction lengths as
  * in the Intel SDM, volume 2, appendix A; VEX and EVEX prefixes end the way. */
+#include "base/base.h"
 #include "arch.h"
 
 /* Which opcodes have a ModRM byte, one bit each, by 16 opcodes. */
@@ -579,7 +580,7 @@ static bool read_buffer(void *context, uint64_t address, void *to, size_t size)
 
 	if (address > buffer->size || size > buffer->size - address)
 		return false;
-	__builtin_memcpy(to, buffer->code + address, size);
+	rip_copy(to, buffer->code + address, size);
 	return true;
 }
 
