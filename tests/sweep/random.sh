@@ -10,15 +10,15 @@ GENERATE=$(realpath "$build/fuzz/exact/generate")
 export GENERATE
 search() { perl "$top/tests/fuzz/exact/search.pl" --small --no-reduce "$@"; }
 
-search --c --first 132 --count 12 --kinds kill,fault >"$work/1" 2>&1 &
-search --c --first 164 --count 12 --kinds kill,fault >"$work/2" 2>&1 &
+search --c --first 100 --count 12 --kinds kill,fault >"$work/1" 2>&1 &
+search --c --first 196 --count 24 --kinds kill,fault >"$work/2" 2>&1 &
 wait
-search --c --first 196 --count 12 --kinds kill,fault >"$work/3" 2>&1 &
-search --c --first 228 --count 12 --kinds kill,fault >"$work/4" 2>&1 &
+search --c --first 132 --count 12 --kinds kill,fault >"$work/3" 2>&1 &
+search --c --first 228 --count 24 --kinds kill,fault >"$work/4" 2>&1 &
 wait
 # The sum of what stands before or behind a word in the four lines of totals.
 number() { sed -n "s/^programs.* $1 \([0-9]*\).*/\1/p; s/^$1 \([0-9]*\),.*/\1/p" "$work"/[1-4] | awk '{ n += $1 } END { print n }'; }
-is "so many programs were built, run and stopped" "$(number programs)" 48
+is "so many programs were built, run and stopped" "$(number programs)" 72
 is "nothing was found" "$(number findings)" 0
 cat "$work"/[1-4] | sed 's/^/# /'
 ok "they were stopped ten thousand times" test "$(number stops)" -gt 10000
