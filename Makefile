@@ -5,6 +5,7 @@
 #   make kernel-run    the kernel in QEMU, with a shell   make kernel-test   its tests
 #   make campaign      faults put into its tasks (docs/campaign.md)
 #   make install PREFIX=/usr/local                        make clean
+#   make compile_commands.json   for clangd and clang-tidy
 #
 # Variables: CC, CXX, CFLAGS, SAN=address,undefined (a build of its own below build/).
 
@@ -57,6 +58,16 @@ LTO := -flto -ffat-lto-objects
 endif
 LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 
+# Objects depend on this file, which is written when the flags are other than those of the last build. `make -n` writes
+# nothing.
+FLAGS_FILE := $(BUILD)/flags
+FLAGS_NOW  := $(strip $(COMPILE) $(LTO))
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifneq ($(file <$(FLAGS_FILE)),$(FLAGS_NOW))
+$(shell mkdir -p $(BUILD))$(file >$(FLAGS_FILE),$(FLAGS_NOW))
+endif
+endif
+
 # --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
 
 LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest supervise keeper program
@@ -99,21 +110,22 @@ PUBLIC := $(patsubst %,$(BUILD)/%,$(HEADERS))
 all: $(LIBS) $(TOOL) $(GUEST_PARTS) $(PUBLIC) $(PLUGIN) $(GDB_SCRIPT)
 	@cat $(PLUGIN)
 
-$(BUILD)/obj/%.c.o: src/%.c
+$(FLAGS_FILE): ;
+$(BUILD)/obj/%.c.o: src/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(call by_name,$@) $(if $(filter $(UNWATCHED),$@),-fno-sanitize=thread) $(LTO) -c $< -o $@
 # LLVM 14's assembler goes on with the wrong CFA offset behind .cfi_restore_state, as `ripcord audit` says of the switches.
-$(BUILD)/obj/%.S.o: src/%.S
+$(BUILD)/obj/%.S.o: src/%.S $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(subst clang,gcc,$(CC)) $(CPPFLAGS) -g -MMD -MP -c $< -o $@
-$(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c
+$(BUILD)/obj/tools/ripcord/%.c.o: tools/ripcord/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c $< -o $@
 # Their code is told from the guest's by its section (ripcord/killable.h).
 NAME_PARTS := objcopy $(foreach s,.text .text.unlikely .text.startup .text.hot,--rename-section $(s)=ripcord_parts)
 # Guest parts run inside guests: plain code without the sanitizers. They define what glibc's headers have inline. While
 # they wait for libc they are on the stack, and nothing stands in between: kills look for them there.
-$(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c
+$(BUILD)/obj/tools/guest/%.c.o: tools/guest/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -fvisibility=hidden -fexceptions \
 	    -fasynchronous-unwind-tables -fno-optimize-sibling-calls -fno-plt -D__NO_INLINE__ -MMD -MP -c $< -o $@
@@ -256,7 +268,12 @@ setup-all:
 setup-bench:
 	@scripts/setup bench
 
+# For clangd and clang-tidy.
+.PHONY: compile_commands.json
+compile_commands.json:
+	@$(MAKE) --no-print-directory -nB all | scripts/compile-commands > $@.new && mv $@.new $@
+
 clean:
-	rm -rf build
+	rm -rf build compile_commands.json
 
 -include $(LIB_OBJ:.o=.d) $(UNW_OBJ:.o=.d) $(SYM_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(STUB_OBJ:.o=.d)

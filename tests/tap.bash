@@ -46,6 +46,14 @@ needs() {
 limit() {
 	"$top/scripts/limit" "$@"
 }
+# build_make ARGUMENT...: make in this tree, with the variables that it was built with (another flag would build it anew).
+build_make() {
+	local variables=("BUILD=$BUILD") name
+	for name in SAN CC CXX CFLAGS LTO; do
+		[ -z "${!name+set}" ] || variables+=("$name=${!name}")
+	done
+	make --no-print-directory -C "$top" "${variables[@]}" "$@"
+}
 finish() {
 	echo "1..$count"
 	[ "$failed" = 0 ]

@@ -134,7 +134,7 @@ $(BUILD)/tests/soak/soak: $(SOAK_OBJ) $(BUILD)/tests/soak/soak_plugin.so $(BUILD
 
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
 SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop ledger guest keeper,$(wildcard src/$(l)/*.c)))
-$(BUILD)/sync/%.c.o: src/%.c
+$(BUILD)/sync/%.c.o: src/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(call by_name,$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \
 	    -DRIPCORD_SYNC_POINTS -c $< -o $@
@@ -153,7 +153,8 @@ $(BUILD)/tests/symbolize/symbols: $(BUILD)/lib/libripcord-symbolize.a
 SWEEP := $(BUILD)/tests/plugin/exact/sweep
 TEST_LIBS_sweep := -rdynamic
 
-TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) SAN=$(SAN) CC=$(CC) CXX=$(CXX)
+TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) SAN=$(SAN) CC='$(CC)' CXX='$(CXX)' \
+            CFLAGS='$(CFLAGS)' LTO='$(LTO)'
 
 # Writes random programs (tests/fuzz/fuzz.mk).
 EXACT_GENERATOR := $(BUILD)/fuzz/exact/generate

@@ -1,8 +1,7 @@
 # make install: everything works from a prefix, whose name has a space, by itself.
 . tests/tap.bash
 dest="$work/a root" prefix="/opt/rip cord"
-ok "install" make --no-print-directory install BUILD="$BUILD" SAN="$SAN" CC="$CC" CXX="$CXX" \
-	DESTDIR="$dest" PREFIX="$prefix"
+ok "install" build_make install DESTDIR="$dest" PREFIX="$prefix"
 root=$dest$prefix
 # The loader's cache: as root, and not with DESTDIR. (The build is there, so nothing else is done anew.)
 mkdir "$work/bin"
@@ -13,8 +12,7 @@ installs() { # USER MAKE'S ARGUMENTS...: whether it ran ldconfig
 	chmod +x "$work/bin/id"
 	shift
 	: >"$work/cache"
-	PATH=$work/bin:$PATH make --no-print-directory install BUILD="$BUILD" SAN="$SAN" CC="$CC" CXX="$CXX" \
-		LDCONFIG="'$work/ldconfig'" "$@" >"$work/out" 2>&1 || echo "failed"
+	PATH=$work/bin:$PATH build_make install LDCONFIG="'$work/ldconfig'" "$@" >"$work/out" 2>&1 || echo "failed"
 	cat "$work/cache"
 }
 is "root's install writes the loader's cache" "$(installs 0 PREFIX="$work/prefix")" ran
