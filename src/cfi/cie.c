@@ -122,8 +122,8 @@ static rip_status read_cie(struct rip_reader *r, const struct rip_pointer_bases 
 
 rip_status rip_cie_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_cie *cie_ret)
 {
-	struct rip_record record;
-	rip_status status = rip_record_at(section, offset, &record);
+	struct rip_cfi_record record;
+	rip_status status = rip_cfi_record_at(section, offset, &record);
 	if (status == RIP_E_END || (status == RIP_OK && record.id != 0))
 		return RIP_E_CIE;
 	if (status != RIP_OK)

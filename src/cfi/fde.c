@@ -53,7 +53,7 @@ static rip_status read_fde(struct rip_reader *r, struct rip_fde *fde)
 }
 
 /* libgcc and readelf take the distance to the CIE as signed, so a CIE may follow its FDEs. */
-static rip_status decode(const struct rip_cfi_section *section, struct rip_record *record,
+static rip_status decode(const struct rip_cfi_section *section, struct rip_cfi_record *record,
 			 const struct rip_cie *known, struct rip_fde *fde_ret)
 {
 	struct rip_fde fde = { .address = record->address, .bases = section->bases };
@@ -78,8 +78,8 @@ static rip_status decode(const struct rip_cfi_section *section, struct rip_recor
 rip_status rip_fde_at_with(const struct rip_cfi_section *section, uint64_t offset,
 			   const struct rip_cie *known, struct rip_fde *fde_ret)
 {
-	struct rip_record record;
-	rip_status status = rip_record_at(section, offset, &record);
+	struct rip_cfi_record record;
+	rip_status status = rip_cfi_record_at(section, offset, &record);
 	return status == RIP_OK ? decode(section, &record, known, fde_ret) : status;
 }
 
@@ -100,10 +100,10 @@ static uint64_t pass_end_marks(const struct rip_cfi_section *section, uint64_t o
 /* Each record is longer than nothing, so the walk ends. */
 rip_status rip_fde_next(const struct rip_cfi_section *section, uint64_t *offset, struct rip_fde *fde_ret)
 {
-	struct rip_record record = { .next = *offset };
+	struct rip_cfi_record record = { .next = *offset };
 	rip_status status;
 	do {
-		status = rip_record_at(section, pass_end_marks(section, record.next), &record);
+		status = rip_cfi_record_at(section, pass_end_marks(section, record.next), &record);
 	} while (status == RIP_OK && record.id == 0);
 	if (status == RIP_OK)
 		status = decode(section, &record, NULL, fde_ret);

@@ -22,11 +22,11 @@ static bool at_end(const struct rip_cfi_section *section, uint64_t offset)
 	return rip_read_u32(&r) == 0 && r.status == RIP_OK;
 }
 
-rip_status rip_record_at(const struct rip_cfi_section *section, uint64_t offset,
-			 struct rip_record *record_ret)
+rip_status rip_cfi_record_at(const struct rip_cfi_section *section, uint64_t offset,
+			 struct rip_cfi_record *record_ret)
 {
 	struct rip_reader r = rip_reader_at(&section->bytes, offset);
-	struct rip_record record = { .address = r.address };
+	struct rip_cfi_record record = { .address = r.address };
 	struct rip_bytes bytes;
 	uint64_t length;
 	if (at_end(section, offset))

@@ -7,7 +7,7 @@
 
 #include "cfi/cfi.h"
 
-struct rip_record {
+struct rip_cfi_record {
 	uint64_t address;       /* of the length field */
 	uint64_t id_offset;     /* of the id field, from the section's start */
 	uint64_t next;          /* offset of the record behind it */
@@ -16,8 +16,8 @@ struct rip_record {
 };
 
 /* TRUNCATED; END (a zero length, or the end of the section). */
-rip_status rip_record_at(const struct rip_cfi_section *section, uint64_t offset,
-			 struct rip_record *record_ret);
+rip_status rip_cfi_record_at(const struct rip_cfi_section *section, uint64_t offset,
+			 struct rip_cfi_record *record_ret);
 
 /* Decodes the CIE at `offset`. CIE (also where it is none), TRUNCATED, OVERFLOW, ENCODING. */
 rip_status rip_cie_at(const struct rip_cfi_section *section, uint64_t offset, struct rip_cie *cie_ret);

@@ -64,7 +64,7 @@ static rip_status allocate(struct rip_stack_pool *pool)
 	rip_status status = rip_port_reserve(slots_size(pool), &slots);
 	if (status != RIP_OK)
 		return status;
-	pool->slots = (struct rip_slot *)(void *)slots;
+	pool->slots = (struct rip_pool_slot *)(void *)slots;
 	status = rip_port_open(slots, slots_size(pool));
 	pool->chunks = calloc(pool->chunk_count, sizeof *pool->chunks);
 	if (status == RIP_OK && (!pool->chunks || !rip_lock_init(&pool->lock)))
@@ -293,7 +293,7 @@ static __attribute__((noinline)) void give_many(struct rip_stack_pool *pool, uin
 void rip_stack_give(struct rip_stack *stack)
 {
 	struct rip_stack_pool *pool = stack->pool;
-	struct rip_slot *slot = &pool->slots[stack->slot];
+	struct rip_pool_slot *slot = &pool->slots[stack->slot];
 
 	if (__builtin_expect(stack->reserve_open, 0))
 		slot->left_open = rip_stack_close_reserve(stack) != RIP_OK;

@@ -14,7 +14,7 @@
 enum { RIP_POOL_SHARDS = 8, RIP_CHUNK_SLOTS_LOG2 = 6 };
 
 /* A slot's number, from 1; 0: none. */
-struct rip_slot {
+struct rip_pool_slot {
 	uint32_t next;  /* in its list; atomic */
 	uint32_t depth; /* how many there are in the list from here on; atomic */
 	uint8_t uses;   /* counts on */
@@ -39,7 +39,7 @@ struct rip_stack_pool {
 	bool zero;
 	uint32_t trim_at;       /* a list as long as this is looked at; atomic */
 	uint32_t made;          /* stacks there are, out or idle; atomic, changed under the lock */
-	struct rip_slot *slots; /* by number */
+	struct rip_pool_slot *slots; /* by number */
 	struct rip_chunk *chunks;
 	struct rip_demand *demand; /* NULL: plain memory */
 	struct rip_lock lock;
@@ -107,7 +107,7 @@ uint32_t rip_shard_mine(void);
 uint32_t rip_shard_pop(struct rip_stack_pool *pool, uint32_t shard);
 /* Returns how long the list is now. */
 uint32_t rip_shard_push(struct rip_stack_pool *pool, uint32_t shard, uint32_t slot);
-/* Empties the list and returns its first slot, to be followed by rip_slot.next. */
+/* Empties the list and returns its first slot, to be followed by rip_pool_slot.next. */
 uint32_t rip_shard_drain(struct rip_stack_pool *pool, uint32_t shard);
 uint32_t rip_shard_length(struct rip_stack_pool *pool, uint32_t shard);
 

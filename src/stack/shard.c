@@ -37,7 +37,7 @@ uint32_t rip_shard_pop(struct rip_stack_pool *pool, uint32_t shard)
 uint32_t rip_shard_push(struct rip_stack_pool *pool, uint32_t shard, uint32_t slot)
 {
 	uint64_t *at = &pool->shard[shard].head, head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
-	struct rip_slot *pushed = &pool->slots[slot];
+	struct rip_pool_slot *pushed = &pool->slots[slot];
 	uint32_t depth;
 
 	do {

@@ -4,13 +4,13 @@
 
 #include <stdlib.h>
 
-static void place(struct rip_heap *heap, uint32_t at, struct rip_timer *timer)
+static void place(struct rip_timer_heap *heap, uint32_t at, struct rip_timer *timer)
 {
 	heap->timers[at] = timer;
 	timer->place = at + 1;
 }
 
-static void move_up(struct rip_heap *heap, uint32_t at)
+static void move_up(struct rip_timer_heap *heap, uint32_t at)
 {
 	struct rip_timer *timer = heap->timers[at];
 
@@ -19,7 +19,7 @@ static void move_up(struct rip_heap *heap, uint32_t at)
 	place(heap, at, timer);
 }
 
-static void move_down(struct rip_heap *heap, uint32_t at)
+static void move_down(struct rip_timer_heap *heap, uint32_t at)
 {
 	struct rip_timer *timer = heap->timers[at];
 
@@ -33,7 +33,7 @@ static void move_down(struct rip_heap *heap, uint32_t at)
 	place(heap, at, timer);
 }
 
-rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count)
+rip_status rip_timer_heap_reserve(struct rip_timer_heap *heap, uint32_t count)
 {
 	uint32_t room = heap->room ? heap->room : 64;
 
@@ -49,7 +49,7 @@ rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count)
 	return RIP_OK;
 }
 
-void rip_heap_shrink(struct rip_heap *heap, uint32_t count)
+void rip_timer_heap_shrink(struct rip_timer_heap *heap, uint32_t count)
 {
 	if (heap->room <= 64 || count > heap->room / 4)
 		return;
@@ -60,7 +60,7 @@ void rip_heap_shrink(struct rip_heap *heap, uint32_t count)
 	heap->room /= 2;
 }
 
-void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
+void rip_timer_heap_put(struct rip_timer_heap *heap, struct rip_timer *timer, uint64_t due)
 {
 	if (timer->place == 0)
 		place(heap, heap->count++, timer);
@@ -69,7 +69,7 @@ void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due)
 	move_down(heap, timer->place - 1);
 }
 
-void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer)
+void rip_timer_heap_remove(struct rip_timer_heap *heap, struct rip_timer *timer)
 {
 	if (timer->place == 0)
 		return;
@@ -83,11 +83,11 @@ void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer)
 	move_down(heap, last->place - 1);
 }
 
-struct rip_timer *rip_heap_take(struct rip_heap *heap, uint64_t now)
+struct rip_timer *rip_timer_heap_take(struct rip_timer_heap *heap, uint64_t now)
 {
 	if (heap->count == 0 || heap->timers[0]->due > now)
 		return NULL;
 	struct rip_timer *first = heap->timers[0];
-	rip_heap_remove(heap, first);
+	rip_timer_heap_remove(heap, first);
 	return first;
 }

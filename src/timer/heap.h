@@ -5,24 +5,24 @@
 
 #include "timer/timer.h"
 
-struct rip_heap {
+struct rip_timer_heap {
 	struct rip_timer **timers;
 	uint32_t count, room;
 };
 
 /* Makes room for `count` timers in all. NOMEM. */
-rip_status rip_heap_reserve(struct rip_heap *heap, uint32_t count);
+rip_status rip_timer_heap_reserve(struct rip_timer_heap *heap, uint32_t count);
 
 /* Gives room back that is far more than `count` timers need: at least as many as are set. */
-void rip_heap_shrink(struct rip_heap *heap, uint32_t count);
+void rip_timer_heap_shrink(struct rip_timer_heap *heap, uint32_t count);
 
 /* Sets the timer to `due`, whether or not it is in the heap. There is room. */
-void rip_heap_put(struct rip_heap *heap, struct rip_timer *timer, uint64_t due);
+void rip_timer_heap_put(struct rip_timer_heap *heap, struct rip_timer *timer, uint64_t due);
 
 /* Takes the earliest out; NULL if none is due at `now`. */
-struct rip_timer *rip_heap_take(struct rip_heap *heap, uint64_t now);
+struct rip_timer *rip_timer_heap_take(struct rip_timer_heap *heap, uint64_t now);
 
 /* Takes a timer out, if it is in. */
-void rip_heap_remove(struct rip_heap *heap, struct rip_timer *timer);
+void rip_timer_heap_remove(struct rip_timer_heap *heap, struct rip_timer *timer);
 
 #endif

@@ -12,7 +12,7 @@ enum { THREAD_STACK = 64 * 1024 };
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 static bool started;                /* atomic; written under lock */
-static struct rip_heap heap;        /* under lock */
+static struct rip_timer_heap heap;        /* under lock */
 static uint32_t timers;             /* under lock: how many there are */
 static uint32_t age = 1;            /* atomic: forks that led to this process, plus 1 */
 static struct rip_timer *posted;    /* atomic: a list that only grows at its head, and is taken whole */
@@ -30,9 +30,9 @@ static void fire(struct rip_timer *timer, uint64_t now)
 	uint64_t again = timer->fire(timer, now);
 
 	if (again)
-		rip_heap_put(&heap, timer, again);
+		rip_timer_heap_put(&heap, timer, again);
 	else
-		rip_heap_remove(&heap, timer);
+		rip_timer_heap_remove(&heap, timer);
 }
 
 static void fire_posted(uint64_t now)
@@ -53,7 +53,7 @@ static uint64_t fire_due(void)
 	struct rip_timer *timer;
 
 	fire_posted(now);
-	while ((timer = rip_heap_take(&heap, now)) != NULL)
+	while ((timer = rip_timer_heap_take(&heap, now)) != NULL)
 		fire(timer, now);
 	return heap.count ? heap.timers[0]->due : 0;
 }
@@ -91,7 +91,7 @@ void rip_timer_in_child(void)
 	age++;
 	posted = NULL;
 	while (heap.count)
-		rip_heap_remove(&heap, heap.timers[0]);
+		rip_timer_heap_remove(&heap, heap.timers[0]);
 	rip_lock_give(&lock);
 }
 
@@ -133,7 +133,7 @@ rip_status rip_timer_start(void)
 rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now))
 {
 	rip_lock_take(&lock);
-	rip_status status = rip_heap_reserve(&heap, timers + 1);
+	rip_status status = rip_timer_heap_reserve(&heap, timers + 1);
 	if (status == RIP_OK) {
 		timers++;
 		timer->fire = fire;
@@ -145,9 +145,9 @@ rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_t
 void rip_timer_deinit(struct rip_timer *timer)
 {
 	rip_lock_take(&lock);
-	rip_heap_remove(&heap, timer);
+	rip_timer_heap_remove(&heap, timer);
 	timers--;
-	rip_heap_shrink(&heap, timers);
+	rip_timer_heap_shrink(&heap, timers);
 	rip_lock_give(&lock);
 }
 
@@ -160,7 +160,7 @@ void rip_timer_set(struct rip_timer *timer, uint64_t due)
 {
 	rip_lock_take(&lock);
 	if (timer->place == 0 || due < timer->due)
-		rip_heap_put(&heap, timer, due);
+		rip_timer_heap_put(&heap, timer, due);
 	bool first = heap.timers[0] == timer;
 	rip_lock_give(&lock);
 	if (first)
