@@ -62,6 +62,22 @@ const char *rip_status_name(rip_status status);
 /* One line in plain words, such as "a table ends before the datum does". Likewise. */
 const char *rip_status_text(rip_status status);
 
+/* What a function failed at that returned NOMEM, MAPS, SYSTEM, NOFILE or LOAD. */
+typedef struct rip_failure {
+	rip_status status;     /* what it returned; RIP_OK: nothing has failed so on this thread */
+	int error;             /* the system's number for the reason, as errno(3) has them; 0: it gave none */
+	const char *operation; /* the function or system call that failed, such as "mmap": a constant string;
+	                        * NULL while status is RIP_OK */
+	char subject[112];     /* the path or name that it was given, its end left out where it is too long; ""
+	                        * where it was given none */
+} rip_failure;
+
+/* The calling thread's last failure of that kind. As with errno, it has a meaning directly after a function of
+ * Ripcord has returned such a status; later calls, also those that succeed, may change it. The memory is the thread's:
+ * valid until it ends, never NULL. A guest shares it with its host. Not in libripcord-core.a. Any thread,
+ * async-signal-safe; a signal handler that calls Ripcord may change it. */
+const rip_failure *rip_last_error(void);
+
 #ifdef __cplusplus
 }
 #endif

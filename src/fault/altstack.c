@@ -9,6 +9,7 @@
 #include "fault/context.h"
 #include "fault/bases.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -96,10 +97,11 @@ static rip_status release(struct stacks *stacks)
 
 	if (!stacks->map)
 		return RIP_OK;
-	if (stacks->lent || (rip_fault_stack && rip_fault_stack != stacks->handlers_end) ||
-	    sigaltstack(NULL, &now) != 0 ||
+	if (stacks->lent || (rip_fault_stack && rip_fault_stack != stacks->handlers_end))
+		return rip_port_fail(RIP_E_SYSTEM, "sigaltstack", EPERM); /* as the kernel says of one in use */
+	if (sigaltstack(NULL, &now) != 0 ||
 	    (now.ss_sp == stacks->alternate && sigaltstack(&stacks->host, NULL) != 0))
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "sigaltstack", errno);
 	rip_fault_stack = NULL;
 	rip_base_forget();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -127,8 +129,9 @@ static rip_status open_stacks(struct stacks *stacks)
 
 	if (status == RIP_OK)
 		status = rip_port_open(stacks->handlers, handlers);
-	if (status == RIP_OK && pthread_setspecific(key, &mine) != 0)
-		status = RIP_E_NOMEM;
+	int error = status == RIP_OK ? pthread_setspecific(key, &mine) : 0;
+	if (error != 0)
+		status = rip_port_fail(RIP_E_NOMEM, "pthread_setspecific", error);
 	return status;
 }
 
@@ -174,7 +177,7 @@ static rip_status install(stack_t *now)
 	stack_t ours = as_stack(mine.alternate, mine.alternate_end);
 
 	if (sigaltstack(&ours, NULL) != 0)
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "sigaltstack", errno);
 	mine.host = *now;
 	*now = ours;
 	return RIP_OK;
@@ -186,8 +189,10 @@ static rip_status prepare_stack(void)
 	rip_status status = RIP_OK;
 
 	pthread_once(&once, make_key);
-	if (!have_key || sigaltstack(NULL, &now) != 0)
-		return RIP_E_SYSTEM;
+	if (!have_key)
+		return rip_port_fail(RIP_E_SYSTEM, "pthread_key_create", EAGAIN);
+	if (sigaltstack(NULL, &now) != 0)
+		return rip_port_fail(RIP_E_SYSTEM, "sigaltstack", errno);
 	if (!mine.map)
 		status = make();
 	disarms |= ((unsigned)now.ss_flags & SS_AUTODISARM) != 0;
@@ -286,13 +291,14 @@ rip_status rip_fault_borrow(bool nudged, struct rip_fault_loan *loan_ret)
 	stack_t now;
 
 	if (sigaltstack(NULL, &now) != 0)
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "sigaltstack", errno);
 	if (suits(&now) && !(now.ss_flags & SS_ONSTACK) && (now.ss_size >= ROOMY || !nudged))
 		return RIP_OK;
 	if (!make_loan(loan_ret))
 		return RIP_E_NOMEM;
 	if (rip_fault_move(set_loan, loan_ret, NULL) == 0)
 		return RIP_OK;
+	rip_port_fail(RIP_E_SYSTEM, "sigaltstack", errno);
 	end_loan(loan_ret);
 	return RIP_E_SYSTEM;
 }

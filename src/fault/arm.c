@@ -204,7 +204,7 @@ rip_status rip_arm_install(void)
 		return RIP_OK;
 	rip_fault_fill_action(&action, rip_fault_entry_call);
 	if (sigaction(SIGSYS, NULL, &earlier) != 0 || sigaction(SIGSYS, &action, NULL) != 0)
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "sigaction", errno);
 	__atomic_store_n(&rip_arm_possible, true, __ATOMIC_RELAXED);
 	return RIP_OK;
 }

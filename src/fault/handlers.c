@@ -227,6 +227,7 @@ static rip_status install(void)
 		/* Read first: the handler may be called before sigaction returns. */
 		if (sigaction(signals[i], NULL, &earlier[i]) != 0 ||
 		    sigaction(signals[i], &action, NULL) != 0) {
+			rip_port_fail(RIP_E_SYSTEM, "sigaction", errno);
 			while (i-- != 0)
 				put_back(i);
 			return RIP_E_SYSTEM;

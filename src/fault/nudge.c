@@ -113,7 +113,7 @@ static rip_status install(rip_nudge_taker taker)
 	if (rip_fault_is_manual())
 		return RIP_OK;
 	if (sigaction(RIP_NUDGE_SIGNAL, NULL, earlier) != 0 || !set_handler())
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "sigaction", errno);
 	if (rip_arm_install() != RIP_OK) {
 		sigaction(RIP_NUDGE_SIGNAL, earlier, NULL);
 		return RIP_E_SYSTEM;

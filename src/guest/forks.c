@@ -4,6 +4,7 @@
  *
  * This begins when the library is loaded: a fork may be under way already when the first guest is made, and
  * would not hear of it any more. */
+#include <errno.h>
 #include <pthread.h>
 
 #include "guest/kill.h"
@@ -80,5 +81,5 @@ __attribute__((constructor(1000))) static void watch_forks(void)
 
 rip_status rip_guest_forks_status(void)
 {
-	return watched ? RIP_OK : RIP_E_NOMEM;
+	return watched ? RIP_OK : rip_port_fail(RIP_E_NOMEM, "pthread_atfork", ENOMEM);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * guest: the public pools: stacks, and the fault handlers for as long as the pool is there. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/probe.h"
 #include "guest/handle.h"
 #include "guest/state.h"
+#include "port/port.h"
 
 struct rip_pool {
 	const rip_pool *self; /* what tells it from other memory */
@@ -51,7 +53,7 @@ static rip_status create(const struct rip_stack_pool_config *config, rip_pool **
 	rip_pool *pool = malloc(sizeof *pool);
 
 	if (!pool)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "malloc", ENOMEM);
 	rip_status status = rip_stack_pool_create(config, &pool->stacks);
 	if (status == RIP_OK) {
 		status = rip_fault_acquire(rip_guest_take_fault);

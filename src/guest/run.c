@@ -7,6 +7,7 @@
 #include "base/probe.h"
 #include "base/sync.h"
 #include "fault/frozen.h"
+#include "port/port.h"
 #include "stop/turn.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -28,7 +29,7 @@ static bool room_to_run(void)
 static inline rip_status prepare(void)
 {
 	if (__builtin_expect(rip_current != NULL, 0) && !room_to_run())
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "room on the calling guest's stack", 0);
 	return __builtin_expect(rip_fault_thread.ready, 1) ? RIP_OK : rip_fault_prepare_thread();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * keeper: keepers' threads, and how a stop gets to them and back. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/probe.h"
@@ -7,6 +8,7 @@
 #include "guest/state.h"
 #include "keeper/keeper.h"
 #include "keeper/stopped.h"
+#include "port/port.h"
 #include "timer/timer.h"
 
 static struct rip_lock lock = RIP_LOCK_INIT;
@@ -367,7 +369,7 @@ static rip_status create(const rip_keeper_options *options, rip_keeper **keeper_
 	rip_keeper *keeper = has_key ? calloc(1, sizeof *keeper) : NULL;
 
 	if (!keeper)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, has_key ? "calloc" : "pthread_key_create", has_key ? ENOMEM : EAGAIN);
 	init(keeper, options);
 	use(keeper->next, 1);
 	rip_status status = start(keeper, options);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * keeper: threads, and how they wait. */
+#include <errno.h>
 #include <signal.h>
 
 #include "fault/fault.h"
@@ -40,7 +41,7 @@ rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_
 	sigset_t blocked, faults, before;
 
 	if (pthread_attr_init(&attributes) != 0)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "pthread_attr_init", ENOMEM);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	sigfillset(&blocked);
 	rip_fault_signals(&faults);
@@ -51,5 +52,5 @@ rip_status rip_keeper_thread(void *(*function)(void *), void *argument, pthread_
 	int error = pthread_create(thread_ret, &attributes, function, argument);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
-	return error ? RIP_E_SYSTEM : RIP_OK;
+	return error ? rip_port_fail(RIP_E_SYSTEM, "pthread_create", error) : RIP_OK;
 }

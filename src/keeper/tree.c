@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * keeper: trees: a thread that does what the policy says, and one for each worker that runs. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/probe.h"
 #include "base/sync.h"
 #include "guest/state.h"
 #include "keeper/stopped.h"
+#include "port/port.h"
 #include "timer/timer.h"
 
 /* A node of a tree. What is not said otherwise is under the tree's lock, once it is made. */
@@ -195,14 +197,14 @@ static rip_status create(const rip_tree_options *options, rip_tree **tree_ret)
 	rip_tree *tree = has_key ? calloc(1, sizeof *tree) : NULL;
 
 	if (!tree)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, has_key ? "calloc" : "pthread_key_create", has_key ? ENOMEM : EAGAIN);
 	tree->options = *options;
 	tree->options.rules.supervisor = true;
 	tree->root.tree = tree;
 	tree->idle = true;
 	rip_status status = rip_supervise_init(&tree->root.node, &tree->options.rules, NULL, &tree->root);
-	if (status == RIP_OK)
-		status = rip_lock_init(&tree->lock) ? RIP_OK : RIP_E_NOMEM;
+	if (status == RIP_OK && !rip_lock_init(&tree->lock))
+		status = rip_port_fail(RIP_E_NOMEM, "pthread_mutex_init", ENOMEM);
 	if (status == RIP_OK)
 		status = rip_keeper_thread(supervise, tree, &tree->thread);
 	if (status != RIP_OK)
@@ -249,7 +251,7 @@ static rip_status add(rip_tree *tree, rip_child *parent, const rip_child_options
 	rip_child *child = calloc(1, sizeof *child);
 
 	if (!child)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "calloc", ENOMEM);
 	child->options = *options;
 	rip_status status = make(tree, parent, child, guest);
 	if (status != RIP_OK) {

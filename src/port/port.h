@@ -9,6 +9,24 @@
 #include "arch.h"
 #include "base/base.h"
 
+/* --- Failures --- */
+
+/* Records what rip_last_error says. `operation` is a constant string, `error` an errno(3) number or 0, `subject` a path
+ * or name, which is copied. Signal-safe. */
+void rip_port_record_failure(rip_status status, const char *operation, int error, const char *subject);
+
+/* Both do so and return `status`: in line, so that the compiler sees which. */
+static inline rip_status rip_port_fail_at(rip_status status, const char *operation, int error, const char *subject)
+{
+	rip_port_record_failure(status, operation, error, subject);
+	return status;
+}
+
+static inline rip_status rip_port_fail(rip_status status, const char *operation, int error)
+{
+	return rip_port_fail_at(status, operation, error, "");
+}
+
 /* --- Modules --- */
 
 enum { RIP_MODULE_SEGMENTS = 8, RIP_MODULE_ID_MAX = 32 };

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "port/port.h"
 #include "program/program.h"
 
 struct file {
@@ -33,8 +34,11 @@ static rip_status open_file(struct file *file)
 {
 	struct stat info;
 	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (file->fd < 0 || fstat(file->fd, &info) != 0)
-		return rip_error_set(file->error, RIP_E_NOFILE, file->path, "%s", strerror(errno));
+	if (file->fd < 0 || fstat(file->fd, &info) != 0) {
+		int number = errno;
+		rip_error_set(file->error, RIP_E_NOFILE, file->path, "%s", strerror(number));
+		return rip_port_fail_at(RIP_E_NOFILE, file->fd < 0 ? "open" : "fstat", number, file->path);
+	}
 	if (!S_ISREG(info.st_mode))
 		return rip_error_set(file->error, RIP_E_NOFILE, file->path, "not a regular file");
 	file->size = (uint64_t)info.st_size;

@@ -10,6 +10,7 @@
 
 #include "base/probe.h"
 #include "guest/state.h"
+#include "port/port.h"
 #include "unwind/unwind.h"
 
 /* A relative path is made absolute: dlopen would search for a name without a slash in the library path, and
@@ -37,7 +38,8 @@ static rip_status load_failed(const char *path, rip_error *error)
 	const char *rest = strstr(why, path);
 	if (rest && strncmp(rest + strlen(path), ": ", 2) == 0)
 		why = rest + strlen(path) + 2;
-	return rip_error_set(error, RIP_E_LOAD, path, "%s", why);
+	rip_error_set(error, RIP_E_LOAD, path, "%s", why);
+	return rip_port_fail_at(RIP_E_LOAD, "dlopen", 0, path);
 }
 
 /* Does the module say which function its main is? gold has the module's base stand for a main that is not

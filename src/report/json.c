@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "port/port.h"
+
 static void write_signal(struct rip_writer *w, const rip_report *report)
 {
 	const char *code = rip_report_code_text(report->signal, report->signal_code);
@@ -114,5 +116,5 @@ rip_status rip_report_json(const rip_report *report, const rip_symbolizer *symbo
 		rip_write(&writer, "null");
 	rip_write_reclaimed_json(&writer, &report->reclaimed);
 	rip_write(&writer, "}\n");
-	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
+	return writer.failed ? rip_port_fail(RIP_E_SYSTEM, "sink", 0) : RIP_OK;
 }

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "port/port.h"
+
 /* In one line, whatever the guest has written. */
 static void write_line(struct rip_writer *w, const char *text)
 {
@@ -204,5 +206,5 @@ rip_status rip_report_text(const rip_report *report, const rip_symbolizer *symbo
 	write_cleanups(&writer, report);
 	write_cut(&writer, report, symbolizer);
 	rip_write_reclaimed(&writer, &report->reclaimed);
-	return writer.failed ? RIP_E_SYSTEM : RIP_OK;
+	return writer.failed ? rip_port_fail(RIP_E_SYSTEM, "sink", 0) : RIP_OK;
 }

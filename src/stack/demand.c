@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * stack: stacks whose pages an embedder supplies: the thread that asks it. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -52,30 +53,32 @@ static void *run(void *argument)
 }
 
 /* The host's signals are not for this thread. */
-static bool start_thread(struct rip_demand *demand)
+static int start_thread(struct rip_demand *demand)
 {
 	sigset_t all, mask;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	bool good = pthread_create(&demand->thread, NULL, run, demand) == 0;
+	int error = pthread_create(&demand->thread, NULL, run, demand);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	return good;
+	return error;
 }
 
 rip_status rip_demand_create(rip_pool_supplier supply, void *context, struct rip_demand **demand_ret)
 {
 	struct rip_demand *demand = calloc(1, sizeof *demand);
 	uint8_t *page = aligned_alloc(RIP_STACK_PAGE, RIP_STACK_PAGE);
-	rip_status status = demand && page ? rip_port_demand_open(&demand->port) : RIP_E_NOMEM;
+	rip_status status = demand && page ? rip_port_demand_open(&demand->port) :
+					     rip_port_fail(RIP_E_NOMEM, "aligned_alloc", ENOMEM);
 
 	if (status == RIP_OK) {
 		demand->supply = supply;
 		demand->context = context;
 		demand->page = page;
-		if (!start_thread(demand)) {
+		int error = start_thread(demand);
+		if (error != 0) {
 			rip_port_demand_close(&demand->port);
-			status = RIP_E_NOMEM;
+			status = rip_port_fail(RIP_E_NOMEM, "pthread_create", error);
 		}
 	}
 	if (status == RIP_OK) {

@@ -2,10 +2,12 @@
  * stack: pools: taking stacks and giving them back. */
 #include "stack/pool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "port/port.h"
+
 
 /* Where nothing tells how deep a guest went, what is below the part that is kept is given back each time that
  * the stack has been used this often: a system call, shared by so many guests. */
@@ -59,7 +61,7 @@ static size_t slots_size(const struct rip_stack_pool *pool)
 /* What is not used yet takes no memory, only address space; a trim gives back what is not used any more. */
 static rip_status allocate(struct rip_stack_pool *pool)
 {
-	uint8_t *slots;
+	uint8_t *slots = NULL;
 
 	rip_status status = rip_port_reserve(slots_size(pool), &slots);
 	if (status != RIP_OK)
@@ -67,8 +69,10 @@ static rip_status allocate(struct rip_stack_pool *pool)
 	pool->slots = (struct rip_pool_slot *)(void *)slots;
 	status = rip_port_open(slots, slots_size(pool));
 	pool->chunks = calloc(pool->chunk_count, sizeof *pool->chunks);
-	if (status == RIP_OK && (!pool->chunks || !rip_lock_init(&pool->lock)))
-		status = RIP_E_NOMEM;
+	if (status == RIP_OK && !pool->chunks)
+		status = rip_port_fail(RIP_E_NOMEM, "calloc", ENOMEM);
+	if (status == RIP_OK && !rip_lock_init(&pool->lock))
+		status = rip_port_fail(RIP_E_NOMEM, "pthread_mutex_init", ENOMEM);
 	return status;
 }
 
@@ -85,7 +89,7 @@ rip_status rip_stack_pool_create(const struct rip_stack_pool_config *config, str
 	struct rip_stack_pool *pool = aligned_alloc(_Alignof(struct rip_stack_pool), sizeof *pool);
 
 	if (!pool)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "aligned_alloc", ENOMEM);
 	memset(pool, 0, sizeof *pool);
 	rip_status status = init(config, pool);
 	if (status == RIP_OK)

@@ -2,7 +2,10 @@
  * timer: a binary heap. */
 #include "timer/heap.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include "port/port.h"
 
 static void place(struct rip_timer_heap *heap, uint32_t at, struct rip_timer *timer)
 {
@@ -43,7 +46,7 @@ rip_status rip_timer_heap_reserve(struct rip_timer_heap *heap, uint32_t count)
 		room *= 2;
 	struct rip_timer **timers = reallocarray(heap->timers, room, sizeof *timers);
 	if (!timers)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "reallocarray", ENOMEM);
 	heap->timers = timers;
 	heap->room = room;
 	return RIP_OK;

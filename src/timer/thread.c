@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * timer: the thread. Whoever wants something of it changes `news` and wakes it. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -104,7 +105,7 @@ static rip_status create_thread(void)
 	sigset_t all, before;
 
 	if (pthread_attr_init(&attributes) != 0)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "pthread_attr_init", ENOMEM);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	sigfillset(&all);
@@ -112,7 +113,7 @@ static rip_status create_thread(void)
 	int error = pthread_create(&thread, &attributes, run, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
-	return error ? RIP_E_SYSTEM : RIP_OK;
+	return error ? rip_port_fail(RIP_E_SYSTEM, "pthread_create", error) : RIP_OK;
 }
 
 rip_status rip_timer_start(void)

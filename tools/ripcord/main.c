@@ -91,6 +91,19 @@ void tool_complain(const char *format, ...)
 	errno = error;
 }
 
+void tool_complain_status(const char *what, rip_status status)
+{
+	const rip_failure *failure = rip_last_error();
+
+	if (failure->status != status || !failure->operation)
+		tool_complain("%s: %s", what, rip_status_text(status));
+	else if (failure->error)
+		tool_complain("%s: %s (%s: %s)", what, rip_status_text(status), failure->operation,
+			      strerror(failure->error));
+	else
+		tool_complain("%s: %s (%s)", what, rip_status_text(status), failure->operation);
+}
+
 static const struct subcommand *find(const char *name)
 {
 	for (int i = 0; i < SUBCOMMANDS; i++)

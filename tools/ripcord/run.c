@@ -103,7 +103,7 @@ static int exit_status(const rip_outcome *outcome, const rip_report *report)
 
 static int host_failed(const char *what, rip_status status)
 {
-	tool_complain("%s: %s", what, rip_status_text(status));
+	tool_complain_status(what, status);
 	return TOOL_HOST;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "ripcord/status.h"
+
 /* Besides a guest's own status and 128 + signal. */
 enum {
 	TOOL_MISUSE = 2,    /* bad options, or a guest that cannot be loaded */
@@ -28,6 +30,9 @@ bool tool_help(const char *name);
 
 /* Whether the compiler's plugin was built and stands where `ripcord cc` finds it. */
 bool tool_has_plugin(void);
+
+/* Complains of what the library returned, with what it failed at (rip_last_error). */
+void tool_complain_status(const char *what, rip_status status);
 
 /* Prints "ripcord: " and the message as one line: control characters become '?'. */
 void tool_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -43,12 +43,16 @@ rip_status rip_port_demand_open(struct rip_port_demand *demand_ret)
 	long fd = open_uffd(&kernel);
 
 	if (fd < 0)
-		return RIP_E_SYSTEM;
-	long stop = control((int)fd, UFFDIO_API, &api) == 0 ?
-		rip_syscall4(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0) : -1;
+		return rip_port_fail(RIP_E_SYSTEM, "userfaultfd", (int)-fd);
+	long result = control((int)fd, UFFDIO_API, &api);
+	if (result != 0) {
+		close_fd(fd);
+		return rip_port_fail(RIP_E_SYSTEM, "ioctl UFFDIO_API", (int)-result);
+	}
+	long stop = rip_syscall4(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0);
 	if (stop < 0) {
 		close_fd(fd);
-		return RIP_E_SYSTEM;
+		return rip_port_fail(RIP_E_SYSTEM, "eventfd2", (int)-stop);
 	}
 	*demand_ret = (struct rip_port_demand){ .fd = (int)fd, .stop_fd = (int)stop,
 						.kernel_faults = kernel };
@@ -67,7 +71,9 @@ rip_status rip_port_demand_register(const struct rip_port_demand *demand, uint8_
 		.range = { .start = (uintptr_t)map, .len = size }, .mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 
-	return control(demand->fd, UFFDIO_REGISTER, &request) == 0 ? RIP_OK : RIP_E_SYSTEM;
+	long result = control(demand->fd, UFFDIO_REGISTER, &request);
+
+	return result == 0 ? RIP_OK : rip_port_fail(RIP_E_SYSTEM, "ioctl UFFDIO_REGISTER", (int)-result);
 }
 
 /* False: there is nothing to be read just now. */

@@ -76,9 +76,9 @@ static bool maps_used_up(void)
 	return divided == -ENOMEM;
 }
 
-static rip_status no_memory(void)
+static rip_status no_memory(const char *operation, long result)
 {
-	return maps_used_up() ? RIP_E_MAPS : RIP_E_NOMEM;
+	return rip_port_fail(maps_used_up() ? RIP_E_MAPS : RIP_E_NOMEM, operation, (int)-result);
 }
 
 rip_status rip_port_reserve(size_t size, uint8_t **map_ret)
@@ -87,7 +87,7 @@ rip_status rip_port_reserve(size_t size, uint8_t **map_ret)
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	if (map < 0 && map > -4096)
-		return no_memory();
+		return no_memory("mmap", map);
 	/* A huge page for a stack's first byte would be 2 MiB resident. */
 	rip_syscall4(SYS_madvise, map, (long)size, MADV_NOHUGEPAGE, 0);
 	*map_ret = (uint8_t *)map;
@@ -104,7 +104,7 @@ void rip_port_unmap(uint8_t *map, size_t size)
 rip_status rip_port_open(uint8_t *map, size_t size)
 {
 	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_READ | PROT_WRITE, 0);
-	return result == 0 ? RIP_OK : no_memory();
+	return result == 0 ? RIP_OK : no_memory("mprotect", result);
 }
 
 rip_status rip_port_close(uint8_t *map, size_t size)
@@ -116,7 +116,7 @@ rip_status rip_port_close(uint8_t *map, size_t size)
 rip_status rip_port_seal(uint8_t *map, size_t size)
 {
 	long result = rip_syscall4(SYS_mprotect, (long)map, (long)size, PROT_NONE, 0);
-	return result == 0 ? RIP_OK : no_memory();
+	return result == 0 ? RIP_OK : no_memory("mprotect", result);
 }
 
 bool rip_port_drop(uint8_t *map, size_t size)
@@ -138,7 +138,7 @@ static rip_status mark(uint8_t *map, size_t size, int advice)
 	while (result == -EINTR || result == -EAGAIN);
 	if (result == 0)
 		return RIP_OK;
-	return result == -ENOMEM ? RIP_E_NOMEM : RIP_E_SYSTEM;
+	return rip_port_fail(result == -ENOMEM ? RIP_E_NOMEM : RIP_E_SYSTEM, "madvise", (int)-result);
 }
 
 rip_status rip_port_mark(uint8_t *map, size_t size)

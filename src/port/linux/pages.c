@@ -13,7 +13,7 @@ rip_status rip_port_map(size_t size, uint8_t **map_ret)
 	long result = rip_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (result < 0 && result > -4096)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "mmap", (int)-result);
 	*map_ret = (uint8_t *)result;
 	return RIP_OK;
 }
@@ -22,7 +22,7 @@ rip_status rip_port_remap(uint8_t **map, size_t old_size, size_t size)
 {
 	long result = rip_syscall4(SYS_mremap, (long)*map, (long)old_size, (long)size, MREMAP_MAYMOVE);
 	if (result < 0 && result > -4096)
-		return RIP_E_NOMEM;
+		return rip_port_fail(RIP_E_NOMEM, "mremap", (int)-result);
 	*map = (uint8_t *)result;
 	return RIP_OK;
 }

@@ -34,7 +34,7 @@ static long peek(uint64_t address, void *to, size_t size)
 }
 
 /* A page that is not there may lie behind others of the same piece. */
-static size_t in_pieces(bool write, uint64_t address, uint8_t *own, size_t size, bool *refused_ret)
+static size_t in_pieces(bool write, uint64_t address, uint8_t *own, size_t size, int *refusal_ret)
 {
 	size_t done = 0;
 
@@ -44,7 +44,7 @@ static size_t in_pieces(bool write, uint64_t address, uint8_t *own, size_t size,
 			break;
 		long now = write ? copy(SYS_process_vm_writev, address + done, own + done, piece) :
 				   peek(address + done, own + done, piece);
-		*refused_ret = now == -EPERM || now == -ENOSYS;
+		*refusal_ret = now == -EPERM || now == -ENOSYS ? (int)-now : 0;
 		if (now <= 0)
 			break;
 		done += (size_t)now;
@@ -54,17 +54,17 @@ static size_t in_pieces(bool write, uint64_t address, uint8_t *own, size_t size,
 
 size_t rip_port_peek(uint64_t address, void *to, size_t size)
 {
-	bool refused = false;
+	int refusal = 0;
 
-	return in_pieces(false, address, to, size, &refused);
+	return in_pieces(false, address, to, size, &refusal);
 }
 
 rip_status rip_port_poke(uint64_t address, const void *from, size_t size, size_t *done_ret)
 {
-	bool refused = false;
+	int refusal = 0;
 
-	*done_ret = in_pieces(true, address, (uint8_t *)(uintptr_t)from, size, &refused);
+	*done_ret = in_pieces(true, address, (uint8_t *)(uintptr_t)from, size, &refusal);
 	if (*done_ret == size)
 		return RIP_OK;
-	return refused ? RIP_E_SYSTEM : RIP_E_MEMORY;
+	return refusal ? rip_port_fail(RIP_E_SYSTEM, "process_vm_writev", refusal) : RIP_E_MEMORY;
 }

@@ -35,10 +35,11 @@ static void place(const char *what, uintptr_t pc)
 static void value(const char *what, struct walk *walk, uintptr_t word)
 {
 	intptr_t distance = (intptr_t)(word - walk->first_cfa);
+	uintptr_t in_thread = word - (uintptr_t)pthread_self();
 	struct dl_find_object object;
 
-	if (word == (uintptr_t)pthread_self())
-		printf(" %s thread", what);
+	if (in_thread < 4096) /* glibc 2.41 keeps the address of a member in a register */
+		printf(" %s thread+%lu", what, (unsigned long)in_thread);
 	else if (distance > -(1 << 16) && distance < (1 << 16))
 		printf(" %s cfa%+ld", what, (long)distance);
 	else if (_dl_find_object((void *)word, &object) == 0)
