@@ -55,7 +55,7 @@ $(BUILD)/tests/%: tests/%.cc $(BUILD)/lib/libripcord.a
 	    $< -o $@ $(BUILD)/lib/libripcord.a -pthread -ldl
 
 # Those whose guests are killed at polls.
-OWNING_KILLED := $(foreach t,kill mask sort stack,$(filter $(BUILD)/tests/ledger/owned_$(t) $(BUILD)/tests/ledger/owned_$(t)-%,$(OWNING) $(OWNING_ONE)))
+OWNING_KILLED := $(foreach t,kill mask sort stack waiting,$(filter $(BUILD)/tests/ledger/owned_$(t) $(BUILD)/tests/ledger/owned_$(t)-%,$(OWNING) $(OWNING_ONE)))
 $(OWNING_KILLED): NEEDS = $(IF_PLUGIN)
 
 # Built as a user would.

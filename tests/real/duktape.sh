@@ -42,7 +42,7 @@ is "a larger stack holds what the engine's own limit allows" \
 	"$(status "$ripcord" run --stack 4M "$duktape/guest" tests/real/js/recurse.js)" 1
 ok "... an error of JavaScript's own" grep -q RangeError "$work/err"
 is "a small stack and the JSON decoder" \
-	"$(status "$ripcord" run --stack 64K "$duktape/guest" tests/real/js/recurse_json.js)" 139
+	"$(status "$ripcord" run --stack 32K "$duktape/guest" tests/real/js/recurse_json.js)" 139
 ok "... overflow too" grep -q 'stack overflow' "$work/err"
 
 # Harm done by native code, called by a script, called by native code.
