@@ -61,7 +61,7 @@ static size_t slots_size(const struct rip_stack_pool *pool)
 /* What is not used yet takes no memory, only address space; a trim gives back what is not used any more. */
 static rip_status allocate(struct rip_stack_pool *pool)
 {
-	uint8_t *slots = NULL;
+	uint8_t *slots;
 
 	rip_status status = rip_port_reserve(slots_size(pool), &slots);
 	if (status != RIP_OK)

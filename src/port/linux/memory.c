@@ -76,7 +76,8 @@ static bool maps_used_up(void)
 	return divided == -ENOMEM;
 }
 
-static rip_status no_memory(const char *operation, long result)
+/* In line, so that the compiler sees that it is no success. */
+__attribute__((always_inline)) static inline rip_status no_memory(const char *operation, long result)
 {
 	return rip_port_fail(maps_used_up() ? RIP_E_MAPS : RIP_E_NOMEM, operation, (int)-result);
 }
