@@ -6,7 +6,7 @@ TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
              $(filter-out %_lib.c %_guest.c %_data.c tests/fuzz/%,$(wildcard tests/*/*.c)))
 # Tests of what optimisation changes are built at each level: build/tests/AREA/NAME-O1 and so on.
 LEVELS     := O0 O1 O2 O3 Os
-LEVELED    := $(addprefix guest/,exact frames cleanups causes yield segments nested_errors)
+LEVELED    := guest/pushed $(addprefix guest/,exact frames cleanups causes yield segments nested_errors)
 LEVEL_PROG := $(foreach t,$(LEVELED),$(LEVELS:%=$(BUILD)/tests/$(t)-%))
 CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(filter-out %_guest.cc,$(wildcard tests/*/*.cc)))
 TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)

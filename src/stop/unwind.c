@@ -96,17 +96,22 @@ static void abandon_rest(struct unwind *u, rip_status reason)
 }
 
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
- * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call. The cursor is
- * set anew afterwards, so it is made into them. */
+ * 1.5.3 and psABI 6.2). Arguments that were pushed for the call are dropped, as after the call: GCC writes how many
+ * there are (DW_CFA_GNU_args_size) only for calls that can throw, so the pad's own row comes first. The cursor is set
+ * anew afterwards, so it is made into them. */
 static void make_pad_context(struct unwind *u, int64_t selector)
 {
 	const struct rip_row *frame = &u->cursor.frame;
 	struct rip_context *context = &u->cursor.context;
 
+	uint64_t pad = frame->function + (uint64_t)(int64_t)frame->pad, sp;
+
+	if (!rip_cursor_sp_at(&u->cursor, pad, &sp))
+		sp = context->reg[RIP_REG_RSP] + rip_cursor_args_size(&u->cursor);
 	context->mxcsr = u->stop->at.mxcsr;
 	context->fcw = u->stop->at.fcw;
-	context->reg[RIP_REG_RIP] = frame->function + (uint64_t)(int64_t)frame->pad;
-	context->reg[RIP_REG_RSP] += rip_cursor_args_size(&u->cursor);
+	context->reg[RIP_REG_RIP] = pad;
+	context->reg[RIP_REG_RSP] = sp;
 	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
 	context->reg[RIP_REG_RDX] = (uint64_t)selector;
 }

@@ -284,3 +284,20 @@ rip_status rip_cursor_load(struct rip_cursor *cursor)
 		return RIP_OK;
 	return loading.status;
 }
+
+bool rip_cursor_sp_at(const struct rip_cursor *cursor, uint64_t pc, uint64_t *sp_ret)
+{
+	struct rip_cursor there = *cursor;
+
+	there.reg[RIP_REG_RIP] = pc;
+	there.exact = true;
+	there.callee = NULL;
+	if (rip_cursor_load(&there) != RIP_OK)
+		return false;
+	bool by_sp = there.kind == RIP_CURSOR_SIMPLE ?
+		!(rip_row_flags(&there.frame) & RIP_ROW_CFA_RBP) :
+		there.kind == RIP_CURSOR_FULL && !there.row.cfa_is_expr && there.row.cfa_reg == RIP_REG_RSP;
+	if (by_sp)
+		*sp_ret = cursor->cfa - (there.cfa - there.reg[RIP_REG_RSP]);
+	return by_sp;
+}

@@ -138,6 +138,11 @@ static inline uint64_t rip_cursor_args_size(const struct rip_cursor *cursor)
 	       8 * (uint64_t)cursor->frame.args_words;
 }
 
+/* Where rsp is when the loaded frame stands at `pc` of the same function (maybe of its cold part), such as a landing pad.
+ * False: the frame's CFA does not count from rsp there. Unlike rip_cursor_args_size it is right for calls that cannot
+ * throw, too: compilers do not say what those have pushed. */
+bool rip_cursor_sp_at(const struct rip_cursor *cursor, uint64_t pc, uint64_t *sp_ret);
+
 /* Moves on to the caller. END: there is none. CFA: it would not move up. MEMORY, and the errors of
  * rip_expr_eval. On failure the cursor stays where it is. */
 rip_status rip_cursor_step(struct rip_cursor *cursor);
