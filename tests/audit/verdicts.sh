@@ -139,6 +139,14 @@ for poll in 'movzbl %fs:0, %r9d' 'movb %fs:0, %al' 'movb %fs:0, %r9b' 'movb %fs:
 	covered "$poll; call other; nopl 0x52(%rax)" 'call release'
 	is "... also $poll" "$(verdict pad 8) $(verdict pad 2)" '0 2'
 done
+# A page of a variable-length array is touched where it is made. Nothing else is written so.
+faulting() { covered "$1" 'incl (%rbx)'; verdict pad 5; }
+is "a probe through a register that was made of rsp" "$(faulting 'add %rsp, %rax; mov %rax, %rcx; orq $0, (%rcx)')" 0
+is "... made of something else" "$(faulting 'add %rdi, %rax; orq $0, (%rax)')" 1
+is "... that a branch may have changed" "$(faulting 'add %rsp, %rax; test %rdi, %rdi; je 4f; mov %rdi, %rax
+4:	orq $0, (%rax)')" 1
+is "no probe: locked, or not of 0, or a load" "$(for code in 'lock orq $0, (%rax)' 'orq $1, (%rax)' 'mov (%rax), %rax'; do
+	faulting "add %rsp, %rax; $code"; done | tr '\n' ' ')" '1 1 1 '
 # C++: what a function has acquired lies in a register only until its first call that is covered.
 cat >code.cc <<'E1'
 struct thing { thing(int); ~thing(); int v; };

@@ -134,6 +134,7 @@ struct audit_insn {
 	uint8_t condition;     /* of a branch: enum audit_condition */
 	uint8_t index, scale;  /* of a memory operand, for jump tables */
 	bool through_rbp;      /* it reads or writes memory at rbp */
+	bool probes;           /* or [reg], 0 */
 	bool repeats, indexed; /* rep; memory at a place that an index tells */
 	uint8_t through[2];    /* registers whose memory it reads or writes, without an index; NO_REG without */
 	uint8_t divisor;       /* a register; NO_REG if it is no division, or one by memory */
@@ -176,7 +177,7 @@ struct audit_insn audit_decode(const uint8_t *code, size_t size, uint64_t pc);
 
 enum audit_value_kind {
 	VALUE_UNKNOWN, /* the analysis has lost it */
-	VALUE_OTHER,   /* not what the caller had, whatever it is */
+	VALUE_OTHER,   /* not what the caller had, whatever it is; id OTHER_NEAR: the stack pointer and something */
 	VALUE_ENTRY,   /* what register `id` held at the function's entry */
 	VALUE_FRAME,   /* base `id` + offset; base 0 is the CFA, others were made at instruction id - 1 */
 	VALUE_CONSTANT,
@@ -191,6 +192,7 @@ struct audit_value {
 };
 
 enum { RANGE_END = 0x1fffffff };
+enum { OTHER_NEAR = 1 };
 
 /* Bases that stand for a stack or frame pointer of which a believed row did not tell how far the CFA is. */
 enum { BASE_ASSUMED = 0x1ffffff0 };

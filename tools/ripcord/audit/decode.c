@@ -248,18 +248,24 @@ static void decode_lea(struct audit_insn *to, const struct decoded *d)
 		set(to, OP_LEA, a->reg.value, b->mem.base, b->mem.disp.value);
 }
 
-/* `or [rsp + index], 0` touches a page of a variable-length array: it faults where the stack ends. */
+/* `or [rsp + index], 0` touches a page of a variable-length array: it faults where the stack ends. Where rsp + index
+ * stands in a register, known.c knows that. */
 static void decode_probe(struct audit_insn *to, const struct decoded *d)
 {
 	const ZydisDecodedOperand *a = &d->operand[0], *b = &d->operand[1];
-	if (is_memory(a) && a->mem.base == ZYDIS_REGISTER_RSP && is_immediate(b) && b->imm.value.s == 0)
+	if (!is_memory(a) || !is_immediate(b) || b->imm.value.s != 0 || d->insn.attributes & ZYDIS_ATTRIB_HAS_LOCK)
+		return;
+	if (a->mem.base == ZYDIS_REGISTER_RSP)
 		to->fault = FAULT_STACK;
+	else
+		to->probes = true;
 }
 
 /* `lock or [rsp], 0` is a fence: what is stored is what was there. */
 static void decode_or(struct audit_insn *to, const struct decoded *d)
 {
-	decode_probe(to, d);
+	if (d->insn.mnemonic == ZYDIS_MNEMONIC_OR)
+		decode_probe(to, d);
 	if (is_memory(&d->operand[0]) && !(is_immediate(&d->operand[1]) && d->operand[1].imm.value.s == 0))
 		store(to, &d->operand[0], NULL);
 }

@@ -25,8 +25,15 @@ static bool is_not_zero(struct audit_value value)
 	return (value.kind == VALUE_RANGE && value.offset > 0) || (value.kind == VALUE_CONSTANT && value.offset > 0);
 }
 
+static bool is_near_stack_pointer(struct audit_value value)
+{
+	return value.kind == VALUE_OTHER && value.id == OTHER_NEAR;
+}
+
 static bool is_harmless_access(const struct audit_insn *insn, const struct audit_state *state)
 {
+	if (insn->probes && insn->through[0] < REGS && is_near_stack_pointer(state->reg[insn->through[0]]))
+		return true;
 	if (insn->indexed || insn->through[0] >= REGS ||
 	    (insn->repeats && state->reg[RCX].kind != VALUE_CONSTANT))
 		return false;

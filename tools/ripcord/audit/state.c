@@ -220,6 +220,8 @@ static void combine(struct audit_state *state, const struct audit_insn *insn, ui
 		result = audit_value_add(b, a.offset);
 	else if (insn->reg == RSP)
 		result = new_base(state, index);
+	else if (insn->base == RSP && sign > 0)
+		result = audit_value(VALUE_OTHER, OTHER_NEAR, 0);
 	set(state, insn->reg, result);
 }
 
