@@ -4,7 +4,11 @@
  * To GCC a call throws if its callee does, and not where the caller reads or writes a structure through a
  * pointer for it. So when the callee is found nothrow, the call loses the landing pad that its own accesses
  * need. Such a callee is remembered by an attribute, which survives cloning and the way through LTO's files;
- * and behind each pass that finds functions nothrow, it is not. */
+ * and behind each pass that finds functions nothrow, it is not.
+ *
+ * A callee that writes its result where the caller wants it (`new (p) record(make())` in C++) takes that place for
+ * one that does not trap: a fault there would pass its own cleanups by. So the caller gives it a place in its own
+ * frame, and copies, with the call's landing pad. */
 #include "ripcord_plugin.h"
 
 #include "cgraph.h"
@@ -27,6 +31,13 @@ bool is_aggregate(tree type)
 bool may_trap(tree operand)
 {
 	return operand && is_aggregate(TREE_TYPE(operand)) && tree_could_trap_p(operand);
+}
+
+/* A result that may trap where it is wanted comes into the caller's frame first. */
+void keep_result(gcall *call)
+{
+	if (gimple_call_return_slot_opt_p(call) && may_trap(gimple_call_lhs(call)))
+		gimple_call_set_return_slot_opt(call, false);
 }
 
 bool accesses_aggregates(const gcall *call)
@@ -80,6 +91,9 @@ const pass_data gimple_data = {
 const pass_data rtl_data = {
 	RTL_PASS, "*ripcord_beside", OPTGROUP_NONE, TV_NONE, 0, 0, 0, 0, 0,
 };
+const pass_data results_data = {
+	GIMPLE_PASS, "*ripcord_results", OPTGROUP_NONE, TV_NONE, PROP_cfg, 0, 0, 0, 0,
+};
 const pass_data ipa_data = {
 	IPA_PASS, "*ripcord_beside", OPTGROUP_NONE, TV_NONE, 0, 0, 0, 0, 0,
 };
@@ -93,6 +107,22 @@ public:
 	unsigned execute(function *f) final override
 	{
 		expect_stops_beside(f->decl);
+		return 0;
+	}
+};
+
+/* GCC's pass "retslot" gives places, too. */
+class results_pass : public gimple_opt_pass {
+public:
+	explicit results_pass(gcc::context *context) : gimple_opt_pass(results_data, context) {}
+	bool gate(function *) final override { return flag_exceptions && flag_non_call_exceptions; }
+	unsigned execute(function *f) final override
+	{
+		basic_block block;
+		FOR_EACH_BB_FN(block, f)
+			for (gimple_stmt_iterator i = gsi_start_bb(block); !gsi_end_p(i); gsi_next(&i))
+				if (gcall *call = dyn_cast<gcall *>(gsi_stmt(i)))
+					keep_result(call);
 		return 0;
 	}
 };
@@ -115,10 +145,11 @@ public:
 
 } // namespace
 
-void note_aggregates(const gcall *call)
+void note_aggregates(gcall *call)
 {
 	tree function = gimple_call_fndecl(call);
 
+	keep_result(call);
 	if (function && !is_noexcept(function) && accesses_aggregates(call))
 		remember(function);
 }
@@ -136,6 +167,7 @@ void insert_besides(const char *plugin, gcc::context *context)
 		insert(plugin, new beside_pass<gimple_opt_pass>(gimple_data, context), pass, PASS_POS_INSERT_AFTER, 0);
 	insert(plugin, new beside_pass<rtl_opt_pass>(rtl_data, context), "nothrow", PASS_POS_INSERT_AFTER, 0);
 	insert(plugin, new beside_ipa_pass(context), "pure-const", PASS_POS_INSERT_AFTER, 0);
+	insert(plugin, new results_pass(context), "resx", PASS_POS_INSERT_BEFORE);
 }
 
 } // namespace ripcord

@@ -76,8 +76,8 @@ extern const struct ggc_root_tab *builtin_roots;
 /* main.cc. Instance 0: each of GCC's passes of that name. */
 void insert(const char *plugin, opt_pass *pass, const char *reference, pass_positioning_ops where, int instance = 1);
 
-/* aggregates.cc: callees beside which the caller itself can be stopped. */
-void note_aggregates(const gcall *call);
+/* aggregates.cc: callees beside which the caller itself can be stopped, and results in memory. */
+void note_aggregates(gcall *call);
 void note_aggregates_of(tree function);
 void insert_besides(const char *plugin, gcc::context *context);
 
