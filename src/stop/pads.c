@@ -6,6 +6,7 @@
 
 #include "layout.h"
 #include "port/port.h"
+#include "ripcord/killable.h"
 #include "stop/foreign.h"
 #include "stop/killable.h"
 
@@ -16,7 +17,7 @@ static bool read_code(void *context, uint64_t address, void *to, size_t size)
 
 /* --- Functions --- */
 
-enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_RESUMES, TARGET_CATCHES, TARGET_ENDS };
+enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_RESUMES, TARGET_CATCHES, TARGET_ENDS, TARGET_THROWS };
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -35,7 +36,8 @@ static enum target judge_name(const char *name)
 	return is_one_of(name, terminate) ? TARGET_TERMINATES :
 	       is_one_of(name, resume) ? TARGET_RESUMES :
 	       rip_same_text(name, "__cxa_begin_catch") ? TARGET_CATCHES :
-	       rip_same_text(name, "__cxa_end_catch") ? TARGET_ENDS : TARGET_PLAIN;
+	       rip_same_text(name, "__cxa_end_catch") ? TARGET_ENDS :
+	       rip_same_text(name, "__cxa_throw") ? TARGET_THROWS : TARGET_PLAIN;
 }
 
 /* Rust's core gives the text of its last words as the first argument. */
@@ -59,6 +61,7 @@ static bool is_rust_abort(struct rip_memory *memory, const uint8_t *code, uint64
 extern __attribute__((weak, visibility("default"))) const char terminate_code[] __asm__("_ZSt9terminatev");
 extern __attribute__((weak, visibility("default"))) const char begin_catch_code[]
 	__asm__("__cxa_begin_catch");
+extern __attribute__((weak, visibility("default"))) const char throw_code[] __asm__("__cxa_throw");
 extern __attribute__((weak, visibility("default"))) void __cxa_end_catch(void);
 
 static enum target judge_own(uint64_t function)
@@ -69,6 +72,8 @@ static enum target judge_own(uint64_t function)
 		return TARGET_CATCHES;
 	if (function == (uintptr_t)__cxa_end_catch)
 		return TARGET_ENDS;
+	if (function == (uintptr_t)throw_code)
+		return TARGET_THROWS;
 	return function == (uintptr_t)_Unwind_Resume ? TARGET_RESUMES : TARGET_PLAIN;
 }
 
@@ -138,19 +143,33 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 
 /* --- Pads --- */
 
-static bool follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, struct rip_arch_way *way)
+/* Behind the mark of a masked region, if one stands there. */
+static uint64_t behind_mask(struct rip_memory *memory, uint64_t pc)
+{
+	uint8_t code[RIP_KILLABLE_MASK_SIZE];
+
+	return rip_memory_read(memory, pc, code, sizeof code) && rip_arch_is_mask(code, sizeof code) ?
+		       pc + sizeof code : pc;
+}
+
+enum way { WAY_TERMINATES, WAY_GOES_ON, WAY_THROWS };
+
+/* What a destructor throws in a pad ends in std::terminate, wherever the pad leads. */
+static enum way follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, struct rip_arch_way *way)
 {
 	struct rip_arch_call call;
 
 	while (rip_arch_next_call(way, &call)) {
 		enum target target = judge_call(memory, &call, 0);
+		if (target == TARGET_THROWS)
+			return WAY_THROWS;
 		if (target != TARGET_PLAIN)
-			return target == TARGET_TERMINATES;
+			return target == TARGET_TERMINATES ? WAY_TERMINATES : WAY_GOES_ON;
 		/* Nothing but the unwinder gets to a pad: a call in front of one does not return. */
-		if (rip_lsda_is_pad(lsda, call.next))
-			return false;
+		if (rip_lsda_is_pad(lsda, behind_mask(memory, call.next)))
+			return WAY_GOES_ON;
 	}
-	return false;
+	return WAY_GOES_ON;
 }
 
 /* Of a pad that typed handlers come first in, the one way that is not theirs is a stop's. Otherwise all have
@@ -158,22 +177,54 @@ static bool follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, s
 static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
 {
 	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = memory };
-	bool terminates;
+	bool decided = false;
+
+	do {
+		enum way found = follow_one(memory, lsda, &way);
+		if (found == (has_types ? WAY_TERMINATES : WAY_GOES_ON))
+			return has_types;
+		decided |= found == WAY_TERMINATES;
+	} while (rip_arch_next_branch(&way));
+	return decided;
+}
+
+static struct rip_arch_way way_from_pad(struct rip_cursor *cursor)
+{
+	return (struct rip_arch_way){
+		.pc = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad,
+		.read = read_code, .context = &cursor->memory,
+	};
+}
+
+/* What the way leads to first, but for handlers that it leaves. A way that is lost may lead anywhere. */
+static enum target next_target(struct rip_memory *memory, struct rip_arch_way *way)
+{
+	struct rip_arch_call call;
+
+	while (rip_arch_next_call(way, &call)) {
+		enum target target = judge_call(memory, &call, 0);
+		if (target != TARGET_ENDS)
+			return target;
+	}
+	return TARGET_PLAIN;
+}
+
+bool rip_pads_cleans_up(struct rip_cursor *cursor)
+{
+	struct rip_arch_way way = way_from_pad(cursor);
+	enum target target;
 
 	do
-		terminates = follow_one(memory, lsda, &way);
-	while (terminates != has_types && rip_arch_next_branch(&way));
-	return terminates;
+		target = next_target(&cursor->memory, &way);
+	while (target != TARGET_PLAIN && target != TARGET_THROWS && rip_arch_next_branch(&way));
+	return target == TARGET_PLAIN || target == TARGET_THROWS;
 }
 
 /* As far as the code goes straight on: destructors that are part of it may branch. */
 uint32_t rip_pads_handlers_left(struct rip_cursor *cursor)
 {
 	enum { CALLS_MAX = 64 };
-	struct rip_arch_way way = {
-		.pc = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad,
-		.read = read_code, .context = &cursor->memory,
-	};
+	struct rip_arch_way way = way_from_pad(cursor);
 	struct rip_arch_call call;
 	uint32_t left = 0;
 
@@ -335,7 +386,7 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	    rip_lsda_is_closed(&lsda, &site))
 		landing->kind = RIP_ENTRY_NOEXCEPT;
 	else if (enter)
-		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector, rip_lsda_cleans_up(&lsda, &site) };
+		*landing = (struct rip_entry){ RIP_ENTRY_PAD, action.selector };
 	return RIP_OK;
 }
 
@@ -375,9 +426,9 @@ static void judge_guarded(void *context)
 
 rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret)
 {
-	struct judging judging = { .cursor = cursor, .landing = { RIP_ENTRY_NONE, 0, false } };
+	struct judging judging = { .cursor = cursor, .landing = { RIP_ENTRY_NONE, 0 } };
 
 	bool whole = rip_port_guarded(judge_guarded, &judging);
-	*landing_ret = whole ? judging.landing : (struct rip_entry){ RIP_ENTRY_NONE, 0, false };
+	*landing_ret = whole ? judging.landing : (struct rip_entry){ RIP_ENTRY_NONE, 0 };
 	return whole ? judging.status : RIP_E_MEMORY;
 }

@@ -21,14 +21,18 @@ enum rip_entry_kind {
 struct rip_entry {
 	enum rip_entry_kind kind;
 	int64_t selector;
-	bool cleans_up;     /* destructors come first, or are all that there is */
 };
 
 /* What a stop does with the cursor's frame, which is loaded. In C++ and Rust a GAP means NOEXCEPT, but their
  * tables do not tell. The errors of rip_cursor_lsda, rip_lsda_site and rip_lsda_action; LSDA. */
 rip_status rip_pads_judge(struct rip_cursor *cursor, struct rip_entry *landing_ret);
 
-/* Of the cursor's frame, whose pad is to be entered as a handler of C++'s: how many other handlers of the frame
+/* Of the cursor's frame, whose pad is to be entered as a handler of C++'s: false if its code comes to a handler at
+ * once, but for the end of others: then no destructor runs. Tables do not tell: in front of catch (...), GCC leaves
+ * cleanups out of the chain of actions if it takes them to follow from another's further out. */
+bool rip_pads_cleans_up(struct rip_cursor *cursor);
+
+/* Of the same: how many other handlers of the frame
  * the code leaves before it comes to that one. */
 uint32_t rip_pads_handlers_left(struct rip_cursor *cursor);
 

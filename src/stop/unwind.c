@@ -217,7 +217,7 @@ static rip_status run_pad(struct unwind *u, const struct rip_entry *landing)
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
 	}
 	u->handlers->in_handler = selector != 0;
-	if (landing->cleans_up && !u->thrown)
+	if (!u->thrown && (selector == 0 || rip_pads_cleans_up(&u->cursor)))
 		rip_handlers_raise(u->handlers);
 	rip_stop_arm(stop, (void *)&stop->exception);
 	enum rip_event event = run_to_end(u);
@@ -373,7 +373,7 @@ static void note_handler(struct unwind *u)
 /* Deals with the cursor's frame and moves on. END: that was the last one. */
 static rip_status pass_frame(struct unwind *u)
 {
-	struct rip_entry landing = { RIP_ENTRY_NONE, 0, false };
+	struct rip_entry landing = { RIP_ENTRY_NONE, 0 };
 	struct rip_context unlock;
 
 	bool handler = u->next_handler < u->cursor.reg[RIP_REG_RSP];

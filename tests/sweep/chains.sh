@@ -5,5 +5,6 @@
 . tests/sweep/chains.bash
 
 sweep_guest chains kill,fault O0 O2
+sweep_guest in_flight kill,fault O0 O2
 sweep_guest coroutines kill O2
 finish

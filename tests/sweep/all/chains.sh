@@ -4,5 +4,6 @@
 . tests/sweep/chains.bash
 
 sweep_guest chains kill,fault O1 O3 Os
+sweep_guest in_flight kill,fault O1 O3 Os
 sweep_guest coroutines kill O0 O1 O3 Os
 finish
