@@ -212,6 +212,26 @@ static void lower(struct rip_handlers *handlers)
 		rip_foreign_here.cxx[handlers->raised - 1]->uncaught--;
 }
 
+/* What is put aside is to have the same count when it comes back. */
+static void count_kept(struct rip_handlers *handlers, uint32_t raised, unsigned int by)
+{
+	for (uint32_t i = 0; i < raised; i++) {
+		rip_foreign_here.cxx[i]->uncaught += by;
+		for (uint32_t n = 0; n < handlers->count; n++)
+			handlers->entry[n].aside[i].uncaught += by;
+		if (handlers->carried)
+			handlers->uncaught[i] += by;
+	}
+}
+
+void rip_handlers_keep(struct rip_handlers *handlers, uint64_t cfa)
+{
+	if (handlers->raised == 0 || handlers->kept == RIP_HANDLERS_MAX)
+		return;
+	handlers->keep[handlers->kept++] = (struct rip_kept){ cfa, handlers->raised };
+	count_kept(handlers, handlers->raised, 1);
+}
+
 /* The pad has come to its end. */
 static void end_carrying(struct rip_handlers *handlers)
 {
@@ -270,6 +290,12 @@ void rip_handlers_after(struct rip_handlers *handlers, struct rip_stop *stop)
 	stop->searched = false;
 }
 
+static void leave_kept(struct rip_handlers *handlers, uint64_t cfa)
+{
+	while (handlers->kept > 0 && handlers->keep[handlers->kept - 1].cfa < cfa)
+		count_kept(handlers, handlers->keep[--handlers->kept].raised, -1u);
+}
+
 void rip_handlers_leave(struct rip_handlers *handlers, uint64_t cfa)
 {
 	for (; handlers->count > 0 && handlers->entry[handlers->count - 1].cfa < cfa; handlers->count--) {
@@ -278,4 +304,5 @@ void rip_handlers_leave(struct rip_handlers *handlers, uint64_t cfa)
 			if (!last->thrown_on || rip_foreign_here.cxx[i]->caught == mark_of(last, i))
 				restore(last, i);
 	}
+	leave_kept(handlers, cfa);
 }

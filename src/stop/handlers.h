@@ -30,6 +30,11 @@ struct rip_handlers {
 	struct rip_handler entry[RIP_HANDLERS_MAX];
 	uint32_t count;
 	uint32_t raised;    /* runtimes whose count of thrown exceptions has the stop in it */
+	uint32_t kept;      /* pads that were stopped: their stop counts on, while their frames are there */
+	struct rip_kept {
+		uint64_t cfa;
+		uint32_t raised;
+	} keep[RIP_HANDLERS_MAX];
 	bool in_handler;    /* the landing pad that runs was entered as a handler, not for its cleanups */
 
 	/* The handler has thrown an exception of its own, and let go of ours: that one carries the stop now. */
@@ -62,9 +67,14 @@ void rip_handlers_enter(struct rip_handlers *handlers, uint64_t cfa);
  * pad goes on. */
 bool rip_handlers_end(struct rip_handlers *handlers, struct rip_stop *stop);
 
-/* Before a pad with destructors is entered, if no exception of the guest's own is in flight: the stop is one then, as
- * std::uncaught_exceptions tells it, so that none throws that does so only when there is none. Until the pad ends. */
+/* Before a pad with destructors is entered, unless it is an exception of the guest's own that has stopped it: the stop
+ * is in flight then, as std::uncaught_exceptions tells it, so that none throws that does so only when there is none.
+ * Until the pad ends. */
 void rip_handlers_raise(struct rip_handlers *handlers);
+
+/* After the pad of the frame with this CFA was stopped itself, before rip_handlers_after: its stop is in flight still
+ * to what it has called, beside the one that comes now. */
+void rip_handlers_keep(struct rip_handlers *handlers, uint64_t cfa);
 
 /* After any event of a pad: true if it is under way still, since a handler has thrown another exception: then it
  * is to go on in the frame with *cfa_ret, by the next function. */

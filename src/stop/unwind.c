@@ -143,10 +143,14 @@ static rip_status after_pad(struct unwind *u, enum rip_event event)
 {
 	struct rip_stop *stop = u->stop;
 
+	bool stopped = event != RIP_EVENT_RESUMED && event != RIP_EVENT_THROWN && event != RIP_EVENT_PASSING;
+
+	if (stopped)
+		rip_handlers_keep(u->handlers, u->cursor.cfa);
 	rip_handlers_after(u->handlers, stop);
 	if (event == RIP_EVENT_PASSING)
 		return RIP_E_END;
-	if (event != RIP_EVENT_RESUMED && event != RIP_EVENT_THROWN) {
+	if (stopped) {
 		u->result.cleanups_failed++;
 		tell(u, RIP_FRAME_FAILED);
 		stop->killed = event == RIP_EVENT_KILLED;
@@ -217,7 +221,7 @@ static rip_status run_pad(struct unwind *u, const struct rip_entry *landing)
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
 	}
 	u->handlers->in_handler = selector != 0;
-	if (!u->thrown && (selector == 0 || rip_pads_cleans_up(&u->cursor)))
+	if ((!u->thrown || u->result.cleanups_failed) && (selector == 0 || rip_pads_cleans_up(&u->cursor)))
 		rip_handlers_raise(u->handlers);
 	rip_stop_arm(stop, (void *)&stop->exception);
 	enum rip_event event = run_to_end(u);
@@ -425,7 +429,7 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 
 	handlers.count = 0;
 	handlers.carried = handlers.to_redirect = false;
-	handlers.carriers = handlers.raised = 0;
+	handlers.carriers = handlers.raised = handlers.kept = 0;
 	stop->handlers = &handlers;
 	bool entered = rip_foreign_enter(&stop->foreign);
 	rip_foreign_stay(&stop->foreign);

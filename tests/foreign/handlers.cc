@@ -269,6 +269,31 @@ static NOINLINE void in_flight_noexcept()
 	try { Noexcept last; throws(); } catch (const Thrown &) { trace('1'); }
 	trace('2');
 }
+/* Scope guards compare how many exceptions are in flight: a stop is one, and so is each that stops its cleanups. */
+struct Guard {
+	int before = std::uncaught_exceptions();
+	~Guard() { trace(std::uncaught_exceptions() > before ? 'G' : '5'); }
+};
+struct StopsInFlight {
+	NOINLINE ~StopsInFlight() noexcept(false)
+	{
+		Guard guard;
+		if (std::uncaught_exceptions() > 0)
+			fault_here();
+	}
+};
+static NOINLINE void guards()
+{
+	Held a('a');
+	try { Guard b; stop(); } catch (...) { Guard c; stop(); }
+	trace('1');
+}
+static NOINLINE void guards_in_stopped_cleanups()
+{
+	struct Calls { NOINLINE ~Calls() noexcept(false) { StopsInFlight stops; fault_here(); } } calls;
+	Guard a;
+	stop();
+}
 /* noexcept is passed, and nobody calls std::terminate. */
 static NOINLINE void is_noexcept() noexcept
 {
@@ -348,6 +373,8 @@ static const Shape shapes[] = {
 	{ "an exception is in flight", in_flight, nullptr, 0, true },
 	{ "two exceptions are in flight", in_flight_twice, nullptr, 0, true },
 	{ "an exception is in flight, in a noexcept destructor", in_flight_noexcept, "z", 0, true },
+	{ "scope guards", guards, "GGaz", 1, false },
+	{ "scope guards in cleanups that are stopped", guards_in_stopped_cleanups, "GGz", 2, true },
 	{ "noexcept", calls_noexcept, nullptr, 0, true },
 	{ "noexcept with locals", calls_noexcept_with_locals, nullptr, 0, true },
 	{ "a std::thread", destroys_thread, "baz", 0, false },

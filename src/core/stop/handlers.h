@@ -10,7 +10,7 @@ struct rip_handlers {
 	uint32_t count;
 	bool in_handler;
 	bool carried, to_redirect;
-	uint32_t carriers, raised;
+	uint32_t carriers, raised, kept;
 };
 
 /* None is ever entered. */
@@ -40,6 +40,11 @@ static inline bool rip_handlers_end(struct rip_handlers *handlers, struct rip_st
 static inline void rip_handlers_raise(struct rip_handlers *handlers)
 {
 	(void)handlers;
+}
+
+static inline void rip_handlers_keep(struct rip_handlers *handlers, uint64_t cfa)
+{
+	(void)handlers, (void)cfa;
 }
 
 static inline bool rip_handlers_under_way(struct rip_handlers *handlers, uint64_t *cfa_ret)
