@@ -62,7 +62,8 @@ const char *rip_status_name(rip_status status);
 /* One line in plain words, such as "a table ends before the datum does". Likewise. */
 const char *rip_status_text(rip_status status);
 
-/* What a function failed at that returned NOMEM, MAPS, SYSTEM, NOFILE or LOAD. */
+/* What a function failed at that returned NOMEM, MAPS, SYSTEM, NOFILE or LOAD; or rip_program_open, whatever it
+ * returned but ARGUMENT. */
 typedef struct rip_failure {
 	rip_status status;     /* what it returned; RIP_OK: nothing has failed so on this thread */
 	int error;             /* the system's number for the reason, as errno(3) has them; 0: it gave none */

@@ -11,7 +11,8 @@
 rip_status rip_error_set(rip_error *error, rip_status status, const char *name, const char *format, ...)
 {
 	va_list args;
-	rip_port_fail_at(status, "rip_program_open", 0, name);
+	if (status != RIP_E_ARGUMENT)
+		rip_port_fail_at(status, "rip_program_open", 0, name);
 	if (!error)
 		return status;
 	int used = snprintf(error->text, sizeof error->text, "%.150s: ", name);

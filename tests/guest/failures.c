@@ -53,6 +53,8 @@ static void test_programs(void)
 	tap_ok(is_failure(RIP_E_NOFILE, "open", ENOENT, "/nowhere/at all.so"), "... open, the path and ENOENT");
 	tap_ok(rip_program_open("/dev/null", NULL, &program, NULL) == RIP_E_NOFILE, "one that is no regular file");
 	tap_ok(is_failure(RIP_E_NOFILE, "rip_program_open", 0, "/dev/null"), "... the path, and no errno");
+	tap_ok(rip_program_open(NULL, NULL, &program, NULL) == RIP_E_ARGUMENT, "no path at all");
+	tap_ok(is_failure(RIP_E_NOFILE, "rip_program_open", 0, "/dev/null"), "... is no failure that is noted");
 
 	memset(name, 'x', sizeof name - 1);
 	name[0] = '/';

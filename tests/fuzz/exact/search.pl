@@ -21,6 +21,7 @@ my ($first, $count, $seconds, $kinds, $only_c, $only_cxx, $options, $no_reduce, 
 GetOptions('first=i' => \$first, 'count=i' => \$count, 'seconds=i' => \$seconds, 'kinds=s' => \$kinds, 'c' => \$only_c,
 	   'small' => sub { $generate .= ' --small' }, 'cxx' => \$only_cxx, 'options=s' => \$options, 'no-reduce' => \$no_reduce, 'keep=s' => \$keep, 'jobs=i' => \$jobs, 'step=i' => \$step) or exit 2;
 my $work = tempdir(CLEANUP => 1);
+$SIG{INT} = $SIG{TERM} = sub { exit 130 }; # which removes it
 my $includes = "-I$top/include -I$top/tests/fuzz/exact";
 my %total = (programs => 0, stops => 0, findings => 0);
 my (%caveats, %by_kind, %by_level);
@@ -143,6 +144,15 @@ sub is_quiet {
 	return 0;
 }
 
+# Whether one of them is a destructor, which loses what it had still to release.
+sub in_destructor {
+	my ($context, $finding) = @_;
+	my @own = map { $_->{address} } grep { $_->{audit} ne 'foreign' } @{$finding->{frames}};
+
+	return 0 if !@own || $finding->{found} !~ /^(leaked|reclaimed)$/;
+	return scalar grep { /^_ZN.*D[012]Ev$/ } `addr2line -f -i -e $context->{guest} @own`;
+}
+
 # An exit stands in the place of a call. Some calls release something, or take it over: it goes with them.
 sub caveat_of_exit {
 	my ($context, $finding) = @_;
@@ -175,6 +185,8 @@ sub caveat_of {
 		my $caveat = caveat_of_exit($context, $finding);
 		return $caveat if defined $caveat;
 	}
+	# A destructor was running: it is a cleanup, and noexcept.
+	return 'masked' if in_destructor($context, $finding);
 	# What a noexcept function still held is passed by.
 	return 'noexcept' if is_quiet($context, $finding);
 	# A coroutine's frame is destroyed twice, before it has been suspended first.
@@ -222,8 +234,10 @@ sub kind_of {
 
 sub shows { my ($kind, @arguments) = @_; return grep { kind_of($_) eq $kind } findings(@arguments); }
 
+# Takes a minute, or as long as the whole search may: what is left by then is what it is made.
 sub reduce {
 	my ($seed, $kind, $flags) = @_;
+	my $end = time + ($seconds < 60 ? 60 : $seconds);
 	my $language = language_of($seed);
 	my @left = 0 .. `$generate --parts $language $seed` - 1;
 	my %without;
@@ -233,6 +247,7 @@ sub reduce {
 		for (my $start = 0; $start < @left; $start += $size) {
 			my @try = grep { !$without{$_} } @left[$start .. ($start + $size > @left ? $#left : $start + $size - 1)];
 			next if !@try;
+			last if time >= $end;
 			my $list = join ',', keys %without, @try;
 			$without{$_} = 1 for shows($kind, program($seed, $list), $flags) ? @try : ();
 		}
@@ -255,9 +270,9 @@ for (my $seed = $first; $seed < $first + $count && time < $until; $seed += $step
 		next if $seen{kind_of($finding)}++;
 		print 'FINDING: ', language_of($seed), " $seed, $flags: $finding\n";
 		next if $no_reduce;
-		my %saved = %total;
+		my @saved = ({%total}, {%by_kind}, {%caveats});
 		my $without = reduce($seed, kind_of($finding), $flags);
-		%total = %saved;
+		%total = %{$saved[0]}, %by_kind = %{$saved[1]}, %caveats = %{$saved[2]};
 		print "  made small: $generate ", language_of($seed), " $seed $without\n";
 		my ($small) = program($seed, $without);
 		system("cp $small $keep/$seed-" . kind_of($finding) =~ s/\W/-/gr . ($small =~ /(\.c+)$/)[0]) if $keep;
