@@ -62,7 +62,7 @@ LDLIBS_SYMBOLIZE := -ldw -lelf -lZydis
 # nothing.
 FLAGS_FILE := $(BUILD)/flags
 FLAGS_NOW  := $(strip $(COMPILE) $(LTO))
-ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 ifneq ($(file <$(FLAGS_FILE)),$(FLAGS_NOW))
 $(shell mkdir -p $(BUILD))$(file >$(FLAGS_FILE),$(FLAGS_NOW))
 endif

@@ -4,7 +4,8 @@ here=$BUILD/tests/make/build # make's names have no spaces, and $work has one
 object=$here/obj/base/status.c.o
 rm -rf "$here"
 trap 'rm -rf "$work" "$here"' EXIT
-plain() { make --no-print-directory BUILD="$here" V=1 "$@" "$object" 2>&1 | grep -c -- '-c src/base/status.c'; }
+unset MAKEFLAGS MFLAGS MAKELEVEL # a user's make is the outermost
+plain() { make BUILD="$here" V=1 "$@" "$object" 2>&1 | grep -c -- '-c src/base/status.c'; }
 
 is "an object is made" "$(plain)" 1
 is "the same flags: it stays" "$(plain)" 0
@@ -13,6 +14,9 @@ is "... and leaves it as it is" "$(plain)" 0
 is "other flags: it is made anew" "$(plain CFLAGS=-O1)" 1
 is "... once" "$(plain CFLAGS=-O1)" 0
 is "the first ones again" "$(plain)" 1
+for more in --no-print-directory -k -s -j2 'JOBS=3'; do
+	is "make $more: it stays" "$(plain $more)" 0
+done
 
 make --no-print-directory -nB BUILD="$here" all | scripts/compile-commands >"$work/commands.json"
 entry() { # FILE KEY: of that file's entry
