@@ -96,7 +96,7 @@ done
 # --- Chosen at random
 {
 	echo '#include <stdlib.h>
-volatile int n, *volatile p = &n; int main(void) { void *lost = malloc(8);'
+volatile int n, *volatile p = &n; int main(void) { void *volatile lost = malloc(8);'
 	for line in $(seq 40); do echo "*p = $line;"; done
 	echo 'free(lost); }'
 } >lines.c

@@ -32,7 +32,7 @@ cat >cross.c <<'E1'
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "ripcord/sweep.h"
-static int here;
+static int here, *volatile where = &here; /* an address that nobody is sure of */
 static void release(int *held) { if (*held) rip_sweep_release("thing", 1); }
 __attribute__((noinline)) void other(void) { __asm__ volatile(""); }
 __attribute__((noinline)) static void hold(int *held, int really)
@@ -41,7 +41,7 @@ __attribute__((noinline)) static void hold(int *held, int really)
 		rip_sweep_acquire("thing", 1);
 	*held = really;
 }
-#define SKIPPED __asm__ volatile("movl $0, (%0)" :: "r"(&here) : "memory"); other(); here = 2
+#define SKIPPED __asm__ volatile("movl $0, (%0)" :: "r"(where) : "memory"); other(); here = 2
 __attribute__((noinline)) void leaks(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 1); *p = 1; SKIPPED; }
 __attribute__((noinline)) void empty(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
 __attribute__((noinline)) void never(int *p) { __attribute__((cleanup(release))) int held; hold(&held, 0); *p = 1; SKIPPED; }
