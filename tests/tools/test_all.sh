@@ -68,6 +68,8 @@ wait $runner
 is "interrupted: the exit status" $? 130
 table=$(tail -n 30 "$work/out")
 is "what had run is told" "$(row passes)" "2 1 passed"
+is "what was running is told" "$(grep -c '^waits  *interrupted$' <<< "$table")" 1
+is "what had not begun is not" "$(row two)" ''
 
 # What is left out.
 printf '%s\n' a/one a/two b/three.sh c/four > names
