@@ -166,30 +166,6 @@ bool show(gcall *call)
 
 /* --- Folding in a scope ----------------------------------------------------------------------- */
 
-edge pad_edge(basic_block block)
-{
-	edge e;
-	edge_iterator i;
-	FOR_EACH_EDGE(e, i, block->succs)
-		if (e->flags & EDGE_EH)
-			return e;
-	return NULL;
-}
-
-/* The statement ends its block, which gets an edge to the pad, with what the pad's PHIs have from the
- * whole. */
-void end_block(gimple *statement, edge pad)
-{
-	split_block(gimple_bb(statement), statement);
-	make_eh_edges(statement);
-	edge early = pad_edge(gimple_bb(statement));
-	if (!early || !pad)
-		return;
-	early->probability = profile_probability::never();
-	for (gphi_iterator i = gsi_start_phis(pad->dest); !gsi_end_p(i); gsi_next(&i))
-		add_phi_arg(i.phi(), PHI_ARG_DEF_FROM_EDGE(i.phi(), pad), early, UNKNOWN_LOCATION);
-}
-
 /* `made`: what stands in the call's place, in order. */
 void give_pads(vec<gimple *> &made, int landing_pad)
 {

@@ -87,6 +87,7 @@ static void insert_passes(const char *plugin)
 	}
 	insert_builtins(plugin);
 	insert_besides(plugin, g);
+	insert_pieces(plugin, g);
 	if (!options.all_passes)
 		insert_withouts(plugin, g);
 	insert(plugin, make_pads_pass(g), "resx", PASS_POS_INSERT_BEFORE);

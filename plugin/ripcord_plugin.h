@@ -83,6 +83,9 @@ void insert_besides(const char *plugin, gcc::context *context);
 
 /* pieces.cc: of the statement there. */
 void take_apart(gimple_stmt_iterator *i);
+edge pad_edge(basic_block block); /* NULL without */
+void end_block(gimple *statement, edge pad);
+void insert_pieces(const char *plugin, gcc::context *context);
 
 /* without.cc */
 void insert_withouts(const char *plugin, gcc::context *context);

@@ -67,13 +67,41 @@ ALONE void divide_complex(float complex *c) { HELD; c[2] = c[0] / c[1]; seen = 1
 ALONE void add_complex(double complex *c, double n) { HELD; c[0] += n; seen = (unsigned)cimag(c[0]); }
 ALONE void copy_complex(double complex *c) { HELD; c[3] = c[2]; c[4] = 2 + 3 * I; seen = 1; }
 
+/* In structures, which GCC takes out of memory later. */
+struct single { float complex c; };
+struct labelled { double complex c; int label; };
+
+ALONE void put_two(struct single *s, unsigned n)
+{
+	HELD;
+	struct single whole;
+	__real whole.c = n;
+	__imag whole.c = 2;
+	*s = whole;
+	seen = 1;
+}
+ALONE void scale(struct single *s) { HELD; struct single whole = s[0]; whole.c *= 3 + 4 * I; s[1] = whole; seen = 1; }
+static void multiply_by(struct single *to, const struct single *by) { to->c *= by->c; }
+static struct single product(const struct single *a, const struct single *b)
+{
+	struct single whole = *a;
+	multiply_by(&whole, b);
+	return whole;
+}
+ALONE void products(struct single *s, int n) { HELD; for (int i = 0; i < n; i++) s[i] = product(&s[i], &s[i + 1]); }
+ALONE void turn(struct labelled *s) { HELD; struct labelled l = s[0]; l.c *= I; seen = (unsigned)l.label; s[1] = l; }
+ALONE void look(struct single *s) { HELD; struct single l = *s; seen = (unsigned)(crealf(l.c) + cimagf(l.c)); }
+ALONE void exchange(struct single *s) { HELD; struct single a = s[0], b = s[1]; s[0] = b; s[1] = a; seen = 1; }
+
 int main(void)
 {
 	static struct many room[4];
 	static _Alignas(32) unsigned numbers[32] = { 8, 9, 10, 11, 2, 3, 4, 5 };
 	static double complex plane[8] = { 1 + 2 * I, 3 + 4 * I };
 	static float complex floats[4] = { 10 + 5 * I, 1 + 2 * I };
+	static struct labelled labelled[2] = { { 3 + 4 * I, 5 } };
 	void *volatile r = room, *volatile n = numbers, *volatile p = plane, *volatile f = floats;
+	void *volatile l = labelled;
 	struct many *many = r;
 	unsigned *number = n;
 
@@ -90,6 +118,10 @@ int main(void)
 	multiply(p), printf("%g %g ", creal(plane[2]), cimag(plane[2]));
 	add_complex(p, 4), printf("%g %u ", creal(plane[0]), seen);
 	copy_complex(p), printf("%g %g ", cimag(plane[3]), cimag(plane[4]));
+	put_two(f, 7), scale(f), look(f), printf("%u %g ", seen, (double)cimagf(floats[1]));
+	products(f, 1), printf("%g ", (double)crealf(floats[0]));
+	exchange(f), printf("%g %g ", (double)crealf(floats[0]), (double)crealf(floats[1]));
+	turn(l), printf("%u %g %d ", seen, creal(labelled[1].c), labelled[1].label);
 	divide_complex(f), printf("%g %g\n", (double)crealf(floats[2]), (double)cimagf(floats[2]));
 	return 0;
 }
