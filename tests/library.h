@@ -172,11 +172,20 @@ static void take_all_locks(void)
 	rip_slot_unlock();
 }
 
-static bool is_default(int signal)
+/* What the process had before its first guest: a sanitizer's runtime has handlers, too. */
+static struct sigaction before_guests[NSIG];
+
+__attribute__((constructor)) static void note_handlers(void)
+{
+	sigaction(SIGSEGV, NULL, &before_guests[SIGSEGV]);
+	sigaction(SIGURG, NULL, &before_guests[SIGURG]);
+}
+
+static bool is_as_before(int signal)
 {
 	struct sigaction now;
 
-	return sigaction(signal, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
+	return sigaction(signal, NULL, &now) == 0 && now.sa_handler == before_guests[signal].sa_handler;
 }
 
 /* A guest made now works, and can be killed. */
@@ -224,7 +233,7 @@ static const char *give_back_all(bool handlers)
 	rip_pool_get_stats(NULL, &stats);
 	if (stats.in_use != 0 || rip_pool_destroy(all.stacks) != RIP_OK)
 		return "a stack is in use";
-	if (handlers && (!is_default(SIGSEGV) || !is_default(SIGURG)))
+	if (handlers && (!is_as_before(SIGSEGV) || !is_as_before(SIGURG)))
 		return "handlers are installed";
 	return NULL;
 }

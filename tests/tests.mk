@@ -196,7 +196,7 @@ TIERS   := setup kernel asan tsan clang others valgrind fuzz differential
 VARYING  = @$(MAKE) --no-print-directory -k -j$(JOBS)
 .PHONY: test-all $(TIERS:%=test-%)
 test-all:
-	@MAKE='$(MAKE)' BUILD=$(BUILD) scripts/test-all $(TIERS)
+	@MAKE='$(MAKE)' LOGS=$(BUILD)/test-all scripts/test-all $(TIERS)
 test-setup: setup-all
 test-kernel: kernel-test
 test-asan:

@@ -10,7 +10,7 @@ none = printf '\#!/bin/sh\necho "1..0 \# SKIP it is not here"\n'
 PROVE = prove --exec sh
 END
 cat >> "$work/Makefile" <<'END'
-.PHONY: test-passes test-fails test-two test-unbuilt test-fuzzes test-burns test-waits
+.PHONY: test-builds test-passes test-fails test-two test-unbuilt test-fuzzes test-burns test-waits
 passes fails two:
 	@mkdir -p tests
 	@$(good) > tests/good; $(bad) > tests/bad; $(none) > tests/none
@@ -28,11 +28,13 @@ test-fuzzes:
 	@echo "stat::number_of_executed_units: 1000"; echo "stat::number_of_executed_units: 234"
 test-burns:
 	@perl -e 'while ((times)[0] < 2) { }'
+test-builds:
+	@echo "builds in $(or $(BUILD),its own)"
 test-waits:
 	@touch tests/waiting; sleep 600
 END
 cd "$work" || exit 1
-export MAKE=make BUILD=build
+export MAKE=make LOGS=logs BUILD=build/of-the-caller
 tiers() { # TIER...
 	"$top/scripts/test-all" "$@"
 }
@@ -48,7 +50,7 @@ ok "the file that failed is told" grep -q 'failed: .*tests/bad$' <<< "$table"
 is "the next tier runs all the same" "$(row passes)" "2 1 passed"
 is "a tier that cannot be built" "$(row unbuilt)" "0 0 FAILED"
 ok "what could not be made is told" grep -q 'failed: make .*tests/object$' <<< "$table"
-ok "why is in its log" grep -q 'no compiler' "$work/build/test-all/unbuilt.log"
+ok "why is in its log" grep -q 'no compiler' "$work/logs/unbuilt.log"
 is "a tier that runs prove twice" "$(row two)" "4 0 passed"
 is "inputs of fuzzers count" "$(row fuzzes)" "1234 0 passed"
 is "a tier that there is not" "$(row unknown)" "0 0 FAILED"
@@ -56,6 +58,8 @@ is "the last tier" "$(row burns)" "0 0 passed"
 ok "processor time is counted" test "$(awk '$1 == "burns" { print $4 }' <<< "$table")" -ge 2
 ok "the table comes last: its heading is among the last 30 lines" grep -q '^tier .* result$' <<< "$table"
 
+tiers builds >"$work/out"
+ok "a sanitizer's tier builds where it does by itself" grep -qx 'builds in its own' "$work/out"
 is "all passed: the exit status" "$(status tiers passes two)" 0
 
 # Interrupted as by a terminal.
