@@ -15,7 +15,7 @@ struct longs {
 };
 struct built {
 	unsigned part[9];
-	explicit built(unsigned n) { part[3] = n; }
+	explicit built(unsigned n) : part{n, n + 1, n + 2, n + 3} {}
 };
 
 static volatile unsigned seen = 3;
