@@ -17,7 +17,9 @@ static bool read_code(void *context, uint64_t address, void *to, size_t size)
 
 /* --- Functions --- */
 
-enum target { TARGET_PLAIN, TARGET_TERMINATES, TARGET_RESUMES, TARGET_CATCHES, TARGET_ENDS, TARGET_THROWS };
+enum target {
+	TARGET_PLAIN, TARGET_TERMINATES, TARGET_CALLS_TERMINATE, TARGET_RESUMES, TARGET_CATCHES, TARGET_ENDS, TARGET_THROWS,
+};
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -30,10 +32,10 @@ static bool is_one_of(const char *name, const char *const *names)
 /* What ends a pad one way, and what the other. */
 static enum target judge_name(const char *name)
 {
-	static const char *const terminate[] = { "_ZSt9terminatev", "__cxa_call_terminate", NULL };
 	static const char *const resume[] = { "_Unwind_Resume", "__cxa_rethrow", NULL };
 
-	return is_one_of(name, terminate) ? TARGET_TERMINATES :
+	return rip_same_text(name, "_ZSt9terminatev") ? TARGET_TERMINATES :
+	       rip_same_text(name, "__cxa_call_terminate") ? TARGET_CALLS_TERMINATE :
 	       is_one_of(name, resume) ? TARGET_RESUMES :
 	       rip_same_text(name, "__cxa_begin_catch") ? TARGET_CATCHES :
 	       rip_same_text(name, "__cxa_end_catch") ? TARGET_ENDS :
@@ -138,7 +140,7 @@ static enum target judge_function(struct rip_memory *memory, uint64_t function, 
 	if (rip_stop_is_part(function))
 		return judge_part(memory, function, depth);
 	return is_rust_abort(memory, code, function) || calls_terminate(memory, function, depth) ?
-	       TARGET_TERMINATES : TARGET_PLAIN;
+	       TARGET_CALLS_TERMINATE : TARGET_PLAIN;
 }
 
 /* --- Pads --- */
@@ -152,19 +154,28 @@ static uint64_t behind_mask(struct rip_memory *memory, uint64_t pc)
 		       pc + sizeof code : pc;
 }
 
-enum way { WAY_TERMINATES, WAY_GOES_ON, WAY_THROWS };
+/* What a destructor throws in a pad ends in std::terminate, wherever the pad leads; and a handler is not what a
+ * stop comes to, but where it was entered for one. Such ways do not count. */
+enum way { WAY_TERMINATES, WAY_CALLS_TERMINATE, WAY_GOES_ON, WAY_APART };
 
-/* What a destructor throws in a pad ends in std::terminate, wherever the pad leads. */
 static enum way follow_one(struct rip_memory *memory, const struct rip_lsda *lsda, struct rip_arch_way *way)
 {
 	struct rip_arch_call call;
 
 	while (rip_arch_next_call(way, &call)) {
-		enum target target = judge_call(memory, &call, 0);
-		if (target == TARGET_THROWS)
-			return WAY_THROWS;
-		if (target != TARGET_PLAIN)
-			return target == TARGET_TERMINATES ? WAY_TERMINATES : WAY_GOES_ON;
+		switch (judge_call(memory, &call, 0)) {
+		case TARGET_TERMINATES:
+			return WAY_TERMINATES;
+		case TARGET_CALLS_TERMINATE:
+			return WAY_CALLS_TERMINATE;
+		case TARGET_RESUMES:
+			return WAY_GOES_ON;
+		case TARGET_THROWS:
+		case TARGET_CATCHES:
+			return WAY_APART;
+		default:
+			break;
+		}
 		/* Nothing but the unwinder gets to a pad: a call in front of one does not return. */
 		if (rip_lsda_is_pad(lsda, behind_mask(memory, call.next)))
 			return WAY_GOES_ON;
@@ -172,20 +183,21 @@ static enum way follow_one(struct rip_memory *memory, const struct rip_lsda *lsd
 	return WAY_GOES_ON;
 }
 
-/* Of a pad that typed handlers come first in, the one way that is not theirs is a stop's. Otherwise all have
- * to end so: destructors may have a std::terminate of their own (std::thread). */
-static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
+/* All ways have to end so: destructors may have a std::terminate of their own (std::thread). To one that is entered for
+ * a handler, that is all that std::terminate itself can be: clang's functions that may not be left have a handler for
+ * all, which calls a function of clang's. */
+static bool follow(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool handler)
 {
 	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = memory };
-	bool decided = false;
+	bool terminates = false;
 
 	do {
 		enum way found = follow_one(memory, lsda, &way);
-		if (found == (has_types ? WAY_TERMINATES : WAY_GOES_ON))
-			return has_types;
-		decided |= found == WAY_TERMINATES;
+		if (found == WAY_GOES_ON && !handler)
+			return false;
+		terminates |= found == WAY_CALLS_TERMINATE || (found == WAY_TERMINATES && !handler);
 	} while (rip_arch_next_branch(&way));
-	return decided;
+	return terminates;
 }
 
 static struct rip_arch_way way_from_pad(struct rip_cursor *cursor)
@@ -233,7 +245,7 @@ uint32_t rip_pads_handlers_left(struct rip_cursor *cursor)
 		if (target == TARGET_CATCHES)
 			return left;
 		left += target == TARGET_ENDS;
-		if (target == TARGET_RESUMES || target == TARGET_TERMINATES)
+		if (target == TARGET_RESUMES || target == TARGET_TERMINATES || target == TARGET_CALLS_TERMINATE)
 			return 0;
 	}
 	return 0;
@@ -243,14 +255,14 @@ uint32_t rip_pads_handlers_left(struct rip_cursor *cursor)
 enum { REMEMBERED = 256 };
 static uint64_t remembered[REMEMBERED];
 
-bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool has_types)
+bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool handler)
 {
 	uint64_t *place = &remembered[(pad ^ pad >> 8) % REMEMBERED];
 	uint64_t found = __atomic_load_n(place, __ATOMIC_RELAXED);
 
 	if (found >> 1 == pad)
 		return found & 1;
-	bool terminates = follow(memory, lsda, pad, has_types);
+	bool terminates = follow(memory, lsda, pad, handler);
 	__atomic_store_n(place, pad << 1 | terminates, __ATOMIC_RELAXED);
 	return terminates;
 }
@@ -303,7 +315,7 @@ bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t sel
 	    !is_at(&cursor->memory, &places, context, (int32_t)selector))
 		return false;
 	rip_cursor_site(cursor);
-	if (rip_cursor_lsda(cursor, &lsda) != RIP_OK || rip_pads_terminates(&cursor->memory, &lsda, next, true))
+	if (rip_cursor_lsda(cursor, &lsda) != RIP_OK || rip_pads_terminates(&cursor->memory, &lsda, next, false))
 		return false;
 	clear(&places, context);
 	return true;
@@ -313,7 +325,7 @@ bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t sel
 
 struct types {
 	struct rip_memory *memory;
-	bool cxx, seen; /* the language; whether it was asked */
+	bool cxx; /* the language */
 };
 
 /* libstdc++ lets code know a forced unwind by this type. A type_info is a pointer to its class's table, and
@@ -325,7 +337,6 @@ static bool takes(void *context, const struct rip_pointer *type)
 	uint64_t info = type->value, name;
 	char text[sizeof forced_unwind];
 
-	types->seen = true;
 	if (!types->cxx || (type->indirect && !rip_memory_read(types->memory, info, &info, sizeof info)))
 		return false;
 	return rip_memory_read(types->memory, info + sizeof(void *), &name, sizeof name) &&
@@ -349,18 +360,16 @@ static bool may_enter(const struct rip_lsda *lsda, const struct rip_site *site,
 /* A handler of C++'s that comes behind cleanups of its chain is what the pad is entered for: as GCC lays them
  * out, the code goes from one to the other, and never back to an unwinder. */
 static rip_status look_behind(struct rip_cursor *cursor, const struct rip_lsda *lsda,
-			      const struct rip_site *site, struct types *types, struct rip_action *action)
+			      const struct rip_site *site, struct rip_action *action)
 {
-	struct types behind = { &cursor->memory, true, false };
+	struct types behind = { &cursor->memory, true };
 	struct rip_matcher matcher = { takes, &behind, true };
 	struct rip_action found;
 
 	rip_status status = rip_lsda_action_for(lsda, site, &matcher, &found);
-	if (status != RIP_OK || found.kind == RIP_ACTION_SKIP)
-		return status;
-	*action = found;
-	*types = behind;
-	return RIP_OK;
+	if (status == RIP_OK && found.kind != RIP_ACTION_SKIP)
+		*action = found;
+	return status;
 }
 
 /* Other languages than C have pads that are handlers, or end the process. */
@@ -369,7 +378,7 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	struct rip_lsda lsda;
 	struct rip_site site;
 	struct rip_action action = { RIP_ACTION_SKIP, 0 };
-	struct types types = { &cursor->memory, rip_foreign_is_cxx(cursor->frame.personality), false };
+	struct types types = { &cursor->memory, rip_foreign_is_cxx(cursor->frame.personality) };
 	struct rip_matcher matcher = { takes, &types, false };
 
 	rip_status status = rip_cursor_lsda(cursor, &lsda);
@@ -378,11 +387,11 @@ static rip_status judge_pad(struct rip_cursor *cursor, struct rip_entry *landing
 	if (status == RIP_OK)
 		status = rip_lsda_action_for(&lsda, &site, &matcher, &action);
 	if (status == RIP_OK && types.cxx && site.action != 0 && action.kind == RIP_ACTION_CLEANUP)
-		status = look_behind(cursor, &lsda, &site, &types, &action);
+		status = look_behind(cursor, &lsda, &site, &action);
 	if (status != RIP_OK)
 		return status;
 	bool enter = may_enter(&lsda, &site, &action, types.cxx);
-	if (enter ? rip_pads_terminates(&cursor->memory, &lsda, site.pad, types.seen) :
+	if (enter ? rip_pads_terminates(&cursor->memory, &lsda, site.pad, action.selector != 0) :
 	    rip_lsda_is_closed(&lsda, &site))
 		landing->kind = RIP_ENTRY_NOEXCEPT;
 	else if (enter)

@@ -43,10 +43,8 @@ uint32_t rip_pads_handlers_left(struct rip_cursor *cursor);
 bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t selector,
 			    struct rip_context *context);
 
-/* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `has_types`: handlers of types
- * come before what a stop takes. A module that is loaded at the place of another may get that one's
- * answer. */
-bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad,
-			 bool has_types);
+/* True if the pad, one of those in `lsda`, ends in std::terminate or its like. `handler`: it is entered for a handler. A
+ * module that is loaded at the place of another may get that one's answer. */
+bool rip_pads_terminates(struct rip_memory *memory, const struct rip_lsda *lsda, uint64_t pad, bool handler);
 
 #endif

@@ -318,6 +318,34 @@ static NOINLINE void calls_noexcept_with_locals()
 	noexcept_with_locals();
 	trace('1');
 }
+static NOINLINE void noexcept_in_handlers() noexcept
+{
+	try {
+		Held hidden(0);
+		throws();
+	} catch (const Thrown &) {
+		stop();
+	}
+}
+static NOINLINE void noexcept_before_handlers() noexcept
+{
+	try {
+		Held hidden(0);
+		stop();
+	} catch (const Thrown &) { trace('1'); }
+}
+static NOINLINE void calls_noexcept_handlers()
+{
+	Held a('a');
+	noexcept_in_handlers();
+	trace('1');
+}
+static NOINLINE void calls_noexcept_before_handlers()
+{
+	Held a('a');
+	noexcept_before_handlers();
+	trace('1');
+}
 /* libstdc++'s streams have both handlers. */
 struct Stopping : std::streambuf {
 	int overflow(int) override { Held b('b'); stop(); return 0; }
@@ -377,6 +405,8 @@ static const Shape shapes[] = {
 	{ "scope guards in cleanups that are stopped", guards_in_stopped_cleanups, "GGz", 2, true },
 	{ "noexcept", calls_noexcept, nullptr, 0, true },
 	{ "noexcept with locals", calls_noexcept_with_locals, nullptr, 0, true },
+	{ "noexcept, in a handler", calls_noexcept_handlers, nullptr, 0, true },
+	{ "noexcept, before a handler", calls_noexcept_before_handlers, nullptr, 0, true },
 	{ "a std::thread", destroys_thread, "baz", 0, false },
 	{ "streams", streams, "baz", 0, false },
 };

@@ -257,6 +257,40 @@ NOINLINE void throws_another(unsigned *p)
 	}
 }
 
+// --- Destructors that may call std::terminate themselves ---
+
+template <int name> struct must_be_done {
+	resource<name> held;
+	INLINE_METHOD ~must_be_done()
+	{
+		if (!list)
+			std::terminate();
+	}
+};
+NOINLINE void before_types_and_all(unsigned *p)
+{
+	resource<1> z;
+	try {
+		must_be_done<2> a;
+		work(p);
+	} catch (int) {
+		value = 25;
+	} catch (...) {
+		resource<3> b;
+		value = 26;
+	}
+}
+NOINLINE void before_a_type(unsigned *p)
+{
+	resource<1> z;
+	try {
+		must_be_done<2> a;
+		work(p);
+	} catch (int) {
+		value = 27;
+	}
+}
+
 // --- Scope guards ---
 
 NOINLINE void guarded(unsigned *p)
@@ -323,6 +357,7 @@ NOINLINE void while_thrown(unsigned *p)
 void (*const each[])(unsigned *) = {
 	before_a_handler, inside_another, before_typed_handlers, callee_before_a_handler, three_deep, inside_noexcept,
 	before_two_types<lets_out>, before_two_types<calls_out>, of_a_member, in_an_array, in_own_handler, in_the_handler, throws_another,
+	before_types_and_all, before_a_type,
 	guarded, guarded_before_a_handler, guarded_in_handlers, in_a_cleanup, while_thrown,
 };
 
