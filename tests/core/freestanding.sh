@@ -16,8 +16,8 @@ ld -r --whole-archive "$build/lib/libripcord-core.a" -o "$all" || { echo 'Bail o
 code=$(objdump -d --no-show-raw-insn "$all")
 check 'there is code to look at' "$(printf '%s' "$code" | grep -q rip_stop_unwind || echo none)"
 
-# Three names of a C++ runtime, which a kernel may have: weak.
-undefined=$(nm -u "$all" | grep -v -E '^ *(w (_ZSt9terminatev|__cxa_(begin|end)_catch)|U _GLOBAL_OFFSET_TABLE_)$')
+# Four names of a C++ runtime, which a kernel may have: weak.
+undefined=$(nm -u "$all" | grep -v -E '^ *(w (_ZSt9terminatev|__cxa_(throw|begin_catch|end_catch))|U _GLOBAL_OFFSET_TABLE_)$')
 check 'no symbol is undefined: no libc, no compiler support' "$undefined"
 
 # A static link of it, at an address in the upper half, has nothing left to ask for.
