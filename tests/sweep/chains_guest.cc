@@ -3,35 +3,9 @@
 // only count, so that what a stop leaves in a library's half-changed data hides nothing.
 #include <exception>
 
-#include <ripcord/sweep.h>
-
-#define NOINLINE __attribute__((noinline))
-#define INLINE static inline __attribute__((always_inline))
+#include "counted_lib.h"
 
 namespace {
-
-volatile unsigned value;
-struct node {
-	node *next;
-	unsigned number;
-} only = { nullptr, 1 };
-node *volatile list = &only;
-
-template <int name> struct resource {
-	resource() { rip_sweep_acquire("r", name); }
-	~resource() { rip_sweep_release("r", name); }
-	resource(const resource &) = delete;
-	resource &operator=(const resource &) = delete;
-};
-
-
-// Here it is stopped: at a poll, or at an access.
-INLINE void work(unsigned *p)
-{
-	for (node *q = list; q; q = q->next)
-		value = value + q->number;
-	*p = 1;
-}
 
 INLINE void throws_on(unsigned *p)
 {

@@ -2,35 +2,11 @@
 // Destructors that ask whether an exception is in flight: to them a stop is one, wherever it is unwound (chains.sh).
 #include <exception>
 
-#include <ripcord/sweep.h>
+#include "counted_lib.h"
 
-#define NOINLINE __attribute__((noinline))
 #define INLINE_METHOD inline __attribute__((always_inline))
-#define INLINE static inline __attribute__((always_inline))
 
 namespace {
-
-volatile unsigned value;
-struct node {
-	node *next;
-	unsigned number;
-} only = { nullptr, 1 };
-node *volatile list = &only;
-
-template <int name> struct resource {
-	resource() { rip_sweep_acquire("r", name); }
-	~resource() { rip_sweep_release("r", name); }
-	resource(const resource &) = delete;
-	resource &operator=(const resource &) = delete;
-};
-
-// Here it is stopped: at a poll, or at an access.
-INLINE void work(unsigned *p)
-{
-	for (node *q = list; q; q = q->next)
-		value = value + q->number;
-	*p = 1;
-}
 
 // Throws, but not while an exception is in flight.
 template <int name> struct lets_out {
