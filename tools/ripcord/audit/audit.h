@@ -66,6 +66,9 @@ const struct audit_symbol *audit_symbol_at(const struct audit_symbols *symbols, 
 /* The function that a call of `target` reaches, which is code or a word that the loader fills, seen through the
  * procedure linkage table; or NULL. */
 const struct audit_symbol *audit_callee(const struct audit_image *image, uint64_t target);
+/* The same of an instruction; NULL also if it is no call, or one through a register. */
+struct audit_insn;
+const struct audit_symbol *audit_called(const struct audit_image *image, const struct audit_insn *insn);
 
 /* --- Tables (table.c) --- */
 
@@ -464,8 +467,6 @@ bool audit_expects_stops(const struct audit_function *function);
 bool audit_is_lost(const struct audit_function *function, uint32_t i);
 /* True for what the compiler says is part of a cleanup. */
 bool audit_is_cleaning(const struct audit_function *function, uint32_t i);
-/* What the instruction calls, as far as it is known; or NULL. */
-const struct audit_symbol *audit_called(const struct audit_function *function, uint32_t i);
 /* What a stop would do at each instruction (verdict.c). */
 void audit_verdicts(struct audit_function *function);
 __attribute__((format(printf, 5, 6))) void audit_find(struct audit_function *function, enum audit_kind kind,

@@ -152,7 +152,7 @@ static void mark(struct audit_function *f, uint32_t i, uint16_t flags)
 
 static bool never_returns(const struct audit_function *f, const struct audit_insn *insn)
 {
-	const struct audit_symbol *callee = insn->target ? audit_callee(f->image, insn->target) : NULL;
+	const struct audit_symbol *callee = audit_called(f->image, insn);
 	return callee && callee->never_returns;
 }
 
@@ -162,7 +162,7 @@ static void mark_blocks(struct audit_function *f)
 		const struct audit_insn *insn = &f->insns.items[i];
 		if (insn->op == OP_JUMP || insn->op == OP_BRANCH)
 			mark(f, audit_index_of(f, insn->target), FLAG_HEAD);
-		if (insn->op == OP_CALL && never_returns(f, insn))
+		if (never_returns(f, insn))
 			mark(f, i, FLAG_NO_RETURN);
 	}
 	for (size_t s = 0; s < f->sites.count; s++)

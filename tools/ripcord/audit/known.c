@@ -65,7 +65,7 @@ static struct audit_value of_slot(const struct audit_image *image, const struct 
 
 static bool gives_thread_local(const struct audit_image *image, const struct audit_insn *insn)
 {
-	const struct audit_symbol *callee = insn->op == OP_CALL && insn->target ? audit_callee(image, insn->target) : NULL;
+	const struct audit_symbol *callee = audit_called(image, insn);
 
 	return callee && strcmp(callee->name, "__tls_get_addr") == 0;
 }

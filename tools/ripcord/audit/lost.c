@@ -3,8 +3,9 @@
  *
  * Such a call has an entry of the call-site table, so the compiler reckoned that it may be stopped; but the entry has no
  * pad. Outside of scopes that is right. (In code that is not compiled to be stopped anywhere, such an entry also holds calls
- * that are known not to throw: that is not looked at. LLVM makes entries of all that lies between two others.) It is a call that has lost its pad if the last entry before it, on the only way
- * there, has one, and the scope of that pad is seen to go on behind the call:
+ * that are known not to throw: that is not looked at. LLVM makes entries of all that lies between two others.) It is a call
+ * that has lost its pad if the last entry before it, on the only way there, has one, and the scope of that pad is seen to go
+ * on behind the call:
  *   - by a cleanup: a call that `ripcord cc` marked, or one that the pad makes, too; or
  *   - by another entry with the same pad, while nothing was changed in between that the pad reads: the body of a loop may
  *     stand there more than once, and each copy acquire something of its own.
@@ -29,7 +30,7 @@ static bool ends_all(const struct audit_function *f, uint32_t i)
 {
 	static const char *const prefixes[] = { "__cxa_", "_Unwind_", "__stack_chk_fail", "_ZSt9terminate",
 						"__clang_call_terminate" };
-	const struct audit_symbol *callee = audit_called(f, i);
+	const struct audit_symbol *callee = audit_called(f->image, &f->insns.items[i]);
 	for (unsigned k = 0; callee && k < sizeof prefixes / sizeof *prefixes; k++)
 		if (strncmp(callee->name, prefixes[k], strlen(prefixes[k])) == 0)
 			return true;
@@ -41,7 +42,7 @@ static bool ends_all(const struct audit_function *f, uint32_t i)
  * hand: that is no cleanup. */
 static bool is_cleanup(const struct scope *s, uint32_t i)
 {
-	const struct audit_symbol *callee = audit_called(s->f, i);
+	const struct audit_symbol *callee = audit_called(s->f->image, &s->f->insns.items[i]);
 	if (s->f->notes.items[i].flags & FLAG_MARKED)
 		return true;
 	if (s->f->insns.items[i].target == 0 || !audit_pad_calls(s->f, s->pad, i, true))

@@ -64,7 +64,7 @@ static void note_load(struct walk *w, const struct audit_insn *insn)
 /* False where the walk ends: the callee does not return. */
 static bool note_call(struct audit_pad *pad, const struct audit_function *f, const struct audit_insn *insn)
 {
-	const struct audit_symbol *callee = insn->target ? audit_callee(f->image, insn->target) : NULL;
+	const struct audit_symbol *callee = audit_called(f->image, insn);
 	if (callee && callee->never_returns)
 		return false;
 	if (insn->target && pad->calls < PAD_CALLS && (!callee || strncmp(callee->name, "__cxa_", 6) != 0))
@@ -196,7 +196,7 @@ static void reach_add(struct reach *reach, uint64_t pc)
 
 static bool goes_on(const struct audit_function *f, const struct audit_insn *insn)
 {
-	const struct audit_symbol *callee = insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
+	const struct audit_symbol *callee = audit_called(f->image, insn);
 	return insn->op != OP_RETURN && insn->op != OP_STOP && insn->op != OP_BAD && insn->op != OP_JUMP_INDIRECT &&
 	       insn->op != OP_JUMP && !(callee && callee->never_returns);
 }
@@ -210,7 +210,7 @@ static bool is_marked(const struct audit_function *f, uint64_t behind)
 
 static bool begins_catch(const struct audit_function *f, const struct audit_insn *insn)
 {
-	const struct audit_symbol *callee = insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
+	const struct audit_symbol *callee = audit_called(f->image, insn);
 	return callee && strcmp(callee->name, "__cxa_begin_catch") == 0;
 }
 
@@ -255,12 +255,6 @@ bool audit_pad_calls(const struct audit_function *f, const struct audit_pad *pad
 		    (!same || (called[k].marked == marked && !called[k].caught)))
 			return true; /* or both lead through pointers */
 	return !same && pad->large;
-}
-
-const struct audit_symbol *audit_called(const struct audit_function *f, uint32_t i)
-{
-	const struct audit_insn *insn = &f->insns.items[i];
-	return insn->op == OP_CALL && insn->target ? audit_callee(f->image, insn->target) : NULL;
 }
 
 /* --- Whether it is settled --- */

@@ -320,8 +320,7 @@ static bool reads_outside(struct search *s, uint64_t pc)
 	const struct audit_function *f = s->t->f;
 	for (; s->steps < STEPS; s->steps++) {
 		struct audit_insn insn = audit_fetch(f, pc);
-		const struct audit_symbol *callee = insn.op == OP_CALL && insn.target ? audit_callee(f->image, insn.target) :
-										   NULL;
+		const struct audit_symbol *callee = audit_called(f->image, &insn);
 		if (s->copy->reg != NO_REG && insn.reads >> s->copy->reg & 1)
 			return true;
 		if (insn.op == OP_RETURN || insn.op == OP_STOP || insn.op == OP_BAD || insn.op == OP_JUMP_INDIRECT ||
@@ -455,7 +454,7 @@ static void find(struct tracker *t, uint32_t i, const struct audit_pad *pad, con
 {
 	struct audit_function *f = t->f;
 	const struct audit_insn *insn = &f->insns.items[i];
-	const struct audit_symbol *callee = audit_called(f, i);
+	const struct audit_symbol *callee = audit_called(f->image, &f->insns.items[i]);
 	char text[120];
 	describe(copy, text, sizeof text);
 	f->notes.items[i].verdict = VERDICT_STALE;

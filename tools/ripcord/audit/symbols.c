@@ -160,3 +160,8 @@ const struct audit_symbol *audit_callee(const struct audit_image *image, uint64_
 	const struct audit_symbol *symbol = audit_symbol_at(symbols, target);
 	return symbol && symbol->address == target ? symbol : NULL;
 }
+
+const struct audit_symbol *audit_called(const struct audit_image *image, const struct audit_insn *insn)
+{
+	return insn->op == OP_CALL && insn->target ? audit_callee(image, insn->target) : NULL;
+}

@@ -376,7 +376,7 @@ static void name_pad(const struct audit_function *f, uint32_t i, char *text, siz
 static void find_window(struct audit_function *f, uint32_t first, uint32_t last, unsigned stops)
 {
 	const struct audit_insn *insns = f->insns.items;
-	const struct audit_symbol *callee = audit_called(f, first);
+	const struct audit_symbol *callee = audit_called(f->image, &insns[first]);
 	char pad[64];
 	name_pad(f, first, pad, sizeof pad);
 	audit_find(f, FOUND_WINDOW, f->begin + insns[first].offset, f->begin + insns[last].offset + insns[last].length,
@@ -388,7 +388,7 @@ static void find_lost(struct audit_function *f)
 {
 	for (uint32_t i = 0; i < f->insns.count; i++) {
 		const struct audit_insn *insn = &f->insns.items[i];
-		const struct audit_symbol *callee = audit_called(f, i);
+		const struct audit_symbol *callee = audit_called(f->image, &f->insns.items[i]);
 		char pad[64];
 		if (f->notes.items[i].verdict != VERDICT_LOST)
 			continue;
