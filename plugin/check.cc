@@ -75,8 +75,7 @@ static bool may_have_none(const rtx_insn *insn)
 }
 
 /* The frame itself, whose pages are touched where it is made; and GCC's probes of a variable-length array,
- * which come
- * behind the plugin's. */
+ * which come behind the plugin's. */
 static bool touches_frame(const rtx_insn *insn)
 {
 	subrtx_iterator::array_type array;
@@ -184,9 +183,8 @@ static void warn_of_lost(const rtx_insn *insn, location_t place)
 
 /* --- Those that stand among others ------------------------------------------------------------ */
 
-/* Polls are volatile, so they stay where they are: one without a pad is outside of scopes, also where
- * nothing is left of a
- * cleanup before it. */
+/* Polls are volatile, so they stay where they are: one without a pad is outside of scopes, also where nothing
+ * is left of a cleanup before it. */
 static bool is_poll(const rtx_insn *insn)
 {
 	subrtx_iterator::array_type array;
@@ -210,8 +208,7 @@ static bool ends_run(const rtx_insn *insn)
 }
 
 /* What a pass has made without saying of which statement has no place. But where what comes before it and
- * behind it has the
- * same pad, it stands in the scope. */
+ * behind it has the same pad, it stands in the scope. */
 static void check_among_others()
 {
 	auto_vec<rtx_insn *> among;

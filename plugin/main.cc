@@ -30,12 +30,10 @@ static void read_options(const plugin_name_args *arguments)
 			warning(0, "the plugin of ripcord has no option %qs", arguments->argv[i].key);
 }
 
-/* What GCC would do otherwise because every access may throw: take floating-point operations to trap,
- * which they do only where a program asks for it; and inline less, because functions look larger. And what
- * loses landing
- * pads: -fipa-sra has callers load what a callee would, and the loads have none; with a profile, -fvpt
- * divides by the value
- * that is seen most, and for others without a pad. The user's word counts. */
+/* What GCC would do otherwise because every access may throw: take floating-point operations to trap, which
+ * they do only where a program asks for it; and inline less, because functions look larger. And what loses
+ * landing pads: -fipa-sra has callers load what a callee would, and the loads have none; with a profile,
+ * -fvpt divides by the value that is seen most, and for others without a pad. The user's word counts. */
 static void set_options()
 {
 	SET_OPTION_IF_UNSET(&global_options, &global_options_set, flag_trapping_math, 0);

@@ -117,8 +117,7 @@ bool remove_masked_polls(basic_block block)
 }
 
 /* Link-time optimization does not see what was written: there the pads that statements have after inlining
- * say where they
- * stand. */
+ * say where they stand. */
 void note_places(basic_block block)
 {
 	for (gimple_stmt_iterator i = gsi_start_bb(block); !gsi_end_p(i); gsi_next(&i)) {

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * stale: whether a landing pad uses a value from before the call that leads to it, for -Wripcord.
  *
- * What the statements say is still there when the first instructions have been made: a pad that loads a
- * place in
- * memory loads it behind the call. GCC's later passes may keep the value of an earlier load in a register
+ * What the statements say is still there when the first instructions have been made: a pad that loads a place
+ * in memory loads it behind the call. GCC's later passes may keep the value of an earlier load in a register
  * instead, which is wrong if the call changes the place. No list of passes that do so, but a look at the
- * result:
- * "early" notes which places each pad loads; "stale" finds those that it loads no longer, follows what was
- * loaded of
- * them before through the registers, and names the calls whose pads use it.
+ * result: "early" notes which places each pad loads; "stale" finds those that it loads no longer, follows
+ * what was loaded of them before through the registers, and names the calls whose pads use it.
  *
  * Looked at twice: from the first instructions to those before registers are allocated, where a value has one
  * register; and from there to the last pass that has a control flow graph, for what moves loads later. A
- * spilled
- * register is a place that no pad loads for itself. */
+ * spilled register is a place that no pad loads for itself. */
 #include "ripcord_plugin.h"
 
 #include "alias.h"
@@ -116,9 +112,8 @@ int note_place(const_rtx load, location_t line)
 
 /* --- What an instruction changes -------------------------------------------------------------- */
 
-/* A variable whose address nobody has. (That one has not escaped says nothing: a callee may change what it
- * is handed the
- * address of.) */
+/* A variable whose address nobody has. (That one has not escaped says nothing: a callee may change what it is
+ * handed the address of.) */
 bool is_out_of_reach(const_rtx place)
 {
 	tree variable = variable_of(place);
