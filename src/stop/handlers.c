@@ -228,7 +228,7 @@ void rip_handlers_keep(struct rip_handlers *handlers, uint64_t cfa)
 {
 	if (handlers->raised == 0 || handlers->kept == RIP_HANDLERS_MAX)
 		return;
-	handlers->keep[handlers->kept++] = (struct rip_kept){ cfa, handlers->raised };
+	handlers->keep[handlers->kept++] = (struct rip_stopped_pad){ cfa, handlers->raised };
 	count_kept(handlers, handlers->raised, 1);
 }
 

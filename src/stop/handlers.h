@@ -31,7 +31,7 @@ struct rip_handlers {
 	uint32_t count;
 	uint32_t raised;    /* runtimes whose count of thrown exceptions has the stop in it */
 	uint32_t kept;      /* pads that were stopped: their stop counts on, while their frames are there */
-	struct rip_kept {
+	struct rip_stopped_pad {
 		uint64_t cfa;
 		uint32_t raised;
 	} keep[RIP_HANDLERS_MAX];
@@ -48,6 +48,12 @@ struct rip_handlers {
 	uint64_t carried_cfa;
 	unsigned int uncaught[RIP_CXX_RUNTIMES]; /* before */
 };
+
+static inline void rip_handlers_init(struct rip_handlers *handlers)
+{
+	handlers->count = handlers->raised = handlers->kept = handlers->carriers = 0;
+	handlers->carried = handlers->to_redirect = false;
+}
 
 /* False if too many are running: then none is to be entered. */
 bool rip_handlers_room(struct rip_handlers *handlers);

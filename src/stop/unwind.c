@@ -103,7 +103,6 @@ static void make_pad_context(struct unwind *u, int64_t selector)
 {
 	const struct rip_row *frame = &u->cursor.frame;
 	struct rip_context *context = &u->cursor.context;
-
 	uint64_t pad = frame->function + (uint64_t)(int64_t)frame->pad, sp;
 
 	if (!rip_cursor_sp_at(&u->cursor, pad, &sp))
@@ -142,7 +141,6 @@ static rip_status keep_pace(struct unwind *u)
 static rip_status after_pad(struct unwind *u, enum rip_event event)
 {
 	struct rip_stop *stop = u->stop;
-
 	bool stopped = event != RIP_EVENT_RESUMED && event != RIP_EVENT_THROWN && event != RIP_EVENT_PASSING;
 
 	if (stopped)
@@ -427,9 +425,7 @@ void rip_stop_unwind(struct rip_stop *stop, const struct rip_segment_found *unti
 			    .handlers = &handlers, .thrown = stop->thrown };
 	rip_status status = RIP_OK;
 
-	handlers.count = 0;
-	handlers.carried = handlers.to_redirect = false;
-	handlers.carriers = handlers.raised = handlers.kept = 0;
+	rip_handlers_init(&handlers);
 	stop->handlers = &handlers;
 	bool entered = rip_foreign_enter(&stop->foreign);
 	rip_foreign_stay(&stop->foreign);

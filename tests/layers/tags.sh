@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # tags: one name is one thing. No two headers of the library define a struct, union or enum of the same name, and no
 # source file defines one that a header has. src/core/stop/ is a twin of parts of src/stop/ on purpose: it stands in for
-# them where there are no other languages.
+# them where there are no other languages. A tag inside of another structure is one, too.
 . tests/tap.bash
 
 # Lines "TAG FILE" of what the files define.
 defined() {
-	grep -HoE '^(static |typedef )*(struct|union|enum) [a-z_0-9]+ \{' "$@" |
+	grep -HoE '^\s*(static |typedef )*(struct|union|enum) [a-z_0-9]+ \{' "$@" |
 		sed -E 's/^([^:]*):.*(struct|union|enum) ([a-z_0-9]+) \{/\3 \1/' | sort -u
 }
 # The tags that stand in more than one of those lines.
@@ -21,6 +21,6 @@ ok "tags are found" grep -qx 'rip_cfi_row src/cfi/cfi.h' "$work/headers"
 is "no two headers define one tag" "$(twice <"$work/headers")" ''
 defined $sources | awk 'NR == FNR { header[$1] = $2; next } $1 in header { print $1, header[$1], $2 }' "$work/headers" - >"$work/both"
 is "no source defines one that a header has" "$(cat "$work/both")" ''
-printf 'struct rip_cfi_row {\n};\n' >"$work/other.h"
+printf 'struct other {\n\tstruct rip_cfi_row {\n\t} row;\n};\n' >"$work/other.h"
 is "a second one would be seen" "$(defined $headers "$work/other.h" | twice | cut -d' ' -f1)" rip_cfi_row
 finish

@@ -9,9 +9,12 @@
 struct rip_handlers {
 	uint32_t count;
 	bool in_handler;
-	bool carried, to_redirect;
-	uint32_t carriers, raised, kept;
 };
+
+static inline void rip_handlers_init(struct rip_handlers *handlers)
+{
+	handlers->count = 0;
+}
 
 /* None is ever entered. */
 static inline bool rip_handlers_room(struct rip_handlers *handlers)
