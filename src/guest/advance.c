@@ -97,7 +97,8 @@ static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_c
 	return rip_guest_run_on(guest, at);
 }
 
-/* What jumps runs on to the poll behind setjmp. In a masked part that a step led into, or whose end nothing tells, it goes on so. */
+/* What jumps runs on to the poll behind setjmp. In a masked part that a step led into, or whose end nothing tells, it
+ * goes on so. */
 enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
 					const struct rip_look *look)
 {

@@ -14,6 +14,7 @@
 
 #include "guest/state.h"
 #include "ledger/link.h"
+#include "ledger/message.h"
 #include "port/port.h"
 
 #define IN_FRONT(result, name, parameters) \
@@ -182,12 +183,10 @@ IN_FRONT(_Noreturn void, errx, (int status, const char *format, ...))
 /* There is no error() that takes a va_list, so the message is made first. */
 IN_FRONT(void, error, (int status, int number, const char *format, ...))
 {
-	char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	char *text = rip_message_of(format, args);
 	va_end(args);
 	need();
 	libc.error(0, number, "%s", text ? text : format);
@@ -198,12 +197,10 @@ IN_FRONT(void, error, (int status, int number, const char *format, ...))
 
 IN_FRONT(void, error_at_line, (int status, int number, const char *file, unsigned line, const char *format, ...))
 {
-	char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	char *text = rip_message_of(format, args);
 	va_end(args);
 	need();
 	libc.error_at_line(0, number, file, line, "%s", text ? text : format);

@@ -53,7 +53,7 @@ struct rip_guest {
 	rip_rung rung;          /* of the kill that `leaving` is */
 	bool stepping;          /* the thread is to be back after one instruction */
 	bool stepped;           /* it was once: a step's SIGTRAP may be due still (rip_guest_take_fault) */
-	bool tired;             /* ... which was not found in time */
+	bool tired;             /* steps have not come to a poll in time */
 	uint32_t steps;
 	bool brought_back;      /* an armed thread, before an access to what is
 	                         * thread-local, a fault or a system call */
@@ -211,7 +211,6 @@ void rip_guest_unwind(rip_guest *guest);
 /* The rip_stop_catcher of guests: rip_call. */
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);
 
-/* The rip_fault_taker of guests. */
 /* The guest whose code the thread runs: also in an on_stop, which runs on the stack of the guest that the stopped one was
  * run from. Else NULL, or one that is not inside. Signal-safe. */
 static inline rip_guest *rip_guest_in_charge(void)
@@ -224,6 +223,7 @@ static inline rip_guest *rip_guest_in_charge(void)
 /* The on_stop does not come to its end: its guest stays STOPPED, and is not current any more. Signal-safe. */
 void rip_guest_end_show(rip_guest *guest);
 
+/* The rip_fault_taker of guests. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
 
 /* --- forks.c --- */

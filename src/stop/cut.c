@@ -26,8 +26,7 @@ bool rip_cut_may_have_locked(const struct rip_cursor *cursor)
 /* What calls leave alone has the same value still; the innermost frame's registers all have. */
 static bool is_kept(const struct rip_cursor *cursor, int number)
 {
-	return cursor->exact || number == RIP_REG_RBX || number == RIP_REG_RBP ||
-	       (number >= RIP_REG_R12 && number <= RIP_REG_R15);
+	return cursor->exact || RIP_REGS_KEPT >> number & 1;
 }
 
 /* The register that leads to the lock; negative: none does. */
@@ -59,7 +58,7 @@ static bool is_callers(const struct rip_cursor *cursor, int number)
 {
 	struct rip_cursor caller = *cursor;
 
-	if (number != RIP_REG_RBX && number != RIP_REG_RBP && (number < RIP_REG_R12 || number > RIP_REG_R15))
+	if (number < 0 || !(RIP_REGS_KEPT >> number & 1))
 		return false;
 	while (rip_port_in_libc(rip_cursor_lookup_pc(&caller))) {
 		if (rip_cursor_load(&caller) != RIP_OK || rip_cursor_step(&caller) != RIP_OK)

@@ -245,14 +245,14 @@ static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *c
 }
 
 /* What was called where `address` is returned to; 0: not known. It may not have been reached yet: the way there leads
- * through the program's linkage table, and the loader the first time. */
-static uint64_t callee_before(uint64_t address)
+ * through the program's linkage table, and the loader the first time. False: there is no code. */
+static bool callee_before(uint64_t address, uint64_t *target_ret)
 {
 	struct rip_callee callee;
 	uint64_t target = 0;
 
 	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
-		return 0;
+		return false;
 	callee = rip_arch_callee((const uint8_t *)(uintptr_t)address);
 	if (callee.kind == RIP_CALLEE_DIRECT && rip_port_readable(callee.address, RIP_ARCH_STUB_MAX) &&
 	    !rip_port_reads_caller(callee.address))
@@ -261,15 +261,17 @@ static uint64_t callee_before(uint64_t address)
 		__builtin_memcpy(&target, (const void *)(uintptr_t)callee.address, sizeof target);
 	else if (callee.kind == RIP_CALLEE_DIRECT)
 		target = callee.address;
-	return target;
+	*target_ret = target;
+	return true;
 }
 
 /* Whether what returns to `address` was called to find out just that: setjmp and its like. */
 static bool callee_reads_caller(uint64_t address)
 {
-	if (!rip_port_readable(address - RIP_ARCH_CALL_MAX, RIP_ARCH_CALL_MAX))
+	uint64_t target;
+
+	if (!callee_before(address, &target))
 		return true;
-	uint64_t target = callee_before(address);
 	if (target == 0)
 		return false;
 	return rip_port_reads_caller(target) ||
@@ -280,10 +282,10 @@ static bool callee_reads_caller(uint64_t address)
 /* Whether it is setjmp or longjmp: soon over, and their return cannot be hooked, or does not come. */
 static bool is_of_jumps(struct rip_memory *memory, uint64_t slot)
 {
-	uint64_t address;
+	uint64_t address, target;
 
 	return slot && rip_memory_read(memory, slot, &address, sizeof address) && !rip_arch_is_hook(address) &&
-	       rip_port_jumps(callee_before(address));
+	       callee_before(address, &target) && rip_port_jumps(target);
 }
 
 /* Where the frame's return address lies; 0 if not in its usual place. */

@@ -13,7 +13,7 @@ enum { THREAD_STACK = 64 * 1024 };
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 static bool started;                /* atomic; written under lock */
-static struct rip_timer_heap heap;        /* under lock */
+static struct rip_timer_heap heap;  /* under lock */
 static uint32_t timers;             /* under lock: how many there are */
 static uint32_t age = 1;            /* atomic: forks that led to this process, plus 1 */
 static struct rip_timer *posted;    /* atomic: a list that only grows at its head, and is taken whole */

@@ -11,6 +11,7 @@
 #include <wchar.h>
 
 #include "guest.h"
+#include "ledger/message.h"
 
 LIBC(error, "2.2.5");
 LIBC(error_at_line, "2.2.5");
@@ -106,11 +107,9 @@ STUB void errx(int status, const char *format, ...)
  * returns, having counted and printed as always. */
 STUB void error(int status, int number, const char *format, ...)
 {
-	char *text = NULL;
 	va_list args;
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	char *text = rip_message_of(format, args);
 	va_end(args);
 	libc_error(0, number, "%s", text ? text : format);
 	free(text);
@@ -121,11 +120,9 @@ STUB void error(int status, int number, const char *format, ...)
 STUB void error_at_line(int status, int number, const char *file, unsigned line,
 			const char *format, ...)
 {
-	char *text = NULL;
 	va_list args;
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	char *text = rip_message_of(format, args);
 	va_end(args);
 	libc_error_at_line(0, number, file, line, "%s", text ? text : format);
 	free(text);

@@ -16,6 +16,12 @@ enum {
 	RIP_REG_R14, RIP_REG_R15, RIP_REG_RIP, RIP_REGS,
 };
 
+/* A bit for each of those that calls leave alone (psABI figure 3.4), but for the stack pointer. */
+enum {
+	RIP_REGS_KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |
+			1 << RIP_REG_R15,
+};
+
 /* Where code stands: the registers by DWARF number, and the floating-point control words. */
 struct rip_context {
 	uint64_t reg[RIP_REGS];

@@ -252,7 +252,9 @@ static bool slot_holds(const struct rip_arch_places *places, const struct operan
 	return false;
 }
 
-/* Of what is written: as large as a vector. */
+/* How much an instruction may write whose operand is not known otherwise. */
+enum { VECTOR = 16 };
+
 static void forget_slots(struct rip_arch_places *places, int base, int64_t low, int64_t high)
 {
 	uint32_t kept = 0;
@@ -281,7 +283,6 @@ static void keep(struct rip_arch_places *places, const struct operand *operand, 
 /* MOV and MOVSXD, by the direction. */
 static void copy_value(struct rip_arch_places *places, const struct instruction *i, const struct operand *operand)
 {
-	enum { VECTOR = 16 };
 	bool store = i->opcode == 0x89;
 	bool held = store ? holds(places, operand->reg) :
 		    operand->rm >= 0 ? holds(places, operand->rm) : slot_holds(places, operand);
@@ -312,7 +313,6 @@ static bool compares(const struct instruction *i)
 /* What an instruction does to the places: what is not known may write to all of its operands. */
 static void pass_instruction(struct rip_arch_places *places, const struct instruction *i)
 {
-	enum { VECTOR = 16 };
 	struct operand operand = operand_of(i);
 	bool push = !i->two && (i->opcode & 0xf0) == 0x50;
 
@@ -339,10 +339,6 @@ static void pass_instruction(struct rip_arch_places *places, const struct instru
 	}
 }
 
-/* What calls leave alone. */
-enum { KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |
-	      1 << RIP_REG_R15 };
-
 bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct rip_arch_places *places_ret)
 {
 	struct rip_arch_places places = { .registers = 1u << number }, passed[RIP_ARCH_BRANCHES];
@@ -360,7 +356,7 @@ bool rip_arch_track(struct rip_arch_way *way, int number, uint64_t to, struct ri
 		if (way->branches > branches)
 			passed[branches] = places;
 		if (step == STEP_CALL && call.next == to) {
-			places.registers &= KEPT;
+			places.registers &= RIP_REGS_KEPT;
 			*places_ret = places;
 			return true;
 		}
@@ -492,7 +488,7 @@ static bool leaves_alone(const struct instruction *i, int number)
 
 	pass_instruction(&places, i);
 	if (take(i, &way, &call) == STEP_CALL)
-		places.registers &= KEPT;
+		places.registers &= RIP_REGS_KEPT;
 	return places.registers >> number & 1;
 }
 
@@ -558,8 +554,8 @@ static int copy_of(const uint8_t *code, size_t size, size_t lock, size_t offset,
 		uint32_t before = places.registers;
 		pass_instruction(&places, &i);
 		for (int copy = 0; copy < RIP_REG_RIP; copy++)
-			if ((places.registers & ~before & KEPT) >> copy & 1 && has_it_still(code, size, at, lock, base) &&
-			    has_it_still(code, size, at, offset, copy))
+			if ((places.registers & ~before & RIP_REGS_KEPT) >> copy & 1 &&
+			    has_it_still(code, size, at, lock, base) && has_it_still(code, size, at, offset, copy))
 				return copy;
 		if (!(places.registers >> base & 1))
 			places = (struct rip_arch_places){ .registers = 1u << base };
@@ -637,7 +633,7 @@ size_t rip_arch_locks(const uint8_t *code, size_t size, size_t offset, const uin
 			locks[count] = argument;
 		if ((call || read_exchange(&i, at, &locks[count])) && leads(code, size, at, offset)) {
 			struct rip_arch_lock *lock = &locks[count++];
-			lock->copy = lock->base < 0 || KEPT >> lock->base & 1 ? lock->base :
+			lock->copy = lock->base < 0 || RIP_REGS_KEPT >> lock->base & 1 ? lock->base :
 				     copy_of(code, size, at, offset, lock->base);
 			if (lock->base >= 0 && lock->copy < 0)
 				find_spilled(code, size, at, offset, lock);
