@@ -12,7 +12,8 @@ LIBC(pthread_key_delete, "2.34");
 LIBC(pthread_setspecific, "2.34");
 int libc_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 int libc_pthread_key_delete(pthread_key_t key);
-int libc_pthread_setspecific(pthread_key_t key, void *value); /* as if it could write there: that needs no attribute of GCC's */
+/* As if it could write there: for a pointer to const, GCC wants an attribute that clang does not know. */
+int libc_pthread_setspecific(pthread_key_t key, void *value);
 
 /* A key is a small number, and 0 is one. */
 STUB int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
