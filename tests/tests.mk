@@ -160,7 +160,8 @@ TEST_ENV := TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) BUILD=$(BUILD) 
 EXACT_GENERATOR := $(BUILD)/fuzz/exact/generate
 
 # What scripts of the tier use.
-FOR_SCRIPTS := $(if $(filter tests/plugin/% tests/sweep/%,$(TEST_SH)),$(SWEEP) $(EXACT_GENERATOR)) \
+FOR_SCRIPTS := $(if $(filter tests/plugin/% tests/sweep/%,$(TEST_SH)),$(SWEEP)) \
+               $(if $(filter tests/cc/% tests/plugin/% tests/sweep/%,$(TEST_SH)),$(EXACT_GENERATOR)) \
                $(if $(filter tests/eh/%,$(TEST_SH)),$(BUILD)/tests/eh/in_use.so)
 
 .PHONY: test-only

@@ -238,12 +238,12 @@ NOINLINE RIP_NO_POLL void throws_twice()
 // A forced unwind of the guest's own.
 jmp_buf back;
 _Unwind_Exception forced;
-void *forced_to;
+uintptr_t forced_to; /* the start of the function where it ends */
 
 _Unwind_Reason_Code until_there(int, _Unwind_Action, _Unwind_Exception_Class, _Unwind_Exception *,
 				_Unwind_Context *context, void *)
 {
-	if (_Unwind_GetCFA(context) >= reinterpret_cast<uintptr_t>(forced_to))
+	if (_Unwind_GetRegionStart(context) == forced_to)
 		__builtin_longjmp(back, 1);
 	return _URC_NO_REASON;
 }
@@ -258,7 +258,7 @@ NOINLINE RIP_NO_POLL void forces()
 NOINLINE intptr_t calls_forces(void *)
 {
 	resource r;
-	forced_to = __builtin_frame_address(0);
+	forced_to = reinterpret_cast<uintptr_t>(calls_forces);
 	if (!__builtin_setjmp(back))
 		forces();
 	else

@@ -45,11 +45,7 @@ __attribute__((noinline)) void thing_release(struct thing *thing)
 static struct soak_guest guests[MOST_GUESTS];
 static unsigned guest_count;
 static unsigned long stops[MOST_GUESTS];
-#ifdef __SANITIZE_ADDRESS__
-enum { KILLS_USUALLY = 100 }; /* threads are stepped under AddressSanitizer: some kills take a second */
-#else
 enum { KILLS_USUALLY = 2000 };
-#endif
 static unsigned long kills_wanted = KILLS_USUALLY, kills, lost, twice, inexact, failed, samples;
 static unsigned seed = 1;
 
