@@ -14,7 +14,7 @@
 enum { CELLS = RIP_CELLS, BASE_STEP = RIP_CELL_BASE_STEP, BASE_END = (CELLS + 1) * BASE_STEP };
 
 /* ThreadSanitizer calls handlers from code of its own, which would find the base of an armed thread. AddressSanitizer
- * has the kernel call ours, and entry.S puts the thread's own base back before it does anything else. */
+ * has the kernel call ours, which put the thread's own base back before they read anything that is the thread's. */
 #ifdef RIP_WITH_TSAN
 enum { WATCHED = true };
 #else
