@@ -1,7 +1,7 @@
 # The documents: links lead somewhere, folders exist, and nothing in them is bound to one machine.
 . tests/tap.bash
 
-documents=$(ls ./*.md docs/*.md tests/fixtures/*.md)
+documents=$(ls ./*.md docs/*.md docs/design/*.md tests/fixtures/*.md)
 
 broken_links() {
 	local document link
@@ -12,6 +12,16 @@ broken_links() {
 	done
 }
 is "links lead to files" "$(broken_links)" ""
+
+# The overview stays one: what a part needs more room for goes to its page.
+ok "ARCHITECTURE.md has at most 200 lines" test "$(wc -l <ARCHITECTURE.md)" -le 200
+unlisted_pages() {
+	local page
+	for page in docs/design/*.md; do
+		[ "$page" = docs/design/README.md ] || grep -q "](${page#docs/design/})" docs/design/README.md || echo "$page"
+	done
+}
+is "each page of the design is in its list" "$(unlisted_pages)" ""
 
 # The layer list: exactly what is there, and what is not is marked as planned.
 layers() {
