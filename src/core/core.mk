@@ -5,7 +5,8 @@ CORE_CC     := gcc
 CORE_LAYERS := base cfi lsda supervise port/bare core
 CORE_SRC    := $(call sources,$(CORE_LAYERS)) \
                $(addprefix src/arch/x86_64/,aside.S context.c flow.c poll.c switch.S) \
-               $(addprefix src/unwind/,bare.c cursor.c expr.c find.c load.c memory.c module.c plain.c row.c site.c) \
+               $(addprefix src/unwind/,bad_call.c call_site.c cursor.c expr.c find.c load.c module.c plain_frames.c read.c) \
+               src/unwind/row_cache.c \
                src/stack/bounds.c $(addprefix src/stop/,stop.c unwind.c domain.c pads.c killable.c)
 CORE_OBJ    := $(patsubst src/%,$(BUILD)/obj/core/%.o,$(CORE_SRC))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * core: what is not there: exceptions that are thrown, tables that are registered. */
 #include "stop/stop.h"
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 
 struct rip_foreign_here rip_foreign_here;
 

@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

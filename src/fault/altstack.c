@@ -6,7 +6,7 @@
  * switches. The host's own stays, if it has room for the kernel's frame. Where it has not, or is in use,
  * since the host runs the guest in a signal handler (the kernel would begin at its upper end again, over that
  * handler's frames), or may be disarmed, each run has another in its place. */
-#include "fault/context.h"
+#include "fault/ucontext.h"
 #include "fault/bases.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #ifndef RIPCORD_FAULT_ARM_H
 #define RIPCORD_FAULT_ARM_H
 
-#include "fault/context.h"
+#include "fault/ucontext.h"
 
 /* Arms the thread when the handler with this context returns. Nothing thread-local may be touched after it.
  * False: it cannot be, now. */
@@ -33,7 +33,7 @@ void rip_nudge_take(void *context, enum rip_nudge why);
 /* What entry.S finds an armed thread's handler stack by. */
 extern bool rip_arm_possible __attribute__((visibility("hidden")));
 
-/* handlers.c: has the handler end in that of who had the signal before, as if the kernel had called it. */
+/* dispatch.c: has the handler end in that of who had the signal before, as if the kernel had called it. */
 void rip_fault_pass_on(const struct sigaction *action, bool *spent, int signal, siginfo_t *info,
 		       void *context, struct rip_fault_entry *entry);
 void rip_fault_end_in(const struct sigaction *action, int signal, siginfo_t *info, void *context,

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fault/context.h"
+#include "fault/ucontext.h"
 #include "port/port.h"
 
 #define ENTRY_AT(field, offset) \

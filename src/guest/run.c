@@ -194,7 +194,7 @@ INLINE void leave(rip_guest *guest, rip_state state)
 	guest->state = state;
 }
 
-/* A program's handlers run when its main has ended: it reclaims itself (program/run.c). */
+/* A program's handlers run when its main has ended: it reclaims itself (program/run_program.c). */
 static void reclaim(rip_guest *guest)
 {
 	rip_cause cause = guest->outcome.cause;

@@ -4,7 +4,7 @@
 
 #include <ucontext.h>
 
-#include "fault/context.h"
+#include "fault/ucontext.h"
 #include "guest/kill_parts.h"
 #include "port/port.h"
 #include "stop/killable.h"

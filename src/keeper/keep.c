@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * keeper: one guest, from its start to its end, with keepers asked in between. */
 #include "guest/state.h"
-#include "keeper/stopped.h"
+#include "keeper/held.h"
 
 void rip_keeping_init(struct rip_keeping *kept, rip_guest *guest, const rip_keep_options *options)
 {

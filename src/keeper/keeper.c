@@ -7,7 +7,7 @@
 #include "base/sync.h"
 #include "guest/state.h"
 #include "keeper/keeper.h"
-#include "keeper/stopped.h"
+#include "keeper/held.h"
 #include "port/port.h"
 #include "timer/timer.h"
 

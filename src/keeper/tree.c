@@ -6,7 +6,7 @@
 #include "base/probe.h"
 #include "base/sync.h"
 #include "guest/state.h"
-#include "keeper/stopped.h"
+#include "keeper/held.h"
 #include "port/port.h"
 #include "timer/timer.h"
 

@@ -108,7 +108,7 @@ enum rip_ledger_stack { RIP_LEDGER_LITTLE = 1024, RIP_LEDGER_MUCH = 8 * 1024, RI
  * done. */
 void rip_ledger_touch(enum rip_ledger_stack how);
 
-/* --- memory.c --- */
+/* --- malloc.c --- */
 
 void *rip_ledger_malloc(size_t size);
 void *rip_ledger_calloc(size_t count, size_t size);

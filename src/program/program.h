@@ -52,7 +52,7 @@ rip_status rip_error_set(rip_error *error, rip_status status, const char *name, 
 /* Whether the file can be a guest: NOFILE, NOTELF, MACHINE, NOTSHARED, LOAD (cut off). */
 rip_status rip_elf_check(const char *path, rip_error *error);
 
-/* --- modules.c --- */
+/* --- owned_modules.c --- */
 
 /* The struct rip_link of a loaded module; NULL if it has none, or none that fits this version. */
 struct rip_link *rip_module_link(const struct link_map *map);

@@ -16,14 +16,14 @@ struct symbolizer {
 	unsigned long long loads, unloads; /* of modules, when dwfl was told last */
 };
 
-/* --- modules.c --- */
+/* --- dwfl.c --- */
 
 extern const Dwfl_Callbacks rip_symbolize_callbacks;
 
 /* Tells libdwfl what is loaded now, if that has changed. */
 bool rip_symbolize_update(struct symbolizer *symbolizer);
 
-/* --- instruction.c --- */
+/* --- disassemble.c --- */
 
 bool rip_symbolize_instruction(void *context, const uint8_t *code, size_t code_size, uintptr_t pc,
 			       char *text, size_t text_size);

@@ -16,7 +16,7 @@ struct rip_timer {
 	 * must not call what is declared here, but for rip_timer_now. */
 	uint64_t (*fire)(struct rip_timer *timer, uint64_t now);
 	uint64_t due;              /* these three are the thread's own, under its lock */
-	uint32_t place;            /* in the heap, from 1; 0: not set */
+	uint32_t place;            /* in the queue, from 1; 0: not set */
 	uint32_t posted;           /* atomic: in the list of rip_timer_post of the
 	                            * process with this number of forks + 1 */
 	struct rip_timer *next;

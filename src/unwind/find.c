@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * unwind: the unwind table's entry for a pc. */
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 #include "unwind/unwind.h"
 
 /* Without a search table. The sections' ends may be known; else an end mark has to do. */

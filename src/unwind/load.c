@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * unwind: loads a cursor's frame: from the row cache, or from the tables and into the cache. */
-#include "unwind/bare.h"
+#include "unwind/bad_call.h"
 #include "unwind/unwind.h"
 
 static rip_status eval(struct rip_cursor *cursor, const uint8_t *data, uint32_t size, uint64_t address,

@@ -2,7 +2,7 @@
  * unwind: the table of known modules. */
 #include "unwind/module.h"
 
-#include "unwind/row.h"
+#include "unwind/row_cache.h"
 
 enum { SLOTS = 1023, PROBES = 8, GENERATION_BITS = 22, GENERATION_MASK = (1 << GENERATION_BITS) - 1 };
 

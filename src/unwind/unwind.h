@@ -10,7 +10,7 @@
 #include "arch.h"
 #include "cfi/cfi.h"
 #include "unwind/module.h"
-#include "unwind/row.h"
+#include "unwind/row_cache.h"
 
 /* --- Memory --- */
 

@@ -23,5 +23,5 @@ mutable=$(objdump -h $objects | awk '$2 ~ /^\.(data|bss|tdata|tbss)/ && $2 !~ /^
 	$3 !~ /^0+$/')
 check 2 "no mutable data" "$mutable"
 
-check 3 "fill and copy do not become calls" "$(nm -u "$build/obj/base/memory.c.o" | grep -w U)"
+check 3 "fill and copy do not become calls" "$(nm -u "$build/obj/base/string.c.o" | grep -w U)"
 echo 1..3

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 #include "unwind/unwind.h"
 
 enum { REGISTERS_SIZE = 8 * RIP_REGS, WORDS = 32, STACK_SIZE = 8 * WORDS, HEAD = REGISTERS_SIZE + STACK_SIZE };

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 
-#include "fault/context.h"
+#include "fault/ucontext.h"
 #include "library.h"
 #include "ripcord/poll.h"
 #include "stop/killable.h"

@@ -2,13 +2,13 @@
  * The heap of timers beside a plain account of what is in it: order, equal times, changed times, removal from anywhere,
  * up to 100,000 at once. */
 #include "tap.h"
-#include "timer/heap.h"
+#include "timer/queue.h"
 
 enum { MANY = 100000 };
 
 static struct rip_timer timers[MANY];
 static uint64_t due[MANY]; /* what should be: 0: it is not in the heap */
-static struct rip_timer_heap heap;
+static struct rip_timer_queue heap;
 static uint64_t seed = 88172645463325252;
 
 /* Marsaglia's xorshift64: the same numbers each time. */
@@ -22,13 +22,13 @@ static uint64_t next_number(void)
 static void put(uint32_t i, uint64_t time)
 {
 	due[i] = time;
-	rip_timer_heap_put(&heap, &timers[i], time);
+	rip_timer_queue_put(&heap, &timers[i], time);
 }
 
 static void take_out(uint32_t i)
 {
 	due[i] = 0;
-	rip_timer_heap_remove(&heap, &timers[i]);
+	rip_timer_queue_remove(&heap, &timers[i]);
 }
 
 /* No timer is earlier than its parent; each knows its place and its time; those that are out say so. */
@@ -57,7 +57,7 @@ static int drain(uint32_t *count_ret)
 	uint64_t last = 0;
 	int wrong = 0;
 
-	for (*count_ret = 0; (timer = rip_timer_heap_take(&heap, UINT64_MAX)) != NULL; ++*count_ret) {
+	for (*count_ret = 0; (timer = rip_timer_queue_take(&heap, UINT64_MAX)) != NULL; ++*count_ret) {
 		wrong += timer->due < last || timer->place != 0 || timer->due != due[timer - timers];
 		last = timer->due;
 		due[timer - timers] = 0;
@@ -74,16 +74,16 @@ static void few(void)
 	for (uint32_t i = 0; i < FEW; i++)
 		put(i, times[i]);
 	tap_ok(is_sound() && heap.timers[0] == &timers[5], "ten timers, the earliest first");
-	tap_ok(rip_timer_heap_take(&heap, 9) == NULL && heap.count == FEW, "none is due before its time");
-	tap_ok(rip_timer_heap_take(&heap, 10) == &timers[5], "one is due at its time");
+	tap_ok(rip_timer_queue_take(&heap, 9) == NULL && heap.count == FEW, "none is due before its time");
+	tap_ok(rip_timer_queue_take(&heap, 10) == &timers[5], "one is due at its time");
 	due[5] = 0;
-	tap_ok(rip_timer_heap_take(&heap, 19) == NULL, "and no other");
+	tap_ok(rip_timer_queue_take(&heap, 19) == NULL, "and no other");
 	put(2, 15);
 	tap_ok(is_sound() && heap.timers[0] == &timers[2], "the last becomes the first");
 	put(2, 95);
 	tap_ok(is_sound() && heap.count == FEW - 1, "and the last again, still once in it");
 	tap_ok(drain(&count) == 0 && count == FEW - 1, "they come in order");
-	tap_ok(rip_timer_heap_take(&heap, UINT64_MAX) == NULL, "then no more");
+	tap_ok(rip_timer_queue_take(&heap, UINT64_MAX) == NULL, "then no more");
 }
 
 /* Each place of a heap of 31, in turn. */
@@ -113,7 +113,7 @@ static void equal_times(void)
 		put(i, 7);
 	for (uint32_t i = 0; i < 1000; i += 3)
 		take_out(i);
-	tap_ok(is_sound() && rip_timer_heap_take(&heap, 6) == NULL, "a thousand of the same time, a third removed");
+	tap_ok(is_sound() && rip_timer_queue_take(&heap, 6) == NULL, "a thousand of the same time, a third removed");
 	tap_ok(drain(&count) == 0 && count == 666, "each of the rest comes once");
 }
 
@@ -143,8 +143,8 @@ static void many(void)
 
 int main(void)
 {
-	tap_ok(rip_timer_heap_reserve(&heap, 1) == RIP_OK && heap.room >= 1, "room for one");
-	tap_ok(rip_timer_heap_reserve(&heap, MANY) == RIP_OK && heap.room >= MANY && heap.count == 0, "room for 100,000");
+	tap_ok(rip_timer_queue_reserve(&heap, 1) == RIP_OK && heap.room >= 1, "room for one");
+	tap_ok(rip_timer_queue_reserve(&heap, MANY) == RIP_OK && heap.room >= MANY && heap.count == 0, "room for 100,000");
 	few();
 	from_anywhere();
 	equal_times();

@@ -11,7 +11,7 @@
 
 #include "table_builder.h"
 #include "tap.h"
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 #include "unwind/unwind.h"
 
 /* More keys for each set than it has lines, with those of its neighbour. */

@@ -7,7 +7,7 @@
 #include "ripcord/unwind.h"
 #include "table_builder.h"
 #include "tap.h"
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 
 enum { PC = 0x20000, SIZE = 0x100, WORDS = 1024, START = 512, STEPS_MAX = 1000000 };
 

@@ -9,9 +9,9 @@ foreign() { # OBJECTS...: libc's functions are called by names of ours (port/lib
 	nm --undefined-only "$@" | awk 'NF == 2 { print $2 }' | sed 's/^rip_libc_//' | sort -u | grep -vE "$allowed"
 }
 objects=$(ls "$build"/obj/unwind/*.o "$build"/obj/cfi/*.o "$build"/obj/lsda/*.o "$build"/obj/base/*.o \
-	"$build"/obj/arch/x86_64/*.o "$build"/obj/port/linux/{context,tables}.c.o | grep -v registry)
+	"$build"/obj/arch/x86_64/*.o "$build"/obj/port/linux/{signal_registers,tables}.c.o | grep -v registered)
 is "look-up, tables, rows, steps" "$(foreign $objects)" ""
-is "registered tables" "$(foreign "$build/obj/unwind/registry.c.o")" ""
+is "registered tables" "$(foreign "$build/obj/unwind/registered.c.o")" ""
 is "modules: names are for reports" "$(foreign "$build/obj/port/linux/modules.c.o")" "dladdr"
 is "memory: system calls without errno" "$(foreign "$build/obj/port/linux/memory.c.o")" ""
 

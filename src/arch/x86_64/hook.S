@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * arch: return hooks: code that stands in for a return address, so that a return traps. C is in hook.c.
+ * arch: return hooks: code that stands in for a return address, so that a return traps. C is in hook_cells.c.
  *
  * A return leads behind the no-op. The breakpoint would kill the process while SIGTRAP is blocked, and the
  * function that returns may have just blocked it: so the code unblocks it first, and leaves the mask from
@@ -11,7 +11,7 @@
  * cell, whose distance stands in the hook's last bytes, behind a mark. They look up the byte before a return
  * address: the no-op. The frame has no size, so the caller's is told by the same address with a hook below it and without:
  * what an exception's search found is found again when a hook was set or taken in between. It is the same
- * address for the hook, too; so the hook has a personality (hook.c) and a landing pad (rip_arch_hook_pad). */
+ * address for the hook, too; so the hook has a personality (hook_cells.c) and a landing pad (rip_arch_hook_pad). */
 #include "layout.h"
 
 	.bss

@@ -11,8 +11,8 @@
  * in order). That the key is the right one does not yet prove that `hot` is its own: the line may have held
  * another row in between. So a line's `hot` is mixed with its key: a stranger's names no owner that the walk
  * knows. */
-#ifndef RIPCORD_UNWIND_ROW_H
-#define RIPCORD_UNWIND_ROW_H
+#ifndef RIPCORD_UNWIND_ROW_CACHE_H
+#define RIPCORD_UNWIND_ROW_CACHE_H
 
 #include "arch.h"
 #include "lsda/lsda.h"

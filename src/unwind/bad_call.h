@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * unwind: frames without tables, that a call of a bad address made. */
-#ifndef RIPCORD_UNWIND_BARE_H
-#define RIPCORD_UNWIND_BARE_H
+#ifndef RIPCORD_UNWIND_BAD_CALL_H
+#define RIPCORD_UNWIND_BAD_CALL_H
 
 #include "unwind/unwind.h"
 

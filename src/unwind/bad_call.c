@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * unwind: frames without tables, that a call of a bad address made. */
-#include "unwind/bare.h"
+#include "unwind/bad_call.h"
 
 /* The call instruction before `address`; NONE where no table covers it. */
 static enum rip_call call_before(struct rip_cursor *cursor, uint64_t address, uint64_t *target_ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * keeper: a keeper, as its own files see it. */
-#ifndef RIPCORD_KEEPER_STOPPED_H
-#define RIPCORD_KEEPER_STOPPED_H
+#ifndef RIPCORD_KEEPER_HELD_H
+#define RIPCORD_KEEPER_HELD_H
 
 #include "keeper/keeper.h"
 

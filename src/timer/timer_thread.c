@@ -7,13 +7,13 @@
 #include "base/sync.h"
 #include "port/lock.h"
 #include "port/port.h"
-#include "timer/heap.h"
+#include "timer/queue.h"
 
 enum { THREAD_STACK = 64 * 1024 };
 
 static struct rip_lock lock = RIP_LOCK_INIT;
 static bool started;                /* atomic; written under lock */
-static struct rip_timer_heap heap;  /* under lock */
+static struct rip_timer_queue queue;  /* under lock */
 static uint32_t timers;             /* under lock: how many there are */
 static uint32_t age = 1;            /* atomic: forks that led to this process, plus 1 */
 static struct rip_timer *posted;    /* atomic: a list that only grows at its head, and is taken whole */
@@ -31,9 +31,9 @@ static void fire(struct rip_timer *timer, uint64_t now)
 	uint64_t again = timer->fire(timer, now);
 
 	if (again)
-		rip_timer_heap_put(&heap, timer, again);
+		rip_timer_queue_put(&queue, timer, again);
 	else
-		rip_timer_heap_remove(&heap, timer);
+		rip_timer_queue_remove(&queue, timer);
 }
 
 static void fire_posted(uint64_t now)
@@ -54,9 +54,9 @@ static uint64_t fire_due(void)
 	struct rip_timer *timer;
 
 	fire_posted(now);
-	while ((timer = rip_timer_heap_take(&heap, now)) != NULL)
+	while ((timer = rip_timer_queue_take(&queue, now)) != NULL)
 		fire(timer, now);
-	return heap.count ? heap.timers[0]->due : 0;
+	return queue.count ? queue.timers[0]->due : 0;
 }
 
 static void *run(void *unused)
@@ -91,8 +91,8 @@ void rip_timer_in_child(void)
 	started = false;
 	age++;
 	posted = NULL;
-	while (heap.count)
-		rip_timer_heap_remove(&heap, heap.timers[0]);
+	while (queue.count)
+		rip_timer_queue_remove(&queue, queue.timers[0]);
 	rip_lock_give(&lock);
 }
 
@@ -134,7 +134,7 @@ rip_status rip_timer_start(void)
 rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_timer *timer, uint64_t now))
 {
 	rip_lock_take(&lock);
-	rip_status status = rip_timer_heap_reserve(&heap, timers + 1);
+	rip_status status = rip_timer_queue_reserve(&queue, timers + 1);
 	if (status == RIP_OK) {
 		timers++;
 		timer->fire = fire;
@@ -146,9 +146,9 @@ rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_t
 void rip_timer_deinit(struct rip_timer *timer)
 {
 	rip_lock_take(&lock);
-	rip_timer_heap_remove(&heap, timer);
+	rip_timer_queue_remove(&queue, timer);
 	timers--;
-	rip_timer_heap_shrink(&heap, timers);
+	rip_timer_queue_shrink(&queue, timers);
 	rip_lock_give(&lock);
 }
 
@@ -161,8 +161,8 @@ void rip_timer_set(struct rip_timer *timer, uint64_t due)
 {
 	rip_lock_take(&lock);
 	if (timer->place == 0 || due < timer->due)
-		rip_timer_heap_put(&heap, timer, due);
-	bool first = heap.timers[0] == timer;
+		rip_timer_queue_put(&queue, timer, due);
+	bool first = queue.timers[0] == timer;
 	rip_lock_give(&lock);
 	if (first)
 		wake();

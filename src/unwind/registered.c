@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * unwind: unwind tables that the program registered itself. */
-#include "unwind/registry.h"
+#include "unwind/registered.h"
 
 #include "port/lock.h"
 #include "unwind/records.h"

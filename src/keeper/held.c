@@ -2,7 +2,7 @@
  * keeper: what a keeper may do with the guest in its hands. */
 #include "base/probe.h"
 #include "guest/state.h"
-#include "keeper/stopped.h"
+#include "keeper/held.h"
 
 static bool is_stopped(const rip_stopped *stopped)
 {

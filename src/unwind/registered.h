@@ -10,8 +10,8 @@
  * Nodes only say where an FDE stood when its table was registered. What it says is read from the table each time,
  * and where the nodes do not tell, the tables themselves are searched: programs add to them, change them and unmap
  * them while they are registered. */
-#ifndef RIPCORD_UNWIND_REGISTRY_H
-#define RIPCORD_UNWIND_REGISTRY_H
+#ifndef RIPCORD_UNWIND_REGISTERED_H
+#define RIPCORD_UNWIND_REGISTERED_H
 
 #include "unwind/module.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fault: between the kernel's ucontext and Ripcord's context (Linux x86-64). */
-#ifndef RIPCORD_FAULT_CONTEXT_H
-#define RIPCORD_FAULT_CONTEXT_H
+#ifndef RIPCORD_FAULT_UCONTEXT_H
+#define RIPCORD_FAULT_UCONTEXT_H
 
 #include <signal.h>
 #include <ucontext.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * unwind: the row cache. */
-#include "unwind/row.h"
+#include "unwind/row_cache.h"
 
 #include "port/port.h"
 
