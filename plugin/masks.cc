@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * masks: what stands where.
+ * masks: the passes that know which code is masked: "resumes", "masks" and "pads".
  *
- * "resumes" has the pads of masked regions go on unwinding. After inlining, a function with polls may have
- * been inlined into a masked one. "masks" takes polls out of masked
- * regions, so that each one that is left is a place where a kill may land, as far as its own frame is
- * concerned. "pads" remembers which landing pads belong to masked regions, until the instructions are
- * there to be marked. */
+ * "resumes" has the landing pads of masked regions go on unwinding. "masks" takes polls out of masked regions:
+ * a function with polls may have been inlined into a masked one. As far as its own frame is concerned, each
+ * poll that is left is then a place where a kill may land. "pads" remembers which landing pads belong to
+ * masked regions, until the instructions are there to be marked. */
 #include "ripcord_plugin.h"
 
 #include "ssa.h"

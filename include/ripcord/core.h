@@ -89,7 +89,8 @@ rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *ar
  * as failed, and the unwind goes on behind it. */
 bool rip_core_stop(rip_core_task *task, rip_core_cause cause, uint64_t reg[RIP_CORE_REGISTERS]);
 
-/* True if rip_core_stop would be. Changes nothing: for who asks others about the task first. */
+/* A dry run of rip_core_stop: returns what that would return, and changes nothing. For instance before a
+ * keeper is asked about the task. */
 bool rip_core_can_stop(const rip_core_task *task, rip_core_cause cause, const uint64_t reg[RIP_CORE_REGISTERS]);
 
 /* Where a kill would land, by what the plugin says in the image's notes (killable.h). */

@@ -2,10 +2,11 @@
  * Kills and deadlines: ending a guest from outside, at any moment of its life.
  *
  * A kill goes up a ladder. *Soft*: the guest is stopped at a place from which every cleanup runs exactly
- * once: at a poll of killable code (see poll.h), with nothing but killable code on its stack and no masked
- * frame; what stands in the way is waited for. *Firm*, after rip_options.grace: where it stands, through
- * foreign frames and masks, with the landing pads that there are. *Abandon*, after rip_options.abandon_grace
- * more: nothing more is unwound, and only what the ledger knows is taken back. report.rung says how far it went.
+ * once. That is a poll of killable code (see poll.h), with nothing but killable code on the stack and no
+ * masked frame; the kill waits for what stands in the way. *Firm*, after rip_options.grace: the guest is
+ * stopped where it stands, and unwound through foreign frames and masks, with the landing pads that there
+ * are. *Abandon*, after rip_options.abandon_grace more: nothing more is unwound, and only what the ledger
+ * knows is taken back. rip_report.rung says how far it went.
  *
  * The two times bound the *whole* stop: a guest that was killed, or whose time was up, is back in the host after
  * grace + abandon_grace and at most 100 ms, whatever its cleanups do, on a machine that lets it run. Within that each
@@ -31,8 +32,9 @@
  *   leaving          it ends by itself: OK until its end is recorded, then GONE
  *   stopped, faulting what stopped it first stays its cause
  *   being unwound    see above
- *   yielded          the next rip_resume, rip_unwind, rip_reset or rip_destroy unwinds it; rip_resume returns
- *   KILLED ended            GONE
+ *   yielded          the next rip_resume, rip_unwind, rip_reset or rip_destroy unwinds it, and rip_resume
+ *                    returns KILLED
+ *   ended            GONE
  *   killed already   OK; the rung is the higher of both
  */
 #ifndef RIPCORD_KILL_H
@@ -45,23 +47,25 @@
 extern "C" {
 #endif
 
-/* Names one life of a guest: from rip_create or rip_reset until it has ended. Never reused, but for one in
- * four thousand million of the same slot. 0 names none. */
+/* Names one life of a guest: from rip_create or rip_reset until it has ended. A handle is not reused, except
+ * that one slot repeats its handles after four thousand million lives. 0 names no guest. */
 typedef uint64_t rip_handle;
 
-/* The guest's handle, for rip_kill. The first handle of a process starts a thread of Ripcord's, and installs
- * handlers for SIGURG and SIGSYS, which the last one puts back; a handler that was there before gets what is
- * not Ripcord's. To be called by who uses the guest, also on it. Of a guest that has ended it names the life
- * after rip_reset. ARGUMENT (a NULL), NOMEM, FULL (a million handles), SYSTEM. */
+/* Sets *handle_ret to the handle of the guest, for rip_kill. The caller must be the user of the guest; it may
+ * be the guest itself. If the guest has ended, the handle names the life that rip_reset begins. The first
+ * handle of a process starts a thread of Ripcord, and installs handlers for SIGURG and SIGSYS; when the last
+ * one is gone, the earlier handlers are put back. An earlier handler gets the signals that Ripcord has not
+ * caused. ARGUMENT (a NULL), NOMEM, FULL (there are a million handles), SYSTEM. */
 rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret);
 
-/* Asks for the guest's end, on the given rung of the ladder or a higher one. Does not wait for it. Any
- * thread; async-signal-safe. ARGUMENT (no rung), GONE. */
+/* Asks for the end of the guest, on the given rung of the ladder or a higher one, and does not wait for it.
+ * Any thread; async-signal-safe. ARGUMENT (not a rung), GONE (the life that the handle names is over). */
 rip_status rip_kill(rip_handle handle, rip_rung rung);
 
-/* Sets the time at which the guest's time is up to `from_now` nanoseconds from now; 0: never. The cause is
- * DEADLINE, and the ladder begins. A time that has passed is not taken back. Who uses the guest, also on it.
- * As rip_get_handle; GONE (it has ended). */
+/* Sets the deadline of the guest to `from_now` nanoseconds from now; 0 removes it. When that time has come,
+ * the ladder begins, and the cause is DEADLINE. A deadline that has passed cannot be taken back. The caller
+ * must be the user of the guest; it may be the guest itself. Errors are those of rip_get_handle, and GONE
+ * (the guest has ended). */
 rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now);
 
 #ifdef __cplusplus

@@ -108,10 +108,11 @@ typedef struct rip_port {
 	void *context;
 } rip_port;
 
-/* From here on this is the world. `port`, and what it points to, must not change while it is in use; to load
- * or unload an image, use another rip_port, and change the first when nothing that began before can be in the
- * engine any more. NULL: there is nothing. One store: any time, any thread. ARGUMENT: a range ends before it
- * begins, a table lies outside its image, more than 8 readable parts; then the earlier one stays. */
+/* Installs `port` as the engine's environment: its images, its memory, its clock. `port`, and what it points
+ * to, must not change while it is in use; to load or unload an image, use another rip_port, and change the
+ * first when nothing that began before can be in the engine any more. NULL: there is nothing. One store: any
+ * time, any thread. ARGUMENT: a range ends before it begins, a table lies outside its image, more than 8
+ * readable parts; then the earlier one stays. */
 rip_status rip_port_use(const rip_port *port);
 
 #ifdef __cplusplus

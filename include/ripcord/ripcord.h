@@ -30,10 +30,11 @@ extern "C" {
 
 typedef struct rip_guest rip_guest;
 
-/* What a value is: the address of such a struct names a type. */
+/* A type tag, for values that pass between host and guest. Its identity is its address: two tags of one name
+ * are two types. A tag must stay as long as a value or a guest refers to it. */
 typedef struct rip_type {
-	const char *name;              /* for people */
-	void (*destroy)(void *value);  /* of a guest's data (rip_set_data); may be NULL */
+	const char *name;              /* for people; not compared */
+	void (*destroy)(void *value);  /* destroys a guest's data (rip_set_data); may be NULL */
 } rip_type;
 
 typedef intptr_t (*rip_function)(void *argument);
@@ -44,7 +45,7 @@ typedef intptr_t (*rip_function)(void *argument);
 #define RIP_STACK_MIN ((size_t)16 * 1024)
 #define RIP_STACK_DEFAULT ((size_t)256 * 1024)
 
-/* What rip_options.on_fault wants done. */
+/* What rip_options.on_fault decides about a fault. */
 typedef enum rip_fault_action {
 	RIP_ON_FAULT_STOP = 0,     /* the guest is stopped, as without a hook */
 	RIP_ON_FAULT_CONTINUE = 1, /* it was mended: the guest goes on, where it
@@ -58,29 +59,29 @@ typedef struct rip_options {
 	size_t stack_size;   /* usable stack, bytes; rounded up to pages; 0: RIP_STACK_DEFAULT */
 	size_t reserve_size; /* kept back for unwinding after an overflow, bytes; rounded up to
 	                        pages, at least 16 KiB; 0: 64 KiB; at most RIP_RESERVE_MAX */
-	/* If not NULL, called on the host's stack when the guest was stopped (by anything but its return),
-	 * before it is unwound: its report is made, but for what cleanups will do, and rip_unwind_guest
-	 * (unwind.h) walks its stack. It must return. Its faults are the host's: those of the guest that ran this
-	 * one, if there is such a guest, which they stop. This one stays STOPPED, then. */
+	/* If not NULL, it is called on the host's stack when the guest was stopped (by anything but its
+	 * return), before the guest is unwound. The report is complete then, but for what cleanups will do, and
+	 * rip_unwind_guest (unwind.h) can walk the guest's stack. The function must return. A fault in it is the
+	 * host's. If another guest ran this one, such a fault stops that other guest, and this one stays STOPPED. */
 	void (*on_stop)(rip_guest *guest, void *context);
 	void *on_stop_context;
-	/* A guest that is stopped is not unwound at once: rip_run returns and it is STOPPED, to be looked at,
-	 * until rip_unwind, rip_reset or rip_destroy. */
+	/* If true, a guest that is stopped is not unwound at once. rip_run returns, and the guest is STOPPED and
+	 * can be looked at, until rip_unwind, rip_reset or rip_destroy unwinds it. */
 	bool hold;
-	/* As hold, and a fault keeps all registers, so that rip_continue (resume.h) can go on. Costs some KiB
-	 * a guest. */
+	/* As `hold`; in addition all registers are kept at a fault, so that rip_continue (resume.h) can go on
+	 * with the guest. This takes some KiB for each guest. */
 	bool resumable;
-	/* Puts the signal mask back after each run, whatever the guest did to it. Costs two system calls.
-	 * Without it, a guest that calls pthread_sigmask itself leaves the mask as it made it, as any
+	/* If true, the thread's signal mask is put back after each run, whatever the guest did to it. This
+	 * takes two system calls. If false, a guest that changes the mask itself leaves it changed, as any
 	 * function would. */
 	bool save_mask;
-	/* The guest keeps to the ABI: where it yields and returns, the floating-point control words and flags
-	 * are as it found them. Then no switch need look at them, which takes longer than all the rest of it.
-	 * They are the words that the thread has at its first run (or at the first after rip_thread_changed).
-	 * However the guest is stopped, the host gets them back. */
+	/* A promise that the guest keeps to the ABI: where it yields and returns, the floating-point control
+	 * words and flags are as it found them. Switches then do not check them, which would take longer than
+	 * all the rest of a switch. They are the words that the thread has at its first run (or at the first
+	 * after rip_thread_changed). However the guest is stopped, the host gets them back. */
 	bool trust_control_words;
-	/* A fault inside a hostcall (rip_hostcall) is the host's and goes to the host's own handler; with
-	 * this, it stops the guest. */
+	/* If true, a fault inside a hostcall (rip_hostcall) stops the guest. If false, it is the host's fault
+	 * and goes to the host's own handler. */
 	bool contain_hostcalls;
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0:
 	                        * RIP_HOSTCALL_ROOM. Where less is left, the guest is stopped by
@@ -113,7 +114,8 @@ typedef struct rip_options {
 /* Stack for a hostcall, if nothing else is asked for, in bytes. */
 #define RIP_HOSTCALL_ROOM ((size_t)16 * 1024)
 
-/* Makes a guest that can run one function. `options` may be NULL: all defaults.
+/* Creates a guest that can run one function. `options` may be NULL, for all defaults. The caller owns the
+ * guest, and gives it back with rip_destroy.
  * The first guest of a process installs the fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
  * SIGABRT); destroying the last one puts the earlier handlers back.
  * ARGUMENT (guest_ret is NULL, a stack size or hostcall_stack below RIP_STACK_MIN, or too large to add up, a
@@ -121,29 +123,31 @@ typedef struct rip_options {
  * NOMEM, MAPS, FULL (the pool is; or there are a million handles, and a time limit needs one), SYSTEM. */
 rip_status rip_create(const rip_options *options, rip_guest **guest_ret);
 
-/* Gives back everything, after unwinding the guest if it is YIELDED or STOPPED. A NULL guest is allowed.
- * STATE while the guest runs or is being unwound, NOMEM and SYSTEM as rip_run if it has to be unwound: then
- * nothing is done. */
+/* Destroys a guest and gives back all that it has. A guest that is YIELDED or STOPPED is unwound first.
+ * `guest` may be NULL: then nothing is done. ARGUMENT (not a guest); STATE (the guest runs, or is being
+ * unwound); NOMEM and SYSTEM, as rip_run, if it has to be unwound. On an error nothing is done. */
 rip_status rip_destroy(rip_guest *guest);
 
-/* Makes a guest that has ended, or yielded, or is stopped, as good as new: it can run again, on the same
- * stack. Its data (rip_set_data) stay. As rip_destroy. */
+/* Makes a guest NEW, so that it can run again on the same stack. It may be NEW, ENDED, YIELDED or STOPPED; in
+ * the last two states it is unwound first. Its data (rip_set_data) stay. ARGUMENT (NULL, or not a guest), and
+ * the other errors of rip_destroy. */
 rip_status rip_reset(rip_guest *guest);
 
 /* Where a guest is in its life. */
 typedef enum rip_state {
 	RIP_STATE_NEW = 0,   /* it has not run */
-	RIP_STATE_RUNNING,
-	RIP_STATE_YIELDED,   /* rip_resume goes on */
-	RIP_STATE_STOPPED,   /* by its cause; not unwound yet */
+	RIP_STATE_RUNNING,   /* its code runs, or code that it has called */
+	RIP_STATE_YIELDED,   /* it waits for rip_resume */
+	RIP_STATE_STOPPED,   /* it was stopped, and has not been unwound yet */
 	RIP_STATE_UNWINDING, /* its cleanups run */
 	RIP_STATE_ENDED,     /* all is done; rip_reset makes it new */
 } rip_state;
 
-/* Of a guest, not NULL. For who uses it. */
+/* Returns the guest's current state. `guest` must not be NULL, and the caller must be its user. */
 rip_state rip_get_state(const rip_guest *guest);
 
-/* "new", "running" and so on; "unknown" for other numbers. A constant string. */
+/* Returns the name of a state: "new", "running" and so on, or "unknown" for any other number. The string is
+ * constant. */
 const char *rip_state_name(rip_state state);
 
 /* What ended a guest. */
@@ -163,7 +167,8 @@ typedef enum rip_cause {
 	RIP_CAUSE_FORCED = 12,  /* its thread ends: pthread_cancel, pthread_exit; rip_run does not return */
 } rip_cause;
 
-/* "returned", "fault" and so on; "unknown" for other numbers. A constant string. */
+/* Returns the name of a cause: "returned", "fault" and so on, or "unknown" for any other number. The string
+ * is constant. */
 const char *rip_cause_name(rip_cause cause);
 
 typedef struct rip_outcome {
@@ -183,73 +188,77 @@ typedef struct rip_outcome {
  * than 16 KiB of its own stack left), MAPS, SYSTEM: nothing ran. */
 rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* Says that this thread has changed its alternate signal stack, its signal mask or its floating-point control
- * words: the next run looks at them again, which takes system calls. So does the first rip_create of a
- * process, or the first after all guests were destroyed. */
+/* Tells Ripcord that this thread has changed its alternate signal stack, its signal mask or its
+ * floating-point control words. The next run on this thread looks at them again, which takes system calls.
+ * The first rip_create of a process has the same effect, and so has the first one after all guests were
+ * destroyed. */
 void rip_thread_changed(void);
 
-/* On a guest: lets the host go on. The rip_run or rip_resume that is under way returns YIELDED with `value`
- * and `type` (both for the host to read; the type may be NULL). Returns when the guest is resumed, maybe on
- * another thread, with what rip_resume passed in *value_ret. `wanted` is the type of that: other values are
- * refused there. If it is NULL, any will do; value_ret may be NULL.
- * A thread-local variable's address must not be kept across the call. STATE: no guest runs here, or it is
- * being unwound, or is in a hostcall with a stack of its own. */
+/* Called on a guest: hands control to the host. The rip_run or rip_resume that is under way returns YIELDED,
+ * with `value` and `type` for the host to read; `type` may be NULL. rip_yield returns when the guest is
+ * resumed, maybe on another thread, and sets *value_ret to the value that was passed to rip_resume. `wanted`
+ * is the type that this value must have: rip_resume refuses values of other types. If `wanted` is NULL, any
+ * value will do. `value_ret` may be NULL. The address of a thread-local variable must not be kept across the
+ * call. STATE: no guest runs on this thread, or the guest is being unwound, or is in a hostcall with a stack
+ * of its own. */
 rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wanted, intptr_t *value_ret);
 
-/* Goes on with a guest that has yielded, on any thread, as rip_run. TYPE: it waits for a value of another
- * type than `type` (NULL has none). STATE: it has not yielded. Then, and with the other errors of rip_run, it
- * still waits. */
+/* Resumes a guest that has yielded, on any thread, and then behaves as rip_run. TYPE: the guest waits for a
+ * value of another type than `type` (NULL is the type of values that have none). STATE: the guest has not
+ * yielded. After these errors, and after those of rip_run, the guest still waits. */
 rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, rip_outcome *outcome_ret);
 
-/* Unwinds a guest that is STOPPED (rip_options.hold), or has YIELDED (the cause is KILLED, then). As
- * rip_run. */
+/* Unwinds a guest that is STOPPED (rip_options.hold), or that has YIELDED; the cause is KILLED in the second
+ * case. The outcome and the errors are those of rip_run. */
 rip_status rip_unwind(rip_guest *guest, rip_outcome *outcome_ret);
 
-/* Ends the guest that is running on this thread, from any depth and also through rip_call: its cleanups run,
- * and rip_run returns EXITED with `value`. Returns (STATE) only where the thread runs no guest. */
+/* Ends the guest that runs on this thread, from any depth, also through rip_call: its cleanups run, and
+ * rip_run returns EXITED with `value`. This function returns only where the thread runs no guest (STATE). */
 rip_status rip_exit(intptr_t value);
 
-/* The same for any guest that this thread is in: `guest` runs here, or the one that runs here was run from
- * inside it, at any depth (those in between end with the cause OUTER). The value comes with its type, which
- * may be NULL. From a cleanup: the guest ends when that unwinding is through; one that is ending already
- * keeps its cause. STATE: it is not one of these, or the thread is in an on_stop. */
+/* As rip_exit, for any guest that this thread is in: `guest` runs here, or the guest that runs here was run
+ * from inside of it, at any depth. Guests in between end with the cause OUTER. The value comes with its type,
+ * which may be NULL. If a cleanup calls this, the guest ends when the unwinding is done; a guest that is
+ * ending already keeps its cause. STATE: the thread is not in that guest, or it is in an on_stop. */
 rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value);
 
-/* As rip_exit, but the cause is ABORTED, and rip_call catches it. */
+/* As rip_exit, but the cause is ABORTED, there is no value, and rip_call catches it. */
 rip_status rip_abort(void);
 
 /* --- Hostcalls --------------------------------------------------------------------------------- */
 
-/* On a guest: calls function(argument) as host code, and returns its result. That code is the host's, so its
- * faults are (rip_options.contain_hostcalls), and kills wait until it returns. Does not return where less
- * stack is left than rip_options.hostcall_room, or where the hostcall ends the guest. Off a guest, it only
- * calls. */
+/* Called on a guest: calls function(argument) as host code, and returns its result. A fault in that code is
+ * the host's (see rip_options.contain_hostcalls), and kills wait until it returns. This does not return where
+ * less stack is left than rip_options.hostcall_room, or where the hostcall ends the guest. Where no guest
+ * runs, the function is just called. */
 intptr_t rip_hostcall(rip_function function, void *argument);
 
-/* On a guest, also in a hostcall: calls function(argument) as guest code and catches how it ends: RETURNED,
- * or ABORTED, EXCEPTION, FAULT or OVERFLOW, after all that it left on the stack has been unwound.
- * rip_get_report(rip_self()) speaks of that stop, until the next one. Exits and kills pass: they end the
- * guest. ARGUMENT (a NULL), STATE (no guest runs here). */
+/* Called on a guest, or in a hostcall: calls function(argument) as guest code, and catches how it ends. The
+ * outcome is RETURNED, or ABORTED, EXCEPTION, FAULT or OVERFLOW; in these cases all that the function left on
+ * the stack has been unwound, and rip_get_report(rip_self()) describes the stop, until the next one. Exits
+ * and kills are not caught: they end the guest. ARGUMENT (a NULL), STATE (no guest runs here). */
 rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_ret);
 
-/* On a guest: holds kills back until as many rip_unmask as rip_mask have been called; the last one looks
- * whether one has come. Cheap. STATE: no guest runs here; also an rip_unmask too many. */
+/* Called on a guest: rip_mask defers kills until rip_unmask has been called as often as rip_mask. The last
+ * rip_unmask checks whether a kill has come. Both are cheap. STATE: no guest runs here, or there is one
+ * rip_unmask too many. */
 rip_status rip_mask(void);
 rip_status rip_unmask(void);
 
 /* --- The embedder's data ----------------------------------------------------------------------- */
 
-/* Keeps `data` with the guest under `type`, or takes it away (NULL). What was there before is not destroyed;
- * what is there when the guest is destroyed is, by type->destroy. Any thread that uses the guest. ARGUMENT (a
- * NULL), FULL (8 types). */
+/* Keeps `data` with the guest under `type`; NULL removes what is there. Data that is replaced or removed is
+ * not destroyed. When the guest is destroyed, type->destroy (if not NULL) is called for each data that is
+ * left. Callable by any thread that uses the guest. ARGUMENT (`guest` or `type` is NULL), FULL (the guest has
+ * data of 8 types). */
 rip_status rip_set_data(rip_guest *guest, const rip_type *type, void *data);
 
-/* What is kept under `type`; NULL if nothing is. */
+/* Returns what is kept under `type`, or NULL if nothing is. */
 void *rip_get_data(const rip_guest *guest, const rip_type *type);
 
 /* --- */
 
-/* The guest that runs on this thread, or NULL. Async-signal-safe. */
+/* Returns the guest that runs on this thread, or NULL. Async-signal-safe. */
 rip_guest *rip_self(void);
 
 /* --- Reports ----------------------------------------------------------------------------------- */
@@ -325,8 +334,9 @@ typedef struct rip_report {
 	bool foreign_module;
 } rip_report;
 
-/* The report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last rip_call
- * caught a stop; NULL before. The guest owns it; valid until rip_destroy or rip_reset. */
+/* Returns the report of a guest that has ended, or is stopped (rip_options.on_stop, hold), or whose last
+ * rip_call caught a stop; NULL in all other cases. The guest owns the report, which is valid until
+ * rip_destroy or rip_reset. */
 const rip_report *rip_get_report(const rip_guest *guest);
 
 /* What a pc stands for. Strings belong to the symbolizer, until its next call. */
@@ -377,12 +387,13 @@ typedef struct rip_error {
 rip_status rip_program_open(const char *path, const char *entry, rip_program **program_ret,
 			    rip_error *error_ret);
 
-/* Whether kills and deadlines may stop the program softly wherever it is. OK, or NOTKILLABLE: part of its code is
- * not killable, since it was built without the compiler's plugin, or what the plugin said of it was taken out of
- * the file; then *why_ret says so in one line. *count_ret says how many functions the program has, and how many of
- * them are not killable, but for those that say so themselves (RIP_NO_POLL); it is also written with
- * NOTKILLABLE. Both may be NULL. Of the program's file only, not of libraries that it brings. Reads its tables:
- * some milliseconds for a large one. ARGUMENT (a NULL). */
+/* Tells whether kills and deadlines may stop the program softly wherever it is. OK if so. NOTKILLABLE: part
+ * of its code is not killable, because it was built without the compiler's plugin, or because what the plugin
+ * said of it was taken out of the file; then *why_ret says so in one line. *count_ret receives how many
+ * functions the program has, and how many of them (`others`) are not killable, not counting those that say so
+ * themselves (RIP_NO_POLL); it is written with NOTKILLABLE too. Both results may be NULL. This is about the
+ * program's own file, not about libraries that it brings. It reads the file's tables, which takes some
+ * milliseconds for a large one. ARGUMENT (`program` is NULL). */
 typedef struct rip_killable_count {
 	uint64_t functions, others;
 } rip_killable_count;
@@ -395,12 +406,12 @@ rip_status rip_program_killable(const rip_program *program, rip_killable_count *
 rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, char **argv,
 			   rip_outcome *outcome_ret);
 
-/* Whether the last run went to its end as a process does: the entry returned or exit() was called, every
- * atexit handler ran and stdio was flushed. False after _exit(), quick_exit() and any stop. */
+/* True if the last run went to its end as a process does: the entry returned or exit() was called, every
+ * atexit handler ran, and stdio was flushed. False after _exit(), quick_exit() and any stop. */
 bool rip_program_finished(const rip_program *program);
 
-/* Unloads it. No guest may run in it, and no thread that it has started: those go on when the guest has ended. NULL
- * is allowed. */
+/* Unloads the program. No guest may run in it, nor any thread that it has started; such threads go on when
+ * the guest has ended. `program` may be NULL: then nothing is done. */
 void rip_program_close(rip_program *program);
 
 #ifdef __cplusplus

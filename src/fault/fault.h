@@ -32,7 +32,7 @@ struct rip_fault_exit {
 
 /* What to do when the signal handler returns. */
 enum rip_fault_answer {
-	RIP_FAULT_PASS,  /* nobody's here: to the handler that was there before */
+	RIP_FAULT_PASS,  /* not ours: chain to the handler that was there before */
 	RIP_FAULT_LEAVE, /* go on at the exit */
 	RIP_FAULT_GO_ON, /* go on where the code stood, or with all its registers at exit.pc */
 	RIP_FAULT_STEP,  /* the same, for one instruction: then comes a
@@ -167,7 +167,7 @@ void rip_arm_forget_threads(void);
 /* For tests: as where that cannot be done. */
 extern bool rip_arm_never;
 
-/* The same of this file, inside the layer. */
+/* The lock of nudge.c, for rip_fault_before_fork and rip_fault_after_fork. */
 void rip_nudge_lock(void);
 void rip_nudge_unlock(void);
 

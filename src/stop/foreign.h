@@ -99,7 +99,8 @@ static inline void rip_foreign_leave(struct rip_foreign *foreign, bool entered)
 	rip_foreign_exchange(foreign);
 }
 
-/* In between: the engine has work, which asks for the guest's, or makes visits of its own. */
+/* Between the two: keeps the guest's __cxa_eh_globals installed while the engine runs, which reads them and
+ * enters landing pads. */
 static inline void rip_foreign_stay(struct rip_foreign *foreign)
 {
 	foreign->inside = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * handlers: what the runtime's memory of caught exceptions has to look like around a handler. */
+ * handlers: edits the C++ runtime's stack of caught exceptions (__cxa_eh_globals) before and after a handler
+ * runs. */
 #include "stop/handlers.h"
 
 #include "stop/pads.h"

@@ -28,7 +28,8 @@ struct rip_look {
 	                  * whether the guest is to end */
 };
 
-/* What one look need not look at again, if each instruction since was looked at too: zeroed for the first. */
+/* The frames that a look has proven killable: the next look need not check them again. Valid only while the
+ * thread is single-stepped, with a look at each instruction. Zeroed for the first look. */
 struct rip_judged {
 	uint64_t sp, pc;  /* the caller of the innermost frame: from there on
 	                   * outwards nothing is in the way */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stop: rip_stop_enter and rip_stop_land once more, and the way back, to be part of their callers: a call
- * less is a tenth of a switch.
+ * stop: inline versions of rip_stop_enter and rip_stop_land, and of the way back. A call takes a tenth of a
+ * switch, which these save.
  *
  * Invariants: what sanitizers want to know of a switch is told in the function that makes it. */
 #ifndef RIPCORD_STOP_TURN_H

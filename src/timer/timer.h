@@ -35,7 +35,8 @@ rip_status rip_timer_init(struct rip_timer *timer, uint64_t (*fire)(struct rip_t
  * it is not being called either. Any thread. */
 void rip_timer_deinit(struct rip_timer *timer);
 
-/* Whether rip_timer_post is still to call it. If so, and nobody posts it any more, then soon not. Any thread. */
+/* True while a post (rip_timer_post) is pending: the thread has not called the timer yet. It becomes false
+ * soon, unless somebody posts the timer again. Any thread. */
 bool rip_timer_is_posted(const struct rip_timer *timer);
 
 /* Calls timer->fire at `due`, or when it was already to be called, if that is earlier. The thread must have

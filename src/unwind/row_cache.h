@@ -9,8 +9,8 @@
  * Two readers: who needs the whole line copies it under `sequence` (odd while it is written). Who only walks
  * reads `hot` and then `key`: the writer clears the key first and sets it last (x86-64 keeps loads and stores
  * in order). That the key is the right one does not yet prove that `hot` is its own: the line may have held
- * another row in between. So a line's `hot` is mixed with its key: a stranger's names no owner that the walk
- * knows. */
+ * another row in between. So a line's `hot` is mixed with its key: if the two do not match, the
+ * owner that is decoded from `hot` is none that the walk knows. */
 #ifndef RIPCORD_UNWIND_ROW_CACHE_H
 #define RIPCORD_UNWIND_ROW_CACHE_H
 
