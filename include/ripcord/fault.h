@@ -20,7 +20,7 @@ extern "C" {
 
 /* --- Hooks ------------------------------------------------------------------------------------- */
 
-/* What rip_options.on_fault is told. Valid during the call. */
+/* What rip_options.on_fault is told about a fault. Valid during the call. */
 typedef struct rip_fault_info {
 	int signal, code;      /* number and si_code */
 	bool has_address;      /* `address` is what could not be accessed */
@@ -32,13 +32,14 @@ typedef struct rip_fault_info {
 	void *ucontext;        /* ucontext_t: with CONTINUE, changes of it take effect */
 } rip_fault_info;
 
-/* Called before the process dies by one of the fault signals, because no guest and no handler of the host's
- * takes it. It runs in the signal handler, on the alternate stack if the thread has one: async-signal-safe
- * code only. When it returns the process dies as it would have without Ripcord. */
+/* A function that is called before the process dies by one of the fault signals, because neither a guest nor
+ * a handler of the host's takes the signal. It runs in the signal handler, on the alternate stack if the
+ * thread has one, so it may call async-signal-safe functions only. When it returns, the process dies as it
+ * would have without Ripcord. */
 typedef void (*rip_fatal_hook)(int signal, siginfo_t *siginfo, void *ucontext);
 
-/* Sets the process's hook; NULL takes it away. It is called while Ripcord's handlers are installed. Any
- * thread; returns the one before. */
+/* Sets the process's fatal hook, and returns the one before; NULL removes it. It is called only while
+ * Ripcord's handlers are installed. Any thread. */
 rip_fatal_hook rip_set_fatal_hook(rip_fatal_hook hook);
 
 /* --- The host's own signal handlers ------------------------------------------------------------ */
@@ -49,7 +50,8 @@ typedef enum rip_signal_mode {
 	RIP_SIGNALS_MANUAL = 1,  /* nothing is installed: the host's handlers call rip_handle_signal */
 } rip_signal_mode;
 
-/* Says who handles the fault signals. STATE: there are guests or pools. ARGUMENT. Any thread. */
+/* Sets who handles the fault signals. Any thread. STATE: guests or pools exist. ARGUMENT: there is no such
+ * mode. */
 rip_status rip_set_signal_mode(rip_signal_mode mode);
 
 /* For a host's handler of the fault signals, and of SIGURG if it uses kills or deadlines (kill.h), to be
@@ -76,9 +78,10 @@ bool rip_handle_signal(int signal, siginfo_t *siginfo, void *ucontext);
  * NOMEM, MAPS, SYSTEM. */
 rip_status rip_thread_prepare(void);
 
-/* Gives back what the thread has got: afterwards it has no alternate stack if it had none before, unless the
- * host has set one since. Happens by itself when the thread ends. STATE: a guest runs on the thread. SYSTEM:
- * the thread stands on that stack, in a signal handler. */
+/* Gives back what the thread has got by rip_thread_prepare or by running a guest. Afterwards it has no
+ * alternate stack if it had none before, unless the host has set one since. This happens by itself when the
+ * thread ends. STATE: a guest runs on the thread. SYSTEM: the thread stands on that stack, in a signal
+ * handler. */
 rip_status rip_thread_release(void);
 
 #ifdef __cplusplus

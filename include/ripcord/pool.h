@@ -45,12 +45,13 @@ typedef enum rip_supply {
 	RIP_SUPPLY_REFUSE = 2, /* none: the guest is stopped by a fault at an address in the page (SIGSEGV) */
 } rip_supply;
 
-/* Asked when a page of a stack is accessed that is not there; `address` is its first byte's, `page` has
- * room for RIP_POOL_PAGE bytes. Called on a thread of the pool that blocks all signals, for one page at a
- * time; the guest waits meanwhile, and so do others of the pool that need a page. Now and then it is asked
- * again for a page that it has just supplied, if the access was tried anew meanwhile: it is to answer the
- * same. It must not touch stacks of the pool, and not fault. Each guest starts with no page at all: what
- * was there is given back when a guest is destroyed. The reserve is asked for as well, when it is needed. */
+/* Supplies a page of a stack that is accessed and is not there. `address` is the address of its first byte;
+ * `page` has room for RIP_POOL_PAGE bytes. A thread of the pool that blocks all signals calls it, for one
+ * page at a time; the guest waits meanwhile, and so do other guests of the pool that need a page. If the
+ * access was tried anew meanwhile, the supplier is asked again for a page that it has just supplied, and has
+ * to answer the same. It must not touch stacks of the pool, and must not fault. Each guest starts with no
+ * page at all: its pages are given back when it is destroyed. The supplier is asked for pages of the reserve
+ * too, when they are needed. */
 typedef rip_supply (*rip_pool_supplier)(void *context, uintptr_t address, void *page);
 
 typedef struct rip_pool_options {
@@ -71,20 +72,20 @@ typedef struct rip_pool_options {
 	void *supply_context;
 } rip_pool_options;
 
-/* Makes a pool, without stacks yet. `options` may be NULL: all defaults. Guests of the pool have its sizes:
- * those in rip_options are not looked at. Installs the fault handlers, as a guest does.
- * ARGUMENT (pool_ret is NULL, a size is too small, too large or does not add up, capacity above the maximum, no such
- * kind, a supplier where there is none to be or none where one is to be), NOMEM, SYSTEM (also: no
- * userfaultfd, or not for this process). */
+/* Creates a pool that has no stacks yet. `options` may be NULL, for all defaults. Guests of the pool have the
+ * pool's sizes; the sizes in their rip_options are ignored. Installs the fault handlers, as a guest does.
+ * ARGUMENT (pool_ret is NULL; a size is too small or too large, or the sizes do not add up; the capacity is
+ * above the maximum; there is no such kind; PLAIN with a supplier, or ON_DEMAND without one), NOMEM, SYSTEM
+ * (also: there is no userfaultfd, or not for this process). */
 rip_status rip_pool_create(const rip_pool_options *options, rip_pool **pool_ret);
 
-/* Gives back everything. NULL is allowed. STATE while guests of the pool are there: then nothing is done. No
- * other thread may use the pool. */
+/* Destroys a pool and gives back all its memory. `pool` may be NULL: then nothing is done. No other thread
+ * may use the pool. STATE: guests of the pool still exist, and nothing is done. */
 rip_status rip_pool_destroy(rip_pool *pool);
 
-/* Gives back the memory of all idle stacks, whatever the options say. NULL: of the process-wide pools, which
- * otherwise keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group, and the memory of handles (kill.h), of which
- * otherwise room for up to 4,096 guests is kept. Any thread. */
+/* Gives back the memory of all idle stacks of the pool, whatever its options say. If `pool` is NULL: of the
+ * process-wide pools, which otherwise keep up to RIP_POOL_IDLE_DEFAULT stacks for each thread group; and of
+ * handles (kill.h), which otherwise keep room for up to 4,096 guests. Any thread. */
 void rip_pool_trim(rip_pool *pool);
 
 typedef struct rip_pool_stats {
@@ -100,7 +101,8 @@ typedef struct rip_pool_stats {
 	size_t supplied, refused; /* ON_DEMAND: pages so far */
 } rip_pool_stats;
 
-/* NULL: the process-wide pools together. A snapshot: exact while no other thread uses the pool. ARGUMENT. */
+/* Writes what the pool has to *stats_ret; of all process-wide pools together if `pool` is NULL. The numbers
+ * are a snapshot, and exact only while no other thread uses the pool. ARGUMENT (stats_ret is NULL). */
 rip_status rip_pool_get_stats(rip_pool *pool, rip_pool_stats *stats_ret);
 
 #ifdef __cplusplus

@@ -92,7 +92,7 @@ struct rip_fault_thread {
 extern __thread struct rip_fault_thread rip_fault_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* How deep our own handlers go at most, below the kernel's frame. tests/fault/depth.c measures it. */
+/* How deep our own handlers go at most, below the kernel's frame, in bytes. tests/kill/depth.c measures it. */
 enum { RIP_FAULT_DEPTH = 16 * 1024 };
 
 /* What an alternate stack must have: room for what the kernel puts there. */

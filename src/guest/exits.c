@@ -17,11 +17,11 @@ static void ask(void)
 
 /* libc ends what runs no guest; the child that a guest forked, whose exit must not run the host's code a
  * second time; and what calls abort(), by a signal. */
-static void end(enum rip_end how, int status)
+static void end(enum rip_exit_kind how, int status)
 {
 	const rip_guest *guest = rip_current;
 
-	if (guest && guest->process == getpid() && how != RIP_END_ABORT)
+	if (guest && guest->process == getpid() && how != RIP_EXIT_ABORT)
 		rip_exit(status);
 }
 

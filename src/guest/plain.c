@@ -81,7 +81,7 @@ static bool is_in_signal_handler(const rip_guest *guest, const struct rip_contex
 }
 
 /* Returns where the process is to end. */
-static void end(enum rip_end how, int status)
+static void end(enum rip_exit_kind how, int status)
 {
 	const struct rip_hooks *hooks = __atomic_load_n(&rip_link_hooks, __ATOMIC_ACQUIRE);
 	const rip_guest *guest = rip_current;
@@ -98,7 +98,7 @@ static void end(enum rip_end how, int status)
 
 IN_FRONT(_Noreturn void, exit, (int status))
 {
-	end(RIP_END_EXIT, status);
+	end(RIP_EXIT_NORMAL, status);
 	need();
 	libc.exit(status);
 }
@@ -112,19 +112,19 @@ static _Noreturn void end_process(int status)
 
 IN_FRONT(_Noreturn void, _exit, (int status))
 {
-	end(RIP_END_NOW, status);
+	end(RIP_EXIT_NOW, status);
 	end_process(status);
 }
 
 IN_FRONT(_Noreturn void, _Exit, (int status))
 {
-	end(RIP_END_NOW, status);
+	end(RIP_EXIT_NOW, status);
 	end_process(status);
 }
 
 IN_FRONT(_Noreturn void, quick_exit, (int status))
 {
-	end(RIP_END_QUICK, status);
+	end(RIP_EXIT_QUICK, status);
 	need();
 	libc.quick_exit(status);
 }
@@ -133,7 +133,7 @@ IN_FRONT(_Noreturn void, quick_exit, (int status))
 static void end_in_loader(void)
 {
 	if (rip_port_holds_loader())
-		end(RIP_END_EXIT, 0);
+		end(RIP_EXIT_NORMAL, 0);
 }
 
 IN_FRONT(_Noreturn void, pthread_exit, (void *value))

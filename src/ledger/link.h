@@ -27,15 +27,17 @@
 #define RIP_LINK_VERSION 4u
 
 /* How a program asks to end. */
-enum rip_end {
-	RIP_END_EXIT = 0,  /* exit, pthread_exit: atexit handlers, then stdio is flushed */
-	RIP_END_QUICK = 1, /* quick_exit: its own handlers only */
-	RIP_END_NOW = 2,   /* _exit */
-	RIP_END_ABORT = 3,
+enum rip_exit_kind {
+	RIP_EXIT_NORMAL = 0, /* exit, pthread_exit: atexit handlers, then stdio is flushed */
+	RIP_EXIT_QUICK = 1,  /* quick_exit: its own handlers only */
+	RIP_EXIT_NOW = 2,    /* _exit */
+	RIP_EXIT_ABORT = 3,
 };
 /* A module's lists of handlers: those of exit (atexit, on_exit, C++ statics), of quick_exit, and the
  * destructors of variables of a guest's thread (thread_local). */
-enum rip_handler_list { RIP_HANDLERS_EXIT = RIP_END_EXIT, RIP_HANDLERS_QUICK = RIP_END_QUICK, RIP_HANDLERS_THREAD };
+enum rip_handler_list {
+	RIP_HANDLERS_EXIT = RIP_EXIT_NORMAL, RIP_HANDLERS_QUICK = RIP_EXIT_QUICK, RIP_HANDLERS_THREAD,
+};
 enum { RIP_HANDLER_LISTS = RIP_HANDLERS_THREAD + 1 };
 
 /* The owner of modules that no program brought: the host's executable and its plug-ins. */
@@ -43,7 +45,7 @@ enum { RIP_HANDLER_LISTS = RIP_HANDLERS_THREAD + 1 };
 
 struct rip_hooks {
 	/* Ends the guest that runs on this thread. Returns where there is none. */
-	void (*end)(enum rip_end how, int status);
+	void (*end)(enum rip_exit_kind how, int status);
 	/* A module has been loaded by the guest. */
 	void (*loaded)(void);
 	/* Calls function(argument) as a guest of its own, so that no fault in it gets through. True: it asked

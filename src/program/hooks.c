@@ -6,7 +6,7 @@
 
 /* Returns, and leaves the ending to libc, where this process is a child that the program forked: its exit()
  * must not run the host's code a second time. */
-static void end(enum rip_end how, int status)
+static void end(enum rip_exit_kind how, int status)
 {
 	rip_guest *guest = rip_self();
 	struct rip_program_run *run = guest ? rip_guest_program(guest) : NULL;
@@ -16,7 +16,7 @@ static void end(enum rip_end how, int status)
 		return;
 	run->asked = true;
 	run->how = how;
-	if (how == RIP_END_ABORT)
+	if (how == RIP_EXIT_ABORT)
 		rip_abort();
 	else
 		rip_exit(status);

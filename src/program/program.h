@@ -27,7 +27,7 @@ struct rip_program {
 struct rip_program_run {
 	rip_program *program;
 	pid_t process;           /* a forked child is no longer the guest's process */
-	enum rip_end how;        /* how it asked to end */
+	enum rip_exit_kind how;  /* how it asked to end */
 	int status;              /* with which status */
 	bool asked;              /* it did ask */
 	bool flushing, done;     /* its handlers have run; stdio is flushed too */

@@ -21,12 +21,12 @@ static intptr_t call_entry(void *context)
 static intptr_t finish(void *context)
 {
 	struct rip_program_run *run = context;
-	while (run->how == RIP_END_EXIT && rip_modules_run_handler(run->program, RIP_HANDLERS_THREAD, run->status))
+	while (run->how == RIP_EXIT_NORMAL && rip_modules_run_handler(run->program, RIP_HANDLERS_THREAD, run->status))
 		;
 	while (rip_modules_run_handler(run->program, (enum rip_handler_list)run->how, run->status))
 		;
 	run->flushing = true;
-	if (run->how == RIP_END_EXIT) {
+	if (run->how == RIP_EXIT_NORMAL) {
 		fflush(NULL);
 		run->done = true;
 	}
@@ -40,7 +40,7 @@ static bool ended_plainly(const rip_outcome *outcome)
 
 static bool has_to_finish(const struct rip_program_run *run, const rip_outcome *outcome)
 {
-	return ended_plainly(outcome) && (run->how == RIP_END_EXIT || run->how == RIP_END_QUICK);
+	return ended_plainly(outcome) && (run->how == RIP_EXIT_NORMAL || run->how == RIP_EXIT_QUICK);
 }
 
 /* A handler may call exit() itself: POSIX leaves that undefined, glibc goes on with the remaining
@@ -107,7 +107,7 @@ rip_status rip_program_run(rip_program *program, rip_guest *guest, int argc, cha
 			   rip_outcome *outcome_ret)
 {
 	struct rip_program_run whole = {
-		.program = program, .process = getpid(), .how = RIP_END_EXIT, .argc = argc, .argv = argv,
+		.program = program, .process = getpid(), .how = RIP_EXIT_NORMAL, .argc = argc, .argv = argv,
 	};
 	rip_outcome outcome;
 	if (!rip_is_program(program) || !is_guest(guest) || !argv || !outcome_ret)

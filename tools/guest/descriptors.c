@@ -467,7 +467,7 @@ STUB int daemon(int keep_directory, int keep_streams)
 		return libc_daemon(keep_directory, keep_streams);
 	pid_t child = fork();
 	if (child > 0)
-		rip_end_guest(RIP_END_NOW, 0);
+		rip_end_guest(RIP_EXIT_NOW, 0);
 	if (child != 0 || setsid() < 0 || (!keep_directory && chdir("/") != 0))
 		return -1;
 	int null = keep_streams ? -1 : open("/dev/null", O_RDWR);

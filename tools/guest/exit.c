@@ -23,13 +23,13 @@ _Noreturn void libc_thrd_exit(int value);
 
 STUB void exit(int status)
 {
-	rip_end_guest(RIP_END_EXIT, status);
+	rip_end_guest(RIP_EXIT_NORMAL, status);
 	libc_exit(status);
 }
 
 STUB void _exit(int status)
 {
-	rip_end_guest(RIP_END_NOW, status);
+	rip_end_guest(RIP_EXIT_NOW, status);
 	libc__exit(status);
 }
 
@@ -40,13 +40,13 @@ STUB void _Exit(int status)
 
 STUB void quick_exit(int status)
 {
-	rip_end_guest(RIP_END_QUICK, status);
+	rip_end_guest(RIP_EXIT_QUICK, status);
 	libc_quick_exit(status);
 }
 
 STUB void abort(void)
 {
-	rip_end_guest(RIP_END_ABORT, 0);
+	rip_end_guest(RIP_EXIT_ABORT, 0);
 	libc_abort();
 }
 
@@ -54,12 +54,12 @@ STUB void abort(void)
  * end, POSIX says that the process exits with 0. */
 STUB void pthread_exit(void *value)
 {
-	rip_end_guest(RIP_END_EXIT, 0);
+	rip_end_guest(RIP_EXIT_NORMAL, 0);
 	libc_pthread_exit(value);
 }
 
 STUB void thrd_exit(int value)
 {
-	rip_end_guest(RIP_END_EXIT, 0);
+	rip_end_guest(RIP_EXIT_NORMAL, 0);
 	libc_thrd_exit(value);
 }

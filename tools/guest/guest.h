@@ -18,7 +18,7 @@
 extern struct rip_link rip_link __attribute__((visibility("hidden")));
 
 /* Ends this thread's guest; returns where there is none. */
-void rip_end_guest(enum rip_end how, int status) __attribute__((visibility("hidden")));
+void rip_end_guest(enum rip_exit_kind how, int status) __attribute__((visibility("hidden")));
 
 /* The ledger; NULL where the module runs as an ordinary program. */
 static inline const struct rip_ledger_hooks *rip_ledger(void)

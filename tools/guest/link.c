@@ -127,7 +127,7 @@ __asm__(".pushsection .init_array.00000, \"aw\", @init_array\n"
 
 /* --- Guests -------------------------------------------------------------------------------------- */
 
-void rip_end_guest(enum rip_end how, int status)
+void rip_end_guest(enum rip_exit_kind how, int status)
 {
 	const struct rip_hooks *hooks = __atomic_load_n(&rip_link.hooks, __ATOMIC_ACQUIRE);
 	if (hooks)

@@ -72,7 +72,7 @@ static bool is_functions(long number, const long a[6], long *result)
 		*result = (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
 		return true;
 	case SYS_munmap: *result = munmap((void *)a[0], (size_t)a[1]); return true;
-	case SYS_exit: case SYS_exit_group: rip_end_guest(RIP_END_NOW, (int)a[0]); return false;
+	case SYS_exit: case SYS_exit_group: rip_end_guest(RIP_EXIT_NOW, (int)a[0]); return false;
 	default: return false;
 	}
 }
