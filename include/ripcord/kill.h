@@ -2,8 +2,9 @@
  * Kills and deadlines: ending a guest from outside, at any moment of its life.
  *
  * A kill goes up a ladder. *Soft*: the guest is stopped at a place from which every cleanup runs exactly
- * once. That is a poll of killable code (see poll.h), with nothing but killable code on the stack and no
- * masked frame; the kill waits for what stands in the way. *Firm*, after rip_options.grace: the guest is
+ * once. That is a poll of killable code (see poll.h), with no masked frame on the stack, and nothing but
+ * killable code and frames of other compilers' that may be unwound from where they stand
+ * (rip_options.strict_frames); the kill waits for what stands in the way. *Firm*, after rip_options.grace: the guest is
  * stopped where it stands, and unwound through foreign frames and masks, with the landing pads that there
  * are. *Abandon*, after rip_options.abandon_grace more: nothing more is unwound, and only what the ledger
  * knows is taken back. rip_report.rung says how far it went.

@@ -83,6 +83,11 @@ typedef struct rip_options {
 	/* If true, a fault inside a hostcall (rip_hostcall) stops the guest. If false, it is the host's fault
 	 * and goes to the host's own handler. */
 	bool contain_hostcalls;
+	/* If true, a soft kill waits until every frame of code that `ripcord cc` has not built has returned. If
+	 * false, it passes such a frame where its compiler has promised to clean it up: the frame stands at a call
+	 * that may throw, in code of g++, clang++ or rustc (panic=unwind), or of C with -fexceptions and a cleanup in
+	 * that function. Kills never pass frames of libc, of the loader, and of C without exceptions. */
+	bool strict_frames;
 	size_t hostcall_room;  /* stack that must be left for a hostcall, bytes; 0:
 	                        * RIP_HOSTCALL_ROOM. Where less is left, the guest is stopped by
 	                        * an overflow before the hostcall begins. Less than the stack. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core: what is not there: exceptions that are thrown, tables that are registered. */
+#include "stop/plain.h"
 #include "stop/stop.h"
 #include "unwind/registered.h"
 
@@ -26,4 +27,11 @@ void rip_stop_own_thrown(struct rip_stop *stop, const struct rip_segment_found *
 void rip_stop_settle_exceptions(struct rip_stop *stop, const struct rip_segment_found *until)
 {
 	(void)stop, (void)until;
+}
+
+/* All code of a kernel that kills may pass is killable. */
+bool rip_plain_passes(struct rip_cursor *cursor, bool mixed)
+{
+	(void)cursor, (void)mixed;
+	return false;
 }

@@ -46,6 +46,7 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->report = stack->cold;
 	rip_stop_init(&guest->stop, stack);
 	guest->stop.owner = &owner;
+	guest->stop.strict = options->strict_frames;
 	guest->process = rip_guest_process();
 	rip_ledger_init(&guest->ledger, options->heap_limit, options->descriptor_limit);
 }

@@ -135,16 +135,10 @@ static bool is_kill(rip_cause cause)
 	return cause == RIP_CAUSE_KILLED || cause == RIP_CAUSE_DEADLINE || cause == RIP_CAUSE_CPU;
 }
 
-/* What a soft kill waited for: the outermost frame that is neither killable nor the runtime's. */
 static void report_foreign(rip_report *report, const struct rip_stop *stop)
 {
-	for (uint32_t i = 0; i < report->frame_count; i++) {
-		uint64_t pc = report->frames[i].pc - !report->frames[i].exact;
-		if (rip_stop_killable(pc) || rip_stop_is_glue(stop, pc))
-			continue;
-		report->foreign_pc = report->frames[i].pc;
-		report->foreign_module = !rip_stop_has_table(pc);
-	}
+	report->foreign_pc = rip_stop_obstacle(stop);
+	report->foreign_module = report->foreign_pc && !rip_stop_has_table(report->foreign_pc - 1);
 }
 
 void rip_guest_look(rip_guest *guest, enum rip_event event)

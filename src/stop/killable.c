@@ -6,6 +6,7 @@
 #include "ripcord/killable.h"
 #include "stop/loader.h"
 #include "stop/pads.h"
+#include "stop/plain.h"
 #include "unwind/unwind.h"
 
 enum { STUB_FRAMES = 16 };
@@ -221,15 +222,6 @@ static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor
 	       cursor->row.rules[RIP_REG_RDX].kind == RIP_RULE_OFFSET;
 }
 
-bool rip_stop_is_glue(const struct rip_stop *stop, uint64_t pc)
-{
-	uint64_t start;
-
-	if (rip_arch_is_hook(pc + 1) || rip_unwind_find_start(pc, &start) != RIP_OK)
-		return true;
-	return start == (uintptr_t)stop->glue[0] || start == (uintptr_t)stop->glue[1];
-}
-
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */
 static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *cursor)
 {
@@ -329,6 +321,7 @@ struct judging {
 	uint64_t inner_slots;       /* ... and of the next one */
 	uint64_t slot;
 	bool throws;                /* the landing is UNWINDER: it carries an exception */
+	bool comes_back;            /* killable code has been found further out than the landing */
 	bool seen, catches;         /* the first killable frame; its module's handlers look */
 	bool jumping;               /* the innermost frame is longjmp's, whose caller is where it jumps to */
 	struct rip_loader_way loader; /* the next one on the way out */
@@ -344,12 +337,24 @@ static struct memo *memo_for(struct judging *j, uint64_t pc)
 	return &j->memos[j->memos_used++ % MODULES];
 }
 
+/* Of a module that has killable code, those functions wait that say so (RIP_NO_POLL), and those that `ripcord cc` has
+ * linked into it. */
+static bool passes(struct judging *j, const struct memo *memo)
+{
+	bool mixed = memo->table.size > 0;
+
+	if (j->stop->strict || (mixed && (rip_stop_left_out(j->cursor.frame.function) ||
+					  rip_stop_is_part(rip_cursor_lookup_pc(&j->cursor)))))
+		return false;
+	return rip_plain_passes(&j->cursor, mixed);
+}
+
 static enum rip_landing judge_foreign(struct judging *j, const struct memo *memo)
 {
 	bool throws;
 
 	if (!is_unwinder(memo, &j->cursor, &throws))
-		return RIP_LANDING_FOREIGN;
+		return passes(j, memo) ? RIP_LANDING_HERE : RIP_LANDING_FOREIGN;
 	if (j->landing != RIP_LANDING_UNWINDER)
 		j->throws = throws;
 	return RIP_LANDING_UNWINDER;
@@ -381,7 +386,7 @@ static enum rip_landing judge_frame(struct judging *j)
 		return judge_foreign(j, memo);
 	if (!j->seen)
 		j->catches = memo->catches;
-	j->seen = true;
+	j->seen = j->comes_back = true;
 	return judge_killable(j);
 }
 
@@ -393,6 +398,7 @@ static void note_obstacle(struct judging *j, uint64_t slot)
 	if (j->outermost == RIP_LANDING_HERE || j->landing == RIP_LANDING_UNWINDER)
 		return;
 	j->landing = j->outermost;
+	j->comes_back = j->landing == RIP_LANDING_MASKED;
 	j->slot = j->landing == RIP_LANDING_FOREIGN ? slot :
 		  j->landing == RIP_LANDING_MASKED ? j->inner_slot : j->inner_slots;
 }
@@ -498,13 +504,33 @@ static void look(const struct rip_stop *stop, const struct rip_context *at, bool
 	if (whole)
 		*judged = j.judged;
 	*look_ret = (struct rip_look){ j.landing, hookable(&memory, j.slot),
-				       whole && j.outermost != RIP_LANDING_FOREIGN &&
+				       whole && j.comes_back && j.outermost != RIP_LANDING_FOREIGN &&
 					       j.outermost != RIP_LANDING_UNWINDER, false, false };
 	look_ret->throws = j.landing == RIP_LANDING_UNWINDER && j.throws && j.catches;
 	look_ret->jumps = whole && j.landing == RIP_LANDING_FOREIGN &&
 			  (j.slot ? is_of_jumps(&memory, j.slot) : j.jumping);
 	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
 		look_ret->landing = RIP_LANDING_NEAR;
+}
+
+/* The pc of the outermost frame that a soft kill waits for since it is not killable; 0: there is none. */
+static uint64_t find_obstacle(const struct rip_stop *stop)
+{
+	struct rip_memory memory = rip_stop_memory(stop);
+	struct judging j = { .stop = stop };
+	uint64_t found = 0;
+	rip_status status;
+
+	rip_cursor_init(&j.cursor, &stop->at, stop->exact, &memory);
+	rip_loader_find(stop, &stop->at, stop->exact, &j.loader);
+	do {
+		uint64_t pc = j.cursor.reg[RIP_REG_RIP];
+		j.outermost = RIP_LANDING_HERE;
+		status = is_hooked(&j) ? pass_hook(&j) : judge_and_step(&j);
+		if (status == RIP_OK && j.outermost == RIP_LANDING_FOREIGN)
+			found = pc;
+	} while (status == RIP_OK && !at_end(&j));
+	return found;
 }
 
 static bool in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret)
@@ -634,6 +660,21 @@ void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at,
 
 	if (!rip_port_guarded(look_guarded, &looking))
 		*look_ret = (struct rip_look){ .landing = RIP_LANDING_FOREIGN };
+}
+
+static void look_for_obstacle(void *context)
+{
+	struct looking *l = context;
+
+	*l->slot_ret = find_obstacle(l->stop);
+}
+
+uint64_t rip_stop_obstacle(const struct rip_stop *stop)
+{
+	uint64_t pc = 0;
+	struct looking looking = { .stop = stop, .slot_ret = &pc };
+
+	return rip_port_guarded(look_for_obstacle, &looking) ? pc : 0;
 }
 
 static void look_for_library(void *context)

@@ -21,8 +21,7 @@ struct rip_look {
 	uint64_t slot;   /* FOREIGN, MASKED, UNWINDER: where the return address lies whose return ends the
 	                  * outermost obstacle, or leads back into the
 	                  * unwinder; 0: not known, or not one to replace */
-	bool reachable;  /* not all is lost: the outermost frame is killable,
-	                  * so what stands in the way can end */
+	bool reachable;  /* what stands in the way can end, and then leads back to killable code */
 	bool jumps;      /* FOREIGN: the outermost obstacle is setjmp or longjmp */
 	bool throws;     /* UNWINDER: an exception is on its way, and the handlers of who has thrown it look
 	                  * whether the guest is to end */
@@ -41,6 +40,10 @@ struct rip_judged {
 void rip_stop_landing(const struct rip_stop *stop, const struct rip_context *at, bool segment,
 		      struct rip_judged *judged, struct rip_look *look_ret);
 
+/* Of a guest that has been stopped: the pc of the outermost frame whose return a soft kill waited for, since it is
+ * not killable and no unwind may pass it; 0: there is none. */
+uint64_t rip_stop_obstacle(const struct rip_stop *stop);
+
 /* True if the thread stands in a function of a library that may hold a lock (rip_port_in_library), called by
  * code of another kind: *slot_ret is where that call's return address lies, or 0 as above. */
 bool rip_stop_in_library(const struct rip_stop *stop, const struct rip_context *at, uint64_t *slot_ret);
@@ -56,9 +59,6 @@ bool rip_stop_is_part(uint64_t pc);
 
 /* True if the pc lies in code that the compiler made killable. */
 bool rip_stop_killable(uint64_t pc);
-
-/* True if the pc lies in a function of the runtime's that holds nothing, or behind all frames. */
-bool rip_stop_is_glue(const struct rip_stop *stop, uint64_t pc);
 
 /* True if any code of the pc's module is killable. */
 bool rip_stop_has_table(uint64_t pc);

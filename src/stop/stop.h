@@ -96,6 +96,7 @@ struct rip_stop {
 	const struct rip_stop_owner *owner; /* may be NULL */
 	volatile bool abandon;     /* no cleanup of this guest's is to run any more */
 	const void *glue[2];       /* functions of the runtime's that hold nothing: kills pass their frames */
+	bool strict;               /* kills wait for all code that is not killable (stop/plain.h) */
 	struct rip_context catch;  /* what the catcher returns */
 	struct rip_stack stack;
 	struct rip_fiber fiber;
