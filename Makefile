@@ -144,7 +144,7 @@ $(BUILD)/obj/tools/guest/%.S.o: tools/guest/%.S
 	$(Q)$(NAME_PARTS) $@
 
 # The functions that stand in front of libc's are the shared library's.
-$(BUILD)/lib/libripcord.a: $(filter-out %/guest/plain.c.o,$(LIB_OBJ))
+$(BUILD)/lib/libripcord.a: $(filter-out %/guest/plain_exits.c.o,$(LIB_OBJ))
 $(BUILD)/lib/libripcord-symbolize.a: $(SYM_OBJ)
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
