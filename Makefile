@@ -43,7 +43,7 @@ COMPILE   = $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -fPIC -fv
 ifneq ($(findstring thread,$(SAN)),)
 CPPFLAGS += -DRIP_WITH_TSAN=1
 UNWATCHED := $(foreach l,base cfi lsda arch/x86_64 port/linux unwind eh fault,$(BUILD)/obj/$(l)/%) \
-             $(foreach f,kill asked ladder life land advance hook,$(BUILD)/obj/guest/$(f).c.o) \
+             $(foreach f,kill request escalate life pace land advance hook,$(BUILD)/obj/kill/$(f).c.o) \
              $(BUILD)/obj/stop/killable.c.o $(BUILD)/obj/stop/domain.c.o \
              $(BUILD)/obj/stack/stack.c.o $(BUILD)/obj/stack/bounds.c.o
 endif
@@ -70,11 +70,11 @@ endif
 
 # --- Sources, by layer (see ARCHITECTURE.md) ---------------------------------------------------
 
-LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report guest supervise keeper program
+LAYERS   := base cfi lsda arch/x86_64 port/linux unwind stack timer fault stop ledger report kill guest supervise keeper program
 UNWINDER := base cfi lsda arch/x86_64 port/linux unwind eh
 sources   = $(foreach l,$(1),$(wildcard src/$(l)/*.c src/$(l)/*.S))
 # These call libc: see port/libc.h.
-CALLERS  := $(foreach l,port/linux unwind eh stack timer fault stop ledger report guest keeper program,$(BUILD)/obj/$(l)/%)
+CALLERS  := $(foreach l,port/linux unwind eh stack timer fault stop ledger report kill guest keeper program,$(BUILD)/obj/$(l)/%)
 by_name   = $(if $(filter $(CALLERS),$(1)),-include port/libc.h)
 LIB_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(LAYERS)))
 UNW_OBJ  := $(patsubst src/%,$(BUILD)/obj/%.o,$(call sources,$(UNWINDER)))

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest/kill.h"
+#include "guest/state.h"
 #include "port/lock.h"
 #include "port/port.h"
 #include "ripcord/fault.h"
@@ -137,7 +137,7 @@ static void make_all(bool threads)
 /* A call may have destroyed it. */
 static bool destroy_guest(rip_guest **guest)
 {
-	if (!*guest || (*guest)->face != *guest)
+	if (!*guest || (*guest)->public_guest != *guest)
 		return true;
 	return rip_destroy(*guest) == RIP_OK;
 }

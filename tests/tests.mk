@@ -133,7 +133,7 @@ $(BUILD)/tests/soak/soak: $(SOAK_OBJ) $(BUILD)/tests/soak/soak_plugin.so $(BUILD
 -include $(SOAK_OBJ:.o=.d)
 
 # Races are forced at sync points (src/base/sync.h), in objects of their own.
-SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop ledger guest keeper,$(wildcard src/$(l)/*.c)))
+SYNC_OBJ := $(patsubst src/%,$(BUILD)/sync/%.o,$(foreach l,timer fault stop ledger kill guest keeper,$(wildcard src/$(l)/*.c)))
 $(BUILD)/sync/%.c.o: src/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(call by_name,$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)) $(if $(filter $(UNWATCHED),$(@:$(BUILD)/sync/%=$(BUILD)/obj/%)),-fno-sanitize=thread) \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: hostcalls, and guest code called from them. */
-#include "guest/kill.h"
+#include "guest/state.h"
 
 struct hostcall {
 	rip_function function;
@@ -12,18 +12,18 @@ struct hostcall {
 /* Ends the guest because a hostcall has no stack. */
 static void stop_without_room(rip_guest *guest)
 {
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_OVERFLOW };
+	guest->kill.leaving = (rip_outcome){ .cause = RIP_CAUSE_OVERFLOW };
 	rip_guest_leave(guest);
 }
 
 static intptr_t call_here(rip_guest *guest, rip_function function, void *argument)
 {
-	const uint8_t *sp = __builtin_frame_address(0), *floor = rip_stack_floor(&guest->stop.stack);
-	struct rip_domain domain = { .masks = guest->masks };
+	const uint8_t *sp = __builtin_frame_address(0), *floor = rip_stack_floor(&guest->kill.stop.stack);
+	struct rip_domain domain = { .masks = guest->kill.masks };
 
 	if (sp < floor || (size_t)(sp - floor) < guest->options.hostcall_room)
 		stop_without_room(guest);
-	rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_HOST, function, argument);
+	rip_stop_call(&guest->kill.stop, &domain, RIP_DOMAIN_HOST, function, argument);
 	return domain.segment.value;
 }
 
@@ -38,19 +38,19 @@ static intptr_t as_host(void *context)
 /* The report begins with the hostcall's own stack. In a cleanup of the guest's, it is the unwinding's. */
 static void begin_report(rip_guest *guest, const rip_guest *own)
 {
-	if (!own->reported || guest->state == RIP_STATE_UNWINDING)
+	if (!own->told.is_made || guest->kill.state == RIP_STATE_UNWINDING)
 		return;
 	*guest->report = *own->report;
-	guest->report_begun = true;
+	guest->told.is_begun = true;
 }
 
 /* The hostcall did not return: neither does this. */
 static void end_with(rip_guest *guest, const rip_guest *own, const rip_outcome *outcome)
 {
 	if (outcome->cause != RIP_CAUSE_OUTER) {
-		guest->leaving = *outcome;
-		guest->fault = own->fault;
-		guest->leaving_by_fault = own->reported && own->report->signal != 0;
+		guest->kill.leaving = *outcome;
+		guest->kill.fault = own->kill.fault;
+		guest->kill.leaving_by_fault = own->told.is_made && own->report->signal != 0;
 		if (outcome->cause != RIP_CAUSE_EXCEPTION)
 			begin_report(guest, own);
 	}
@@ -72,19 +72,20 @@ static intptr_t call_elsewhere(rip_guest *guest, rip_function function, void *ar
 	begin_busy();
 	if (rip_create(&options, &own) != RIP_OK)
 		stop_without_room(guest);
-	own->face = guest;
-	own->is_part = true;
+	own->public_guest = guest;
+	own->kill.recording = &guest->ledger.busy;
+	own->kill.is_part = true;
 	if (rip_guest_run(own, as_host, &call, &outcome) != RIP_OK || outcome.cause != RIP_CAUSE_RETURNED)
 		end_with(guest, own, &outcome);
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
-		rip_stop_take_thrown(&guest->stop, &own->stop);
-	bool own_ends_others = own->end_outer; /* else it was killed with the guest */
+		rip_stop_take_thrown(&guest->kill.stop, &own->kill.stop);
+	bool own_ends_others = own->kill.end_outer; /* else it was killed with the guest */
 	rip_guest_destroy(own);
 	/* Its callers can catch what a hostcall throws. */
 	if (outcome.cause == RIP_CAUSE_EXCEPTION)
-		rip_stop_rethrow(&guest->stop);
+		rip_stop_rethrow(&guest->kill.stop);
 	if (outcome.cause == RIP_CAUSE_OUTER && !own_ends_others)
-		rip_guest_is_asked(guest);
+		rip_kill_is_asked(&guest->kill);
 	if (outcome.cause != RIP_CAUSE_RETURNED)
 		rip_guest_leave(guest);
 	end_busy(guest);
@@ -97,7 +98,7 @@ intptr_t rip_hostcall(rip_function function, void *argument)
 
 	if (!is_inside(guest))
 		return function(argument);
-	if (guest->options.hostcall_stack && guest->face == guest)
+	if (guest->options.hostcall_stack && guest->public_guest == guest)
 		return call_elsewhere(guest, function, argument);
 	return call_here(guest, function, argument);
 }
@@ -107,10 +108,10 @@ intptr_t rip_hostcall(rip_function function, void *argument)
 /* A cleanup of what was called wanted the guest to end. In a cleanup of the guest, it is ending anyway. */
 static void end_if_asked(rip_guest *guest)
 {
-	if (!guest->ends || guest->state == RIP_STATE_UNWINDING)
+	if (!guest->cleanup_end.is_asked || guest->kill.state == RIP_STATE_UNWINDING)
 		return;
-	guest->ends = false;
-	guest->leaving = guest->end;
+	guest->cleanup_end.is_asked = false;
+	guest->kill.leaving = guest->cleanup_end.outcome;
 	rip_guest_leave(guest);
 }
 
@@ -123,15 +124,15 @@ rip_status rip_call(rip_function function, void *argument, rip_outcome *outcome_
 	if (!is_inside(guest))
 		return RIP_E_STATE;
 	/* The return address lies above the frame pointer. */
-	struct rip_domain domain = { .masks = guest->masks,
+	struct rip_domain domain = { .masks = guest->kill.masks,
 				     .caller_sp = (uintptr_t)__builtin_frame_address(0) + 16 };
-	enum rip_event event = rip_stop_call(&guest->stop, &domain, RIP_DOMAIN_GUEST, function, argument);
+	enum rip_event event = rip_stop_call(&guest->kill.stop, &domain, RIP_DOMAIN_GUEST, function, argument);
 	if (event == RIP_EVENT_RETURNED) {
 		*outcome_ret = (rip_outcome){ .cause = RIP_CAUSE_RETURNED, .value = domain.segment.value };
 		return RIP_OK;
 	}
 	end_if_asked(guest);
-	*outcome_ret = guest->leaving;
+	*outcome_ret = guest->kill.leaving;
 	return RIP_OK;
 }
 
@@ -143,7 +144,7 @@ rip_status rip_mask(void)
 
 	if (!is_inside(guest))
 		return RIP_E_STATE;
-	guest->masks++;
+	guest->kill.masks++;
 	return RIP_OK;
 }
 
@@ -152,9 +153,9 @@ rip_status rip_unmask(void)
 {
 	rip_guest *guest = rip_current;
 
-	if (!is_inside(guest) || guest->masks == 0)
+	if (!is_inside(guest) || guest->kill.masks == 0)
 		return RIP_E_STATE;
-	if (--guest->masks == 0 && (guest->slot || guest->outer))
-		rip_guest_look_again(guest);
+	if (--guest->kill.masks == 0 && (guest->kill.slot || guest->kill.outer))
+		rip_kill_look_again(&guest->kill);
 	return RIP_OK;
 }

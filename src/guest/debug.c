@@ -5,8 +5,6 @@
 #include "guest/state.h"
 #include "stack/pool.h"
 
-__thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
 /* Where rip_current lies from a thread's pointer (%fs:0). debug.S. */
 extern const int64_t rip_debug_current __attribute__((visibility("hidden")));
 
@@ -55,11 +53,11 @@ __attribute__((visibility("default"), used)) const struct rip_debug {
 	.chunk_slots = OF(rip_chunk, slots),
 	.chunk_made = OF(rip_chunk, made),
 	.block_size = RIP_STACK_BLOCK, .page_size = RIP_STACK_PAGE,
-	.state = OF(rip_guest, state), .outer = OF(rip_guest, outer), .face = OF(rip_guest, face),
-	.cause = OF(rip_guest, outcome.cause), .reg = OF(rip_guest, stop.at.reg),
-	.exact = OF(rip_guest, stop.exact),
-	.signal = OF(rip_guest, fault.signal), .low = OF(rip_guest, stop.stack.low),
-	.top = OF(rip_guest, stop.stack.top), .block = OF(rip_guest, stop.stack.block),
+	.state = OF(rip_guest, kill.state), .outer = OF(rip_guest, kill.outer), .face = OF(rip_guest, public_guest),
+	.cause = OF(rip_guest, outcome.cause), .reg = OF(rip_guest, kill.stop.at.reg),
+	.exact = OF(rip_guest, kill.stop.exact),
+	.signal = OF(rip_guest, kill.fault.signal), .low = OF(rip_guest, kill.stop.stack.low),
+	.top = OF(rip_guest, kill.stop.stack.top), .block = OF(rip_guest, kill.stop.stack.block),
 };
 
 static const char *name_of(const char *const *names, unsigned count, unsigned number)

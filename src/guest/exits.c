@@ -57,7 +57,7 @@ static bool contain(void (*function)(void *), void *argument, int *status_ret)
 static void look(void)
 {
 	if (is_inside(rip_current))
-		rip_guest_look_again(rip_current);
+		rip_kill_look_again(kill_of(rip_current));
 }
 
 const struct rip_hooks rip_guest_hooks = {

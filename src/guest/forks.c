@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "guest/kill.h"
+#include "guest/state.h"
 #include "ledger/kept.h"
 #include "port/port.h"
 
@@ -36,10 +36,10 @@ static void after_fork(void)
 static void note_child(void)
 {
 	rip_slot_forget_threads();
-	for (rip_guest *guest = rip_current; guest; guest = guest->outer)
-		if (guest->slot) {
-			guest->slot->tid = rip_port_tid();
-			guest->slot->cpu_start = 0; /* its clock begins anew */
+	for (rip_guest *guest = rip_current; guest; guest = guest->kill.outer)
+		if (guest->kill.slot) {
+			guest->kill.slot->tid = rip_port_tid();
+			guest->kill.slot->cpu_start = 0; /* its clock begins anew */
 		}
 	rip_arm_forget_threads();
 }
@@ -49,12 +49,12 @@ static void watch_in_child(void)
 {
 	bool needed = false;
 
-	for (const rip_guest *guest = rip_current; guest; guest = guest->outer)
-		needed |= guest->slot != NULL;
+	for (const rip_guest *guest = rip_current; guest; guest = guest->kill.outer)
+		needed |= guest->kill.slot != NULL;
 	if (needed && rip_timer_start() == RIP_OK)
-		for (rip_guest *guest = rip_current; guest; guest = guest->outer)
-			if (guest->slot)
-				rip_timer_post(&guest->slot->timer);
+		for (rip_guest *guest = rip_current; guest; guest = guest->kill.outer)
+			if (guest->kill.slot)
+				rip_timer_post(&guest->kill.slot->timer);
 }
 
 static void in_child(void)

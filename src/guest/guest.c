@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: create, reset, destroy; questions. */
-#include "guest/kill.h"
+#include "guest/state.h"
 
 #include <string.h>
 
@@ -8,17 +8,6 @@
 #include "fault/frozen.h"
 #include "port/port.h"
 #include "ripcord/unwind.h"
-
-__attribute__((noinline)) void rip_guest_touch_stack(size_t size)
-{
-	volatile uint8_t room[size];
-
-	/* Each page: a supplier of memory (RIP_POOL_ON_DEMAND) may refuse any. */
-	for (size_t at = size; at > RIP_PROBE_STEP; at -= RIP_PROBE_STEP)
-		room[at - 1] = 0;
-	room[0] = 0;
-	(void)room[0];
-}
 
 static rip_status create_stack(const rip_options *options, struct rip_stack *stack_ret)
 {
@@ -32,7 +21,7 @@ static rip_status create_stack(const rip_options *options, struct rip_stack *sta
 	return rip_stack_take(size, reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve, stack_ret);
 }
 
-static const struct rip_stop_owner owner = { rip_guest_catch, rip_guest_pace, rip_guest_divert };
+static const struct rip_stop_owner owner = { rip_guest_catch, rip_kill_pace, rip_kill_divert };
 
 static void init(rip_guest *guest, const rip_options *options, const struct rip_stack *stack)
 {
@@ -40,13 +29,14 @@ static void init(rip_guest *guest, const rip_options *options, const struct rip_
 	guest->options = *options;
 	if (guest->options.hostcall_room == 0)
 		guest->options.hostcall_room = RIP_HOSTCALL_ROOM;
-	guest->saves_mask = options->save_mask;
+	guest->kill.saves_mask = options->save_mask;
 	guest->trusted_words = options->trust_control_words ? ~(uint64_t)0 : 0;
-	guest->face = guest;
+	guest->public_guest = guest;
 	guest->report = stack->cold;
-	rip_stop_init(&guest->stop, stack);
-	guest->stop.owner = &owner;
-	guest->stop.strict = options->strict_frames;
+	guest->kill.recording = &guest->ledger.busy;
+	rip_stop_init(&guest->kill.stop, stack);
+	guest->kill.stop.owner = &owner;
+	guest->kill.stop.strict = options->strict_frames;
 	guest->process = rip_guest_process();
 	rip_ledger_init(&guest->ledger, options->heap_limit, options->descriptor_limit);
 }
@@ -85,20 +75,20 @@ static rip_status make_frozen(rip_guest *guest)
 
 	if (status != RIP_OK)
 		return status;
-	guest->frozen = (struct rip_frozen *)(void *)room;
-	guest->frozen_size = size;
+	guest->frozen.state = (struct rip_frozen *)(void *)room;
+	guest->frozen.size = (uint32_t)size;
 	return RIP_OK;
 }
 
 static void destroy(rip_guest *guest)
 {
-	rip_guest_unwatch(guest);
-	if (guest->frozen)
-		rip_port_unmap((uint8_t *)guest->frozen, guest->frozen_size);
+	rip_kill_unwatch(&guest->kill);
+	if (guest->frozen.state)
+		rip_port_unmap((uint8_t *)guest->frozen.state, guest->frozen.size);
 	rip_ledger_deinit(&guest->ledger);
-	guest->face = NULL; /* to a debugger, what is left there is no guest */
-	rip_stop_deinit(&guest->stop);
-	rip_stack_destroy(&guest->stop.stack);
+	guest->public_guest = NULL; /* to a debugger, what is left there is no guest */
+	rip_stop_deinit(&guest->kill.stop);
+	rip_stack_destroy(&guest->kill.stop.stack);
 	rip_fault_release();
 }
 
@@ -117,7 +107,7 @@ static rip_status equip(rip_guest *guest)
 	if (guest->options.resumable)
 		status = make_frozen(guest);
 	if (status == RIP_OK && (guest->options.deadline || guest->options.cpu_time))
-		status = rip_guest_watch(guest);
+		status = rip_kill_watch(guest, &guest->options);
 	if (status != RIP_OK)
 		destroy(guest);
 	return status;
@@ -149,7 +139,7 @@ rip_status rip_create(const rip_options *options, rip_guest **guest_ret)
 /* After this, nothing of the guest is on its stack. */
 static rip_status make_idle(rip_guest *guest)
 {
-	if (guest->state == RIP_STATE_NEW || guest->state == RIP_STATE_ENDED)
+	if (guest->kill.state == RIP_STATE_NEW || guest->kill.state == RIP_STATE_ENDED)
 		return RIP_OK;
 	return rip_guest_finish(guest);
 }
@@ -165,8 +155,8 @@ rip_status rip_guest_destroy(rip_guest *guest)
 	rip_guest_discard(guest);
 	rip_guest_destroy_data(guest); /* runs the embedder's code: a stop may come in there */
 	begin_busy();
-	if (guest->slot && guest->state == RIP_STATE_NEW)
-		rip_guest_end_life(guest);
+	if (guest->kill.slot && guest->kill.state == RIP_STATE_NEW)
+		rip_kill_end_life(&guest->kill);
 	destroy(guest);
 	if (ended_too)
 		rip_guest_leave(ended_too);
@@ -183,12 +173,12 @@ rip_status rip_destroy(rip_guest *guest)
 
 static void renew(rip_guest *guest)
 {
-	if (guest->slot && guest->state == RIP_STATE_NEW)
-		rip_guest_end_life(guest);
+	if (guest->kill.slot && guest->kill.state == RIP_STATE_NEW)
+		rip_kill_end_life(&guest->kill);
 	rip_guest_discard(guest);
-	guest->state = RIP_STATE_NEW;
+	guest->kill.state = RIP_STATE_NEW;
 	guest->outcome = (rip_outcome){ .cause = RIP_CAUSE_NONE };
-	guest->reported = false;
+	guest->told.is_made = false;
 	if (guest->stopped_sp)
 		guest->stopped_sp = 0;
 }
@@ -211,12 +201,12 @@ rip_status rip_reset(rip_guest *guest)
 
 rip_guest *rip_self(void)
 {
-	return rip_current ? rip_current->face : NULL;
+	return rip_current ? rip_current->public_guest : NULL;
 }
 
 rip_state rip_get_state(const rip_guest *guest)
 {
-	return guest->state;
+	return guest->kill.state;
 }
 
 /* The report of a guest that returned is made when somebody asks: its memory is mostly not touched at all. */
@@ -229,11 +219,11 @@ void rip_guest_report_return(const rip_guest *guest)
 
 const rip_report *rip_get_report(const rip_guest *guest)
 {
-	if (!is_guest(guest) || guest->state == RIP_STATE_UNWINDING)
+	if (!is_guest(guest) || guest->kill.state == RIP_STATE_UNWINDING)
 		return NULL;
-	if (guest->state == RIP_STATE_ENDED && guest->outcome.cause == RIP_CAUSE_RETURNED && !guest->reported)
+	if (guest->kill.state == RIP_STATE_ENDED && guest->outcome.cause == RIP_CAUSE_RETURNED && !guest->told.is_made)
 		rip_guest_report_return(guest);
-	else if (!guest->reported)
+	else if (!guest->told.is_made)
 		return NULL;
 	return guest->report;
 }
@@ -242,25 +232,25 @@ rip_status rip_unwind_guest(rip_unwind_cursor *cursor, const rip_guest *guest)
 {
 	if (!cursor || !is_guest(guest))
 		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_STOPPED && guest->state != RIP_STATE_YIELDED)
+	if (guest->kill.state != RIP_STATE_STOPPED && guest->kill.state != RIP_STATE_YIELDED)
 		return RIP_E_STATE;
-	struct rip_memory memory = rip_stop_memory(&guest->stop);
-	rip_cursor_init((struct rip_cursor *)cursor->storage, &guest->stop.at, guest->stop.exact, &memory);
+	struct rip_memory memory = rip_stop_memory(&guest->kill.stop);
+	rip_cursor_init((struct rip_cursor *)cursor->storage, &guest->kill.stop.at, guest->kill.stop.exact, &memory);
 	return RIP_OK;
 }
 
 /* A program's life ends with its last handler. */
 void rip_guest_set_program(rip_guest *guest, void *program)
 {
-	if (guest->program && !program && guest->slot && guest->state == RIP_STATE_ENDED)
-		rip_guest_end_life(guest);
+	if (guest->program && !program && guest->kill.slot && guest->kill.state == RIP_STATE_ENDED)
+		rip_kill_end_life(&guest->kill);
 	guest->program = program;
 }
 
 void rip_guest_set_glue(rip_guest *guest, rip_function first, rip_function second)
 {
-	guest->stop.glue[0] = (const void *)first;
-	guest->stop.glue[1] = (const void *)second;
+	guest->kill.stop.glue[0] = (const void *)first;
+	guest->kill.stop.glue[1] = (const void *)second;
 }
 
 void *rip_guest_program(const rip_guest *guest)

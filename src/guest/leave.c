@@ -4,7 +4,7 @@
 
 void rip_guest_leave(rip_guest *guest)
 {
-	rip_stop_leave(&guest->stop, RIP_EVENT_LEFT);
+	rip_stop_leave(&guest->kill.stop, RIP_EVENT_LEFT);
 }
 
 /* Those in between must be where they can end, too: a guest whose on_stop runs another is not. */
@@ -13,17 +13,17 @@ static bool runs_here(const rip_guest *guest)
 	const rip_guest *inner = rip_current;
 
 	while (is_inside(inner) && inner != guest)
-		inner = inner->outer;
+		inner = inner->kill.outer;
 	return is_inside(inner);
 }
 
 /* In a cleanup, what is being unwound is unwound first. */
 static void ask_to_end(rip_guest *guest, rip_outcome end)
 {
-	guest->leaving = end;
-	if (guest->state == RIP_STATE_UNWINDING) {
-		guest->ends = true;
-		guest->end = end;
+	guest->kill.leaving = end;
+	if (guest->kill.state == RIP_STATE_UNWINDING) {
+		guest->cleanup_end.is_asked = true;
+		guest->cleanup_end.outcome = end;
 	}
 }
 
@@ -36,9 +36,9 @@ rip_status rip_exit_guest(rip_guest *guest, const rip_type *type, intptr_t value
 	if (!runs_here(guest))
 		return RIP_E_STATE;
 	begin_busy(); /* a kill in between would leave half of it */
-	for (; inner != guest; inner = inner->outer) {
+	for (; inner != guest; inner = inner->kill.outer) {
 		ask_to_end(inner, (rip_outcome){ .cause = RIP_CAUSE_OUTER });
-		inner->end_outer = true;
+		inner->kill.end_outer = true;
 	}
 	ask_to_end(guest, (rip_outcome){ .cause = RIP_CAUSE_EXITED, .value = value, .type = type });
 	rip_guest_leave(rip_current);
@@ -57,6 +57,6 @@ rip_status rip_abort(void)
 
 	if (!is_inside(guest))
 		return RIP_E_STATE;
-	guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_ABORTED };
+	guest->kill.leaving = (rip_outcome){ .cause = RIP_CAUSE_ABORTED };
 	rip_guest_leave(guest);
 }

@@ -61,13 +61,13 @@ static bool is_in_hostcall(const rip_guest *guest, const struct rip_context *at)
 {
 	if (guest->options.contain_hostcalls)
 		return false;
-	return rip_stop_in_hostcall(&guest->stop, at, true) ||
-	       (guest->is_part && !rip_stop_domain_alive(&guest->stop, at, true));
+	return rip_stop_in_hostcall(&guest->kill.stop, at, true) ||
+	       (guest->kill.is_part && !rip_stop_domain_alive(&guest->kill.stop, at, true));
 }
 
 static bool is_in_signal_handler(const rip_guest *guest, const struct rip_context *at)
 {
-	struct rip_memory memory = rip_stop_memory(&guest->stop);
+	struct rip_memory memory = rip_stop_memory(&guest->kill.stop);
 	struct rip_cursor cursor;
 
 	rip_cursor_init(&cursor, at, true, &memory);
@@ -87,7 +87,7 @@ static void end(enum rip_exit_kind how, int status)
 	const rip_guest *guest = rip_current;
 	struct rip_context at;
 
-	if (!hooks || !is_inside(guest) || !rip_stack_holds(&guest->stop.stack, (uintptr_t)__builtin_frame_address(0)))
+	if (!hooks || !is_inside(guest) || !rip_stack_holds(&guest->kill.stop.stack, (uintptr_t)__builtin_frame_address(0)))
 		return;
 	rip_arch_capture(&at);
 	if (!is_in_hostcall(guest, &at) && !is_in_signal_handler(guest, &at))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/probe.h"
-#include "guest/handle.h"
+#include "kill/handle.h"
 #include "guest/state.h"
 #include "port/port.h"
 

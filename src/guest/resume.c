@@ -7,7 +7,7 @@
 
 bool rip_is_resumable(const rip_guest *guest)
 {
-	return is_guest(guest) && guest->state == RIP_STATE_STOPPED && guest->resumable;
+	return is_guest(guest) && guest->kill.state == RIP_STATE_STOPPED && guest->frozen.resumable;
 }
 
 rip_status rip_get_registers(const rip_guest *guest, rip_registers *registers_ret)
@@ -16,13 +16,13 @@ rip_status rip_get_registers(const rip_guest *guest, rip_registers *registers_re
 		return RIP_E_ARGUMENT;
 	if (!rip_is_resumable(guest))
 		return RIP_E_STATE;
-	rip_frozen_get(guest->frozen, registers_ret);
+	rip_frozen_get(guest->frozen.state, registers_ret);
 	return RIP_OK;
 }
 
 static bool is_on_stack(const rip_guest *guest, uint64_t sp)
 {
-	return sp >= (uintptr_t)guest->stop.stack.low && sp < (uintptr_t)guest->stop.stack.top;
+	return sp >= (uintptr_t)guest->kill.stop.stack.low && sp < (uintptr_t)guest->kill.stop.stack.top;
 }
 
 rip_status rip_set_registers(rip_guest *guest, const rip_registers *registers)
@@ -35,9 +35,9 @@ rip_status rip_set_registers(rip_guest *guest, const rip_registers *registers)
 	if (!is_on_stack(guest, registers->reg[RIP_X86_64_RSP]))
 		return RIP_E_ARGUMENT;
 	rip_guest *caller = begin_call(SMALL_STACK);
-	rip_frozen_set(guest->frozen, registers);
+	rip_frozen_set(guest->frozen.state, registers);
 	for (int i = 0; i < RIP_REGS; i++)
-		guest->stop.at.reg[i] = registers->reg[i];
+		guest->kill.stop.at.reg[i] = registers->reg[i];
 	end_busy(caller);
 	return RIP_OK;
 }

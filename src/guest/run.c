@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * guest: onto a guest's stack and back: run, yield, resume, unwind. */
-#include "guest/kill.h"
+#include "guest/state.h"
 
 #include <pthread.h>
 
@@ -21,7 +21,7 @@ enum { ENGINE_STACK = 16 * 1024 };
 static bool room_to_run(void)
 {
 	const uint8_t *sp = __builtin_frame_address(0);
-	const struct rip_stack *stack = &rip_current->stop.stack;
+	const struct rip_stack *stack = &rip_current->kill.stop.stack;
 
 	return !rip_stack_holds(stack, (uintptr_t)sp) || sp - rip_stack_floor(stack) >= ENGINE_STACK;
 }
@@ -41,7 +41,7 @@ void rip_thread_changed(void)
 /* A fault whose signal is blocked kills the process. */
 static bool open_mask(const rip_guest *guest, sigset_t *mask_ret)
 {
-	if (__builtin_expect(!guest->saves_mask && rip_fault_thread.open, 1))
+	if (__builtin_expect(!guest->kill.saves_mask && rip_fault_thread.open, 1))
 		return false;
 	rip_fault_unblock(mask_ret);
 	return true;
@@ -56,9 +56,9 @@ static void close_mask(bool opened, const sigset_t *mask)
 /* The thread's alternate stack is to be one on which the guest's faults can be told. */
 static inline rip_status borrow(const rip_guest *guest, struct rip_fault_loan *loan)
 {
-	bool nudged = rip_fault_thread.narrow && guest->slot;
+	bool nudged = rip_fault_thread.narrow && guest->kill.slot;
 	bool in_handler = rip_fault_on_alternate() ||
-			  (rip_current && !rip_stack_holds(&rip_current->stop.stack, rip_arch_sp()));
+			  (rip_current && !rip_stack_holds(&rip_current->kill.stop.stack, rip_arch_sp()));
 
 	loan->map = NULL;
 	if (__builtin_expect(!rip_fault_thread.borrows && !in_handler && !nudged, 1))
@@ -72,7 +72,7 @@ static inline void give_back(struct rip_fault_loan *loan)
 		rip_fault_give_back(loan);
 }
 
-/* What a visit to a guest's stack begins with, and ends with. */
+/* Host state saved while the thread is on a guest's stack. */
 struct visit {
 	bool opened;
 	rip_guest *caller;
@@ -82,7 +82,7 @@ struct visit {
 
 static inline bool is_watched(const rip_guest *guest)
 {
-	return guest->seldom || guest->slot;
+	return guest->kill.rare_flags || guest->kill.slot;
 }
 
 /* True if there is nothing else to look at: a host's thread that is prepared, and a guest that is not
@@ -116,7 +116,7 @@ INLINE void end_visit(rip_guest *guest, struct visit *visit, bool plain)
 		give_back(&visit->loan);
 		end_busy(visit->caller);
 	}
-	rip_stop_pass_on(&guest->stop);
+	rip_stop_pass_on(&guest->kill.stop);
 }
 
 /* The same, with a result for the caller. An outer guest that is to end does so before anything can stop it in another
@@ -129,17 +129,17 @@ INLINE void end_visit_with(rip_guest *guest, struct visit *visit, const rip_outc
 	*outcome_ret = *outcome;
 	rip_guest_end_outer(guest);
 	end_busy(visit->caller);
-	rip_stop_pass_on(&guest->stop);
+	rip_stop_pass_on(&guest->kill.stop);
 }
 
 /* --- Turns ------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) bool enter_watched(rip_guest *guest)
 {
-	guest->signals_open = false;
-	if (guest->slot)
-		rip_guest_begin_turn(guest);
-	return !rip_guest_is_asked(guest);
+	guest->kill.signals_open = false;
+	if (guest->kill.slot)
+		rip_kill_begin_turn(&guest->kill);
+	return !rip_kill_is_asked(&guest->kill);
 }
 
 /* The guest becomes this thread's. False: it was asked for its end, or for that of a guest that it would run
@@ -150,17 +150,17 @@ INLINE bool enter(rip_guest *guest, bool plain)
 	uint64_t words = rip_fault_thread.words & guest->trusted_words;
 	bool asked = false;
 
-	if (guest->outer != rip_current)
-		guest->outer = rip_current;
-	if (guest->stop.way.words != words)
-		guest->stop.way.words = words;
-	guest->state = RIP_STATE_RUNNING;
+	if (guest->kill.outer != rip_current)
+		guest->kill.outer = rip_current;
+	if (guest->kill.stop.way.words != words)
+		guest->kill.stop.way.words = words;
+	guest->kill.state = RIP_STATE_RUNNING;
 	rip_current = guest;
 	if (plain)
 		rip_ledger_enter_first(&guest->ledger);
 	else
 		rip_guest_enter_ledger(guest);
-	if (!plain && (guest->seldom || guest->slot || guest->outer))
+	if (!plain && (guest->kill.rare_flags || guest->kill.slot || guest->kill.outer))
 		asked = !enter_watched(guest);
 	RIP_SYNC(LOOKED);
 	return !asked;
@@ -169,29 +169,29 @@ INLINE bool enter(rip_guest *guest, bool plain)
 /* It overflowed, and came to its end all the same. */
 static void end_overflow(rip_guest *guest)
 {
-	guest->overflowing = false;
-	rip_stack_close_reserve(&guest->stop.stack);
+	guest->kill.overflowing = false;
+	rip_stack_close_reserve(&guest->kill.stop.stack);
 }
 
 static __attribute__((noinline)) void leave_watched(rip_guest *guest, rip_state state)
 {
-	if (guest->slot)
-		rip_guest_end_turn(guest);
-	if (guest->hook || guest->passed)
-		rip_guest_end_hooks(guest);
-	if (state == RIP_STATE_ENDED && guest->overflowing)
+	if (guest->kill.slot)
+		rip_kill_end_turn(&guest->kill);
+	if (guest->kill.hook || guest->kill.passed)
+		rip_kill_end_hooks(&guest->kill);
+	if (state == RIP_STATE_ENDED && guest->kill.overflowing)
 		end_overflow(guest);
-	if (state == RIP_STATE_ENDED && guest->slot && !guest->program)
-		rip_guest_end_life(guest);
+	if (state == RIP_STATE_ENDED && guest->kill.slot && !guest->program)
+		rip_kill_end_life(&guest->kill);
 }
 
 INLINE void leave(rip_guest *guest, rip_state state)
 {
 	if (__builtin_expect(is_watched(guest), 0))
 		leave_watched(guest, state);
-	rip_current = guest->outer;
+	rip_current = guest->kill.outer;
 	rip_guest_leave_ledger(guest);
-	guest->state = state;
+	guest->kill.state = state;
 }
 
 /* A program's handlers run when its main has ended: it reclaims itself (program/run_program.c). */
@@ -211,42 +211,44 @@ static void show(rip_guest *guest)
 {
 	if (!guest->options.on_stop)
 		return;
-	guest->state = RIP_STATE_STOPPED;
-	guest->shown_busy = guest->outer ? guest->outer->busy : 0;
-	guest->shown = true;
+	guest->kill.state = RIP_STATE_STOPPED;
+	guest->kill.shown.outer_busy = guest->kill.outer ? guest->kill.outer->kill.busy : 0;
+	guest->kill.shown.active = true;
 	rip_guest_leave_ledger(guest);
 	guest->options.on_stop(guest, guest->options.on_stop_context);
 	rip_guest_enter_ledger(guest);
-	guest->shown = false;
+	guest->kill.shown.active = false;
 }
 
-void rip_guest_end_show(rip_guest *guest)
+static void end_show(rip_guest *guest)
 {
 	leave(guest, RIP_STATE_STOPPED);
-	guest->busy = 0;
-	guest->shown = false;
+	guest->kill.busy = 0;
+	guest->kill.shown.active = false;
 }
+
+const struct rip_kill_callbacks rip_kill_callbacks = { end_show };
 
 static void finish(rip_guest *guest)
 {
-	guest->state = RIP_STATE_UNWINDING;
+	guest->kill.state = RIP_STATE_UNWINDING;
 	RIP_SYNC(UNWINDS);
-	rip_guest_begin_unwinding(guest);
+	rip_kill_begin_unwinding(&guest->kill);
 	rip_guest_unwind(guest);
-	guest->stop.abandon = false;
-	guest->masks = 0;
-	guest->ends = false;
+	guest->kill.stop.abandon = false;
+	guest->kill.masks = 0;
+	guest->cleanup_end.is_asked = false;
 	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
 
 static void take_stop(rip_guest *guest, enum rip_event event)
 {
-	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
-	rip_stack_reached(&guest->stop.stack, guest->stopped_sp);
+	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_RSP];
+	rip_stack_reached(&guest->kill.stop.stack, guest->stopped_sp);
 	rip_guest_look(guest, event);
 	rip_cause cause = guest->outcome.cause;
-	guest->resumable = guest->frozen && guest->froze && event == RIP_EVENT_FAULT &&
+	guest->frozen.resumable = guest->frozen.state && guest->frozen.kept && event == RIP_EVENT_FAULT &&
 			   (cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_ABORTED);
 	show(guest);
 	if (guest->options.hold || guest->options.resumable)
@@ -257,13 +259,13 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 
 static void take_return(rip_guest *guest)
 {
-	rip_stop_settle_exceptions(&guest->stop, NULL);
+	rip_stop_settle_exceptions(&guest->kill.stop, NULL);
 	guest->outcome.cause = RIP_CAUSE_RETURNED;
-	guest->outcome.value = guest->stop.way.value;
+	guest->outcome.value = guest->kill.stop.way.value;
 	guest->outcome.type = NULL;
-	guest->reported = false;
-	if (guest->masks)
-		guest->masks = 0;
+	guest->told.is_made = false;
+	if (guest->kill.masks)
+		guest->kill.masks = 0;
 	reclaim(guest);
 	leave(guest, RIP_STATE_ENDED);
 }
@@ -293,9 +295,9 @@ static void take_refusal(rip_guest *guest, rip_outcome *outcome_ret)
 static void take_passing(rip_guest *guest)
 {
 	rip_guest_report_passing(guest);
-	guest->face->ledger.busy = false;
-	rip_stop_settle_exceptions(&guest->stop, NULL);
-	guest->masks = 0;
+	guest->public_guest->ledger.busy = false;
+	rip_stop_settle_exceptions(&guest->kill.stop, NULL);
+	guest->kill.masks = 0;
 	leave(guest, RIP_STATE_ENDED);
 }
 
@@ -304,14 +306,14 @@ static inline void take_turn(rip_guest *guest, enum rip_event event, rip_outcome
 {
 	if (event == RIP_EVENT_YIELDED) {
 		leave(guest, RIP_STATE_YIELDED);
-		copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
+		copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->kill.leaving);
 	} else if (event == RIP_EVENT_PASSING) {
 		take_passing(guest);
 		*outcome_ret = guest->outcome;
 	} else if (event == RIP_EVENT_RETURNED) {
 		take_return(guest);
 		outcome_ret->cause = RIP_CAUSE_RETURNED;
-		outcome_ret->value = guest->stop.way.value;
+		outcome_ret->value = guest->kill.stop.way.value;
 		outcome_ret->type = NULL;
 	} else {
 		take_stop(guest, event);
@@ -321,15 +323,15 @@ static inline void take_turn(rip_guest *guest, enum rip_event event, rip_outcome
 
 rip_guest *rip_guest_take_outer(rip_guest *guest)
 {
-	bool ends = guest->end_outer;
+	bool ends = guest->kill.end_outer;
 
-	guest->end_outer = false;
-	return ends ? guest->outer : NULL;
+	guest->kill.end_outer = false;
+	return ends ? guest->kill.outer : NULL;
 }
 
 void rip_guest_end_outer(rip_guest *guest)
 {
-	if (__builtin_expect(guest->end_outer, 0))
+	if (__builtin_expect(guest->kill.end_outer, 0))
 		rip_guest_leave(rip_guest_take_outer(guest));
 }
 
@@ -337,13 +339,13 @@ void rip_guest_end_outer(rip_guest *guest)
 
 INLINE enum rip_event begin_turn(rip_guest *guest, rip_function function, void *argument)
 {
-	return rip_stop_begin_turn(&guest->stop, function, argument, guest->stop.stack.top);
+	return rip_stop_begin_turn(&guest->kill.stop, function, argument, guest->kill.stop.stack.top);
 }
 
 INLINE void run(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
 {
-	if (guest->slot)
-		rip_guest_begin_life(guest);
+	if (guest->kill.slot)
+		rip_kill_begin_life(&guest->kill, guest->options.deadline);
 	if (enter(guest, false))
 		take_turn(guest, begin_turn(guest, function, argument), outcome_ret);
 	else
@@ -362,7 +364,7 @@ static rip_status begin_run(rip_guest *guest, rip_function function, const rip_o
 {
 	if (!guest || !function || !outcome_ret)
 		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_NEW)
+	if (guest->kill.state != RIP_STATE_NEW)
 		return RIP_E_STATE;
 	return begin_visit(guest, visit, false);
 }
@@ -399,16 +401,16 @@ rip_status rip_run(rip_guest *guest, rip_function function, void *argument, rip_
 static void *place_to_go_on(const rip_guest *guest)
 {
 	const uint64_t red_zone = 128, align = 16;
-	uint64_t top = (uintptr_t)guest->stop.stack.top;
+	uint64_t top = (uintptr_t)guest->kill.stop.stack.top;
 
-	if (guest->stopped_sp > (uintptr_t)guest->stop.stack.low && guest->stopped_sp < top)
+	if (guest->stopped_sp > (uintptr_t)guest->kill.stop.stack.low && guest->stopped_sp < top)
 		top = (guest->stopped_sp - red_zone) & ~(align - 1);
 	return (void *)top;
 }
 
 static void again(rip_guest *guest, rip_function function, void *argument, rip_outcome *outcome_ret)
 {
-	enum rip_event event = rip_stop_enter(&guest->stop, function, argument, place_to_go_on(guest));
+	enum rip_event event = rip_stop_enter(&guest->kill.stop, function, argument, place_to_go_on(guest));
 
 	if (event == RIP_EVENT_RETURNED) {
 		*outcome_ret = guest->outcome;
@@ -425,7 +427,7 @@ rip_status rip_guest_again(rip_guest *guest, rip_function function, void *argume
 
 	if (!guest || !function || !outcome_ret)
 		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_ENDED)
+	if (guest->kill.state != RIP_STATE_ENDED)
 		return RIP_E_STATE;
 	rip_guest_discard(guest);
 	rip_status status = begin_visit(guest, &visit, false);
@@ -446,16 +448,16 @@ rip_status rip_yield(const rip_type *type, intptr_t value, const rip_type *wante
 {
 	rip_guest *guest = rip_current;
 
-	if (!is_inside(guest) || guest->state != RIP_STATE_RUNNING || guest->face != guest)
+	if (!is_inside(guest) || guest->kill.state != RIP_STATE_RUNNING || guest->public_guest != guest)
 		return RIP_E_STATE;
-	guest->leaving.value = value;
-	if (guest->leaving.type != type)
-		guest->leaving.type = type;
-	if (guest->wanted != wanted)
-		guest->wanted = wanted;
-	rip_stop_yield(&guest->stop);
+	guest->kill.leaving.value = value;
+	if (guest->kill.leaving.type != type)
+		guest->kill.leaving.type = type;
+	if (guest->exchange.wanted != wanted)
+		guest->exchange.wanted = wanted;
+	rip_stop_yield(&guest->kill.stop);
 	if (value_ret)
-		*value_ret = guest->sent;
+		*value_ret = guest->exchange.sent;
 	return RIP_OK;
 }
 
@@ -464,17 +466,17 @@ INLINE void leave_plainly(rip_guest *guest, rip_outcome *outcome_ret)
 {
 	rip_current = NULL;
 	rip_ledger_leave(NULL);
-	guest->state = RIP_STATE_YIELDED;
-	copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->leaving);
+	guest->kill.state = RIP_STATE_YIELDED;
+	copy_outcome(outcome_ret, RIP_CAUSE_YIELDED, &guest->kill.leaving);
 }
 
 INLINE enum rip_event resume(rip_guest *guest, intptr_t value, bool plain)
 {
 	enum rip_event event = RIP_EVENT_LEFT;
 
-	guest->sent = value;
+	guest->exchange.sent = value;
 	if (enter(guest, plain))
-		event = rip_stop_go_on_turn(&guest->stop, &guest->stop.at);
+		event = rip_stop_go_on_turn(&guest->kill.stop, &guest->kill.stop.at);
 	return event;
 }
 
@@ -513,9 +515,9 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 {
 	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
-	if (guest->state != RIP_STATE_YIELDED)
+	if (guest->kill.state != RIP_STATE_YIELDED)
 		return RIP_E_STATE;
-	if (guest->wanted && type != guest->wanted)
+	if (guest->exchange.wanted && type != guest->exchange.wanted)
 		return RIP_E_TYPE;
 	if (!is_plain(guest))
 		return resume_watched(guest, value, outcome_ret);
@@ -529,13 +531,13 @@ rip_status rip_resume(rip_guest *guest, const rip_type *type, intptr_t value, ri
 RIP_RETURNS_BY_JUMP
 static enum rip_event go_on(rip_guest *guest)
 {
-	struct rip_context way = guest->stop.at;
+	struct rip_context way = guest->kill.stop.at;
 	sigset_t all;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
-	rip_frozen_way(guest->frozen, &way);
-	return rip_stop_land(&guest->stop, &way);
+	rip_frozen_way(guest->frozen.state, &way);
+	return rip_stop_land(&guest->kill.stop, &way);
 }
 
 rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
@@ -546,13 +548,13 @@ rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
 
 	if (!is_guest(guest) || !outcome_ret)
 		return RIP_E_ARGUMENT;
-	if (!rip_is_resumable(guest) || guest->shown)
+	if (!rip_is_resumable(guest) || guest->kill.shown.active)
 		return RIP_E_STATE;
 	probe_outcome(outcome_ret);
 	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
-	guest->resumable = guest->reported = guest->signals_open = false;
+	guest->frozen.resumable = guest->told.is_made = guest->kill.signals_open = false;
 	if (enter(guest, false))
 		event = go_on(guest);
 	take_turn(guest, event, &outcome);
@@ -565,11 +567,11 @@ rip_status rip_continue(rip_guest *guest, rip_outcome *outcome_ret)
 /* What a guest that yielded is stopped as. */
 static void look_at_yielded(rip_guest *guest)
 {
-	if (!rip_guest_is_asked(guest)) {
-		guest->leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
-		guest->rung = RIP_SOFT;
+	if (!rip_kill_is_asked(&guest->kill)) {
+		guest->kill.leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
+		guest->kill.rung = RIP_SOFT;
 	}
-	guest->stopped_sp = guest->stop.at.reg[RIP_REG_RSP];
+	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_RSP];
 	rip_guest_look(guest, RIP_EVENT_LEFT);
 }
 
@@ -577,12 +579,12 @@ rip_status rip_guest_finish(rip_guest *guest)
 {
 	struct visit visit;
 
-	if ((guest->state != RIP_STATE_YIELDED && guest->state != RIP_STATE_STOPPED) || guest->shown)
+	if ((guest->kill.state != RIP_STATE_YIELDED && guest->kill.state != RIP_STATE_STOPPED) || guest->kill.shown.active)
 		return RIP_E_STATE;
 	rip_status status = begin_visit(guest, &visit, false);
 	if (status != RIP_OK)
 		return status;
-	bool yielded = guest->state == RIP_STATE_YIELDED;
+	bool yielded = guest->kill.state == RIP_STATE_YIELDED;
 	enter(guest, false);
 	if (yielded)
 		look_at_yielded(guest);
@@ -613,16 +615,16 @@ void rip_guest_discard(rip_guest *guest)
 	struct rip_fault_loan loan;
 	sigset_t mask;
 
-	if (!guest->stop.thrown || prepare() != RIP_OK || borrow(guest, &loan) != RIP_OK)
+	if (!guest->kill.stop.thrown || prepare() != RIP_OK || borrow(guest, &loan) != RIP_OK)
 		return;
 	bool opened = open_mask(guest, &mask);
-	guest->outer = rip_current;
+	guest->kill.outer = rip_current;
 	rip_current = guest;
-	rip_stop_discard(&guest->stop);
-	rip_current = guest->outer;
+	rip_stop_discard(&guest->kill.stop);
+	rip_current = guest->kill.outer;
 	close_mask(opened, &mask);
 	give_back(&loan);
-	rip_stop_pass_on(&guest->stop);
+	rip_stop_pass_on(&guest->kill.stop);
 }
 
 /* Of the guest that runs here, a segment's (rip_call) is meant. */
@@ -630,6 +632,6 @@ rip_status rip_rethrow(rip_guest *guest)
 {
 	if (!is_guest(guest))
 		return RIP_E_ARGUMENT;
-	bool may = guest->state == RIP_STATE_ENDED || (guest == rip_current && is_inside(guest));
-	return may ? rip_stop_rethrow(&guest->stop) : RIP_E_STATE;
+	bool may = guest->kill.state == RIP_STATE_ENDED || (guest == rip_current && is_inside(guest));
+	return may ? rip_stop_rethrow(&guest->kill.stop) : RIP_E_STATE;
 }

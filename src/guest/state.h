@@ -1,174 +1,70 @@
 /* SPDX-License-Identifier: MIT
- * guest: what the files of this layer share: the control block, and how a thread and a guest find each other.
+ * guest: what the files of this layer share: the control block.
  *
- * Invariants: the control block comes with the stack; a guest is current on at most one thread; those that it
- * was run from, on that thread, follow by `outer`. `state` changes only on the thread that runs the guest.
- * What is read in signal handlers (current, stop, masks, the domains) is written so that it is right after
- * each instruction. */
+ * Invariants: the control block comes with the stack. Its first member is what the kill layer knows of it: see
+ * kill/kill.h for how a thread and a guest find each other. */
 #ifndef RIPCORD_GUEST_STATE_H
 #define RIPCORD_GUEST_STATE_H
 
-#include <signal.h>
-
-#include "fault/fault.h"
 #include "guest/guest.h"
+#include "kill/kill.h"
 #include "ledger/ledger.h"
-#include "stop/killable.h"
-#include "stop/stop.h"
 
 enum { DATA_TYPES = 8 };
 
 struct rip_guest {
-	struct rip_stop stop;   /* first: the catcher finds the guest by it */
-	/* What is seldom so; a turn looks at all of it at once. */
-	union {
-		struct {
-			bool overflowing;  /* the reserve is open, and it runs on to a
-			                    * place where it can be stopped */
-			bool signals_open; /* the fault signals are, since the last fault */
-			bool end_outer;    /* when this one has ended, the outer one goes on ending */
-			bool saves_mask;   /* rip_options.save_mask */
-			bool is_part;      /* a hostcall's own stack: `face` is another */
-			bool diverted;     /* that hook ends a turn of the unwind's (rip_stop_diverter) */
-			uint8_t hook;      /* the return hook in a stack of this guest's, plus 1; 0: none */
-			uint8_t passed;    /* one that an exception has passed, likewise: not in a
-			                    * stack any more */
-		};
-		uint64_t seldom;
-	};
-	rip_state state;
-	rip_guest *outer;       /* the guest that this one was run from, on this thread */
-	rip_guest *face;        /* itself; of a hostcall's own stack, the guest that made the call;
-	                         * NULL: it was destroyed */
-	rip_outcome leaving;    /* what rip_exit, rip_abort or rip_yield asked for */
-	bool shown;             /* STOPPED, and still current: its on_stop runs */
-	uint32_t shown_busy;    /* then: the outer one's `busy` */
-	bool leaving_by_fault;  /* ... because of `fault`, which a hostcall's own stack met */
-	bool ends;              /* a cleanup asked for it: when the segment is
-	                         * unwound, rip_call goes on with it ... */
-	rip_outcome end;        /* ... as this */
-	uint32_t masks;         /* rip_mask depth */
-	uint32_t busy;          /* depth of runtime functions on its stack that hold something */
-	struct rip_slot *slot;  /* NULL: nobody has asked for a handle, and there is no time limit */
-	rip_rung rung;          /* of the kill that `leaving` is */
-	bool stepping;          /* the thread is to be back after one instruction */
-	bool stepped;           /* it was once: a step's SIGTRAP may be due still (rip_guest_take_fault) */
-	bool tired;             /* steps have not come to a poll in time */
-	uint32_t steps;
-	bool brought_back;      /* an armed thread, before an access to what is
-	                         * thread-local, a fault or a system call */
-	bool waited;            /* a firm kill has: rip_looks says for what */
-	uint32_t landings;      /* pads since the stack last got shorter */
-	int process;            /* that made it: not a child's */
-	uint64_t hook_slot;     /* where */
-	const rip_type *wanted; /* of a guest that yielded: what it waits for */
-	intptr_t sent;          /* what rip_resume passed */
-	struct rip_fault fault; /* the last one; written in the signal handler */
-	struct rip_frozen *frozen; /* the state that the last fault interrupted;
-	                            * NULL unless options.resumable */
-	size_t frozen_size;
-	bool froze;             /* it was kept */
-	bool resumable;         /* STOPPED, by that fault */
+	struct rip_kill kill;       /* first: kill_of relies on it */
+	rip_guest *public_guest;    /* itself; of a hostcall's own stack, the guest that made the call;
+	                             * NULL: it was destroyed */
+	/* rip_yield and rip_resume. */
+	struct {
+		const rip_type *wanted; /* the type that a guest that yielded waits for; NULL: any */
+		intptr_t sent;          /* what rip_resume passed */
+	} exchange;
+	uint64_t trusted_words;     /* all bits: rip_options.trust_control_words */
+	struct rip_ledger ledger;
+	/* The end that a cleanup asked for: when the segment is unwound, rip_call goes on with it. */
+	struct {
+		bool is_asked;
+		rip_outcome outcome;
+	} cleanup_end;
+	/* The end of the last life, and what is told of it. */
+	rip_outcome outcome;
+	rip_report *report;         /* in the stack's cold block */
+	struct {
+		bool is_made;           /* `report` is about the last stop */
+		bool is_begun;          /* `report` has the frames of a hostcall's own stack: the guest's frames
+		                         * follow */
+	} told;
+	int process;                /* the process that made the guest: a child of fork has another number */
+	/* Going on after a fault (rip_continue). */
+	struct {
+		struct rip_frozen *state; /* what the last fault interrupted; NULL unless options.resumable */
+		uint32_t size;            /* of `state`, in bytes: whole pages */
+		bool kept;                /* `state` is that of the last fault */
+		bool resumable;           /* the guest is STOPPED by that fault, and can go on */
+	} frozen;
+	uint64_t stopped_sp;        /* where the stack ended when the guest stopped; 0: it returned */
+	void *program;              /* see rip_guest_set_program */
 	rip_options options;
-	uint64_t trusted_words; /* all bits: rip_options.trust_control_words */
-	uint64_t stopped_sp;    /* where the stack ended when the guest stopped; 0: it returned */
-	void *program;          /* see rip_guest_set_program */
 	struct {
 		const rip_type *type;
 		void *data;
 	} data[DATA_TYPES];
-	rip_outcome outcome;    /* of the last end */
-	struct rip_ledger ledger;
-	bool reported;          /* `report` speaks of the last stop */
-	bool report_begun;      /* ... and has the frames of a hostcall's own stack,
-	                         * which the guest's are to follow */
-	rip_report *report;     /* in the stack's cold block */
 };
 
+_Static_assert(offsetof(struct rip_guest, kill) == 0, "kill_of finds it there");
 _Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block fits");
-/* In the cold block: what only a guest that was asked for its end needs, behind the report. */
-struct rip_looks {
-	struct rip_judged judged;             /* what a look at its frames need not look at again */
-	uint64_t stepping_since, quiet_until; /* of rip_timer_now: steps that led to nothing
-	                                       * are not tried again at once */
-	uint64_t circles_cpu, circles_since;  /* pads go round in circles, it seems: since then */
-	/* Since when a firm kill waits for what is over soon, for the thread to come to a poll, and on the last rung
-	 * for what may hold a lock; 0: not yet. How many looks have waited so. */
-	struct rip_waits {
-		uint64_t since, runs_since, last_since, astray_since;
-		uint64_t throws_since; /* not of a firm one alone: when it was first found in an exception's way,
-		                        * by its thread's processor time */
-		uint32_t looks, runs;
-	} waits;
-	uint64_t pad_way[2];                  /* what rip_arch_hook_pad gets */
-};
 
-static inline struct rip_looks *looks_of(const rip_guest *guest)
-{
-	return (struct rip_looks *)(void *)(guest->report + 1);
-}
-
-_Static_assert(sizeof(rip_report) + sizeof(struct rip_looks) <= RIP_STACK_COLD_USABLE, "and the report");
-_Static_assert(sizeof(rip_report) % _Alignof(struct rip_looks) == 0, "one behind the other");
-
-/* Initial-exec: signal handlers read it, and may not allocate. */
-extern __thread rip_guest *rip_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
-/* True if the calling code runs on this guest's stack as its code: not the host's, not the engine's. */
-static inline bool is_inside(const rip_guest *guest)
-{
-	return guest && guest->stop.inside;
-}
-
-/* Around what a runtime function does on the stack of the guest that calls it: even a firm kill waits for it.
- * Returns that guest. */
-static inline rip_guest *begin_busy(void)
-{
-	rip_guest *guest = rip_current;
-
-	if (guest)
-		guest->busy++;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return guest;
-}
-
-/* The thread looks now, in a nudge of its own, if anything is asked of this guest or of those that it runs
- * inside of. Signal-safe. */
-void rip_guest_look_again(const rip_guest *guest);
-
-/* A kill that has waited for this lands as soon as it can: a guest that spends its time in such functions would else be
- * found in one whenever somebody looks. */
-static inline void end_busy(rip_guest *guest)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (guest && --guest->busy == 0 && (guest->slot || guest->outer))
-		rip_guest_look_again(guest);
-}
-
-/* What some functions need of the stack that they are called on, at most. If a guest's stack overflows, then
- * in here, before a lock is held. */
-enum { SMALL_STACK = 2 * 1024, WATCH_STACK = 6 * 1024 };
 /* What rip_create and its like, and rip_destroy, need. Whoever could create can also destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
-void rip_guest_touch_stack(size_t size);
-
-/* What a public function begins with that changes what others share, and ends with: begin_busy, with that much
- * stack. Until then it has changed nothing. */
-static inline rip_guest *begin_call(size_t stack)
-{
-	if (rip_current)
-		rip_guest_touch_stack(stack);
-	return begin_busy();
-}
+void rip_kill_touch_stack(size_t size);
 
 /* Whether it is one, and is there: a look before anything is done, which faults if it is not even memory. */
 static inline bool is_guest(const rip_guest *guest)
 {
-	return guest && guest->face == guest;
+	return guest && guest->public_guest == guest;
 }
-
-/* For functions that wait on a guest's stack: true if it is to end now, wherever it stands. */
-bool rip_guest_must_end(const rip_guest *guest);
 
 /* --- run.c --- */
 
@@ -211,20 +107,17 @@ void rip_guest_unwind(rip_guest *guest);
 /* The rip_stop_catcher of guests: rip_call. */
 const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event event);
 
-/* The guest whose code the thread runs: also in an on_stop, which runs on the stack of the guest that the stopped one was
- * run from. Else NULL, or one that is not inside. Signal-safe. */
-static inline rip_guest *rip_guest_in_charge(void)
-{
-	rip_guest *guest = rip_current;
-
-	return guest && guest->shown && is_inside(guest->outer) ? guest->outer : guest;
-}
-
-/* The on_stop does not come to its end: its guest stays STOPPED, and is not current any more. Signal-safe. */
-void rip_guest_end_show(rip_guest *guest);
+/* --- take_fault.c --- */
 
 /* The rip_fault_taker of guests. */
 enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct rip_fault_exit *exit_ret);
+
+/* Whether that fault is the end of the guest's stack. Signal-safe. */
+static inline bool is_overflow(const rip_guest *guest, const struct rip_fault *fault)
+{
+	return fault->has_address && rip_stack_overflowed(&guest->kill.stop.stack, fault->address,
+							  fault->context.reg[RIP_REG_RSP]);
+}
 
 /* --- forks.c --- */
 
@@ -244,12 +137,12 @@ rip_status rip_guest_destroy(rip_guest *guest);
  * the guest that made the call. */
 static inline void rip_guest_enter_ledger(rip_guest *guest)
 {
-	rip_ledger_enter(&guest->face->ledger);
+	rip_ledger_enter(&guest->public_guest->ledger);
 }
 
 static inline void rip_guest_leave_ledger(rip_guest *guest)
 {
-	rip_ledger_leave(guest->outer ? &guest->outer->face->ledger : NULL);
+	rip_ledger_leave(guest->kill.outer ? &guest->kill.outer->public_guest->ledger : NULL);
 }
 
 /* What a guest that has ended owns still is taken back and reported. With it current. */

@@ -37,7 +37,7 @@ rip_status rip_stopped_get_info(rip_stopped *stopped, rip_stopped_info *info_ret
 	rip_stopped_info info = {
 		.name = kept->options.name, .data = kept->options.data,
 		.resumable = rip_is_resumable(kept->guest), .passed = kept->passed, .resumes = kept->resumes,
-		.stack_low = (uintptr_t)kept->guest->stop.stack.low, .stack_top = (uintptr_t)kept->guest->stop.stack.top,
+		.stack_low = (uintptr_t)kept->guest->kill.stop.stack.low, .stack_top = (uintptr_t)kept->guest->kill.stop.stack.top,
 	};
 	end(stopped, caller);
 	*info_ret = info;
@@ -144,7 +144,7 @@ rip_status rip_stopped_walk(rip_stopped *stopped, rip_unwind_cursor *cursor)
 	struct rip_keeping *kept = begin(stopped, &caller);
 	if (!kept)
 		return RIP_E_GONE;
-	rip_status status = rip_unwind_registers(cursor, kept->guest->stop.at.reg, kept->guest->stop.exact, read_safely,
+	rip_status status = rip_unwind_registers(cursor, kept->guest->kill.stop.at.reg, kept->guest->kill.stop.exact, read_safely,
 						 NULL);
 	end(stopped, caller);
 	return status;

@@ -34,7 +34,7 @@ static rip_decision ask(struct rip_keeping *kept)
 
 static bool is_stopped(const rip_guest *guest)
 {
-	return guest->state == RIP_STATE_STOPPED || guest->state == RIP_STATE_YIELDED;
+	return guest->kill.state == RIP_STATE_STOPPED || guest->kill.state == RIP_STATE_YIELDED;
 }
 
 /* Goes on with what has stopped, as long as keepers say so. */
@@ -43,7 +43,7 @@ static rip_status go_on(struct rip_keeping *kept, rip_outcome *outcome, rip_deci
 	rip_status status = RIP_OK;
 	rip_decision decision = RIP_DECIDE_UNWIND;
 
-	while (status == RIP_OK && kept->guest->state == RIP_STATE_STOPPED) {
+	while (status == RIP_OK && kept->guest->kill.state == RIP_STATE_STOPPED) {
 		decision = is_keepers(kept, outcome->cause) ? ask(kept) : RIP_DECIDE_UNWIND;
 		if (decision != RIP_DECIDE_RESUME)
 			break;

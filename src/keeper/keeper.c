@@ -108,7 +108,7 @@ static void give_up_on(rip_keeper *keeper)
 /* What it waits on in a guest is no use to a guest that is to end. */
 static bool is_cancelled(const struct rip_keeping *kept)
 {
-	return kept->cancelled || rip_guest_must_end(rip_current);
+	return kept->cancelled || rip_kill_must_end(kill_of(rip_current));
 }
 
 static rip_decision wait_for(struct rip_keeping *kept)

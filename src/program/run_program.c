@@ -90,13 +90,13 @@ static rip_status run_and_reclaim(struct rip_program_run *run, rip_guest *guest,
  * end the host. */
 static rip_status run(struct rip_program_run *run, rip_guest *guest, rip_outcome *outcome)
 {
-	bool saves = guest->saves_mask;
+	bool saves = guest->kill.saves_mask;
 	sigset_t mask;
 	if (saves)
 		rip_fault_unblock(&mask);
-	guest->saves_mask = false;
+	guest->kill.saves_mask = false;
 	rip_status status = run_and_reclaim(run, guest, outcome);
-	guest->saves_mask = saves;
+	guest->kill.saves_mask = saves;
 	if (saves)
 		pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	return status;

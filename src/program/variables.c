@@ -47,7 +47,7 @@ static bool goes(const rip_guest *guest, const void *address, size_t size)
 {
 	Dl_info info;
 
-	return rip_segment_span(address) || rip_stack_holds(&guest->stop.stack, (uintptr_t)address) ||
+	return rip_segment_span(address) || rip_stack_holds(&guest->kill.stop.stack, (uintptr_t)address) ||
 	       !rip_port_readable((uintptr_t)address, size) || dladdr(address, &info) != 0;
 }
 

@@ -44,7 +44,7 @@ static bool is_librarys(uintptr_t pc)
 static bool is_new(uintptr_t pc, uintptr_t sp)
 {
 	static unsigned count;
-	uintptr_t depth = each ? (uintptr_t)all.by->stop.stack.top - sp : 0, key = pc * 0x9e3779b97f4a7c15u + depth;
+	uintptr_t depth = each ? (uintptr_t)all.by->kill.stop.stack.top - sp : 0, key = pc * 0x9e3779b97f4a7c15u + depth;
 	unsigned at = (unsigned)(key >> 20) % SEEN;
 
 	for (; seen[at]; at = (at + 1) % SEEN)
@@ -60,9 +60,9 @@ static bool is_in_loader(const ucontext_t *context)
 {
 	enum { SIZE = 1024 };
 	const uintptr_t *stack = (const uintptr_t *)context->uc_mcontext.gregs[REG_RSP],
-			*end = (const uintptr_t *)(void *)all.by->stop.stack.top;
+			*end = (const uintptr_t *)(void *)all.by->kill.stop.stack.top;
 
-	if (!rip_stack_holds(&all.by->stop.stack, (uintptr_t)stack))
+	if (!rip_stack_holds(&all.by->kill.stop.stack, (uintptr_t)stack))
 		return false;
 	for (; stack < end; stack++)
 		if (*stack - (uintptr_t)dl_iterate_phdr < SIZE)
@@ -75,8 +75,8 @@ static bool is_in_loader(const ucontext_t *context)
 /* As if it had been waited for long enough. */
 static void be_tired(rip_guest *guest)
 {
-	guest->waited = guest->tired = true;
-	looks_of(guest)->waits = (struct rip_waits){
+	guest->kill.pace.waited = guest->kill.step.tired = true;
+	looks_of(&guest->kill)->waits = (struct rip_waits){
 		.since = 1, .looks = 1 << 20, .runs_since = 1, .runs = 1 << 20, .last_since = 1,
 	};
 }
@@ -92,15 +92,15 @@ static void try_to_land(ucontext_t *context)
 		_exit(NEVER);
 	be_tired(all.by);
 	rip_port_context(context, &at);
-	enum rip_fault_answer answer = rip_guest_take_nudge(RIP_NUDGE_SENT, &at, &exit);
-	now.stepping = answer != RIP_FAULT_LEAVE && all.by->busy == 0;
+	enum rip_fault_answer answer = rip_kill_take_nudge(RIP_NUDGE_SENT, &at, &exit);
+	now.stepping = answer != RIP_FAULT_LEAVE && all.by->kill.busy == 0;
 	if (answer == RIP_FAULT_LEAVE)
 		rip_fault_answer(context, answer, &exit);
 }
 
 static void begin_kill(ucontext_t *context)
 {
-	rip_slot_ask(all.by->slot, slot_word(all.by->slot), ASKED_KILL | ASKED_FIRM, false);
+	rip_slot_ask(all.by->kill.slot, slot_word(all.by->kill.slot), ASKED_KILL | ASKED_FIRM, false);
 	try_to_land(context);
 }
 
@@ -122,7 +122,7 @@ static void copy(ucontext_t *context)
 	if (child == 0) {
 		alarm(SECONDS); /* it hangs */
 		rip_port_forget_tid();
-		all.by->slot->tid = rip_port_tid();
+		all.by->kill.slot->tid = rip_port_tid();
 		now.killing = true;
 		begin_kill(context);
 		return;

@@ -10,7 +10,7 @@
 
 #define RIPCORD_SYNC_POINTS
 #include "base/sync.h"
-#include "guest/handle.h"
+#include "kill/handle.h"
 #include "kill_lib.h"
 #include "port/port.h"
 #include "ripcord/pool.h"

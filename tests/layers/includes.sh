@@ -16,7 +16,8 @@ stop: unwind lsda stack fault
 ledger: port
 report: unwind
 core: stop
-guest: stop ledger report timer
+kill: stop timer
+guest: kill ledger report
 supervise: base
 keeper: guest supervise
 program: guest

@@ -13,7 +13,7 @@ static uint8_t *page;
 /* In libc's place: is a kill held off just now? */
 static int munmap_for(void *address, size_t size)
 {
-	held = rip_current->ledger.busy;
+	held = *kill_of(rip_current)->recording;
 	if (fails)
 		errno = ENOMEM;
 	return fails ? -1 : munmap(address, size);
@@ -21,7 +21,7 @@ static int munmap_for(void *address, size_t size)
 
 static void *mremap_for(void *address, size_t old_size, size_t size, int flags, ...)
 {
-	held = rip_current->ledger.busy;
+	held = *kill_of(rip_current)->recording;
 	return fails ? MAP_FAILED : mremap(address, old_size, size, flags);
 }
 

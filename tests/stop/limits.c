@@ -65,8 +65,8 @@ static struct end run_to(int depth)
 		tap_ok(0, "a guest can be run");
 	struct end end = {
 		.cause = outcome.cause,
-		.low = (uintptr_t)guest->stop.stack.low,
-		.closed = !guest->stop.stack.reserve_open,
+		.low = (uintptr_t)guest->kill.stop.stack.low,
+		.closed = !guest->kill.stop.stack.reserve_open,
 	};
 	if (outcome.cause == RIP_CAUSE_OVERFLOW) {
 		end.address = rip_get_report(guest)->address;
@@ -128,7 +128,7 @@ static void upper_end(void)
 
 	for (int i = 0; i < 3; i++)
 		rip_create(NULL, &guest[i]);
-	uintptr_t top = (uintptr_t)guest[1]->stop.stack.top;
+	uintptr_t top = (uintptr_t)guest[1]->kill.stop.stack.top;
 	resources_reset();
 	rip_run(guest[1], runs_over, NULL, &outcome[1]);
 	report = rip_get_report(guest[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * catches: where a handler of C++'s begins, the thread looks whether its guest is to end. A guest that throws all
  * the time spends its time in an unwinder, where nobody may stop it; a thread that is asked while it is there runs
- * on, and comes here (guest/advance.c).
+ * on, and comes here (kill/advance.c).
  *
  * The linker leads calls of the runtime's function here, as those in statics.c. Itanium C++ ABI, 2.5.3. */
 #include "guest.h"

@@ -32,7 +32,7 @@
 
 #include "arch.h"
 #include "fault/fault.h"
-#include "guest/handle.h"
+#include "kill/handle.h"
 #include "patience.h"
 #include "plugin/exact/ledger.h"
 #include "ripcord/kill.h"

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * guest: for tools that step through one (ripcord/step.h). */
+ * kill: for tools that step through one (ripcord/step.h). */
 #include "ripcord/step.h"
 
 #include <ucontext.h>
 
 #include "fault/ucontext.h"
-#include "guest/kill_parts.h"
+#include "kill/parts.h"
 #include "port/port.h"
 #include "stop/killable.h"
 
 rip_step rip_step_glance(void)
 {
-	const rip_guest *guest = rip_current;
+	const struct rip_kill *kill = kill_of(rip_current);
 
-	if (!is_inside(guest))
+	if (!is_inside_kill(kill))
 		return (rip_step){ 0 };
-	return (rip_step){ .inside = true, .stack_end = (uintptr_t)rip_stack_floor(&guest->stop.stack) };
+	return (rip_step){ .inside = true, .stack_end = (uintptr_t)rip_stack_floor(&kill->stop.stack) };
 }
 
 rip_step rip_step_look(const void *ucontext)
@@ -27,7 +27,7 @@ rip_step rip_step_look(const void *ucontext)
 		return step;
 	rip_port_context(ucontext, &at);
 	step.killable = rip_stop_killable(at.reg[RIP_REG_RIP]);
-	step.lands = step.killable && rip_guest_lands(rip_current, &at);
+	step.lands = step.killable && rip_kill_lands(kill_of(rip_current), &at);
 	return step;
 }
 
@@ -37,9 +37,9 @@ bool rip_step_kill(void *ucontext)
 	struct rip_context at;
 
 	rip_port_context(ucontext, &at);
-	if (!is_inside(rip_current) || !rip_guest_lands(rip_current, &at))
+	if (!is_inside(rip_current) || !rip_kill_lands(kill_of(rip_current), &at))
 		return false;
-	rip_fault_answer(ucontext, rip_guest_stop_here(rip_current, &at, &exit), &exit);
+	rip_fault_answer(ucontext, rip_kill_stop_here(kill_of(rip_current), &at, &exit), &exit);
 	return true;
 }
 
@@ -65,7 +65,7 @@ static bool end_stack_at(struct rip_stack *stack, uint8_t *low)
 /* The tool's handler of SIGTRAP stands in the place of ours, and hands on what is not the tool's. */
 static bool tool_hands_on;
 
-bool rip_guest_has_stepper(void)
+bool rip_kill_has_stepper(void)
 {
 	return __atomic_load_n(&tool_hands_on, __ATOMIC_RELAXED);
 }
@@ -76,10 +76,5 @@ bool rip_step_overflow(uintptr_t deepest)
 
 	__atomic_store_n(&tool_hands_on, true, __ATOMIC_RELAXED);
 	return is_inside(rip_current) &&
-	       end_stack_at(&rip_current->stop.stack, (uint8_t *)((deepest | (page - 1)) + 1));
-}
-
-rip_release_hook rip_set_release_hook(rip_release_hook hook)
-{
-	return __atomic_exchange_n(&rip_ledger_release_hook, hook, __ATOMIC_ACQ_REL);
+	       end_stack_at(&kill_of(rip_current)->stop.stack, (uint8_t *)((deepest | (page - 1)) + 1));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: a guest's life and turns, as those see them who may ask for its end. */
-#include "guest/kill_parts.h"
+ * kill: bookkeeping of lives, turns and deadlines, for those who ask for a guest's end. */
+#include "kill/parts.h"
 
 #include <sched.h>
 
@@ -16,59 +16,57 @@ static rip_status start_watching(void)
 {
 	rip_status status = rip_timer_start();
 
-	return status == RIP_OK ? rip_nudge_acquire(rip_guest_take_nudge) : status;
+	return status == RIP_OK ? rip_nudge_acquire(rip_kill_take_nudge) : status;
 }
 
-static rip_status watch(rip_guest *guest)
+static rip_status watch(rip_guest *guest, const rip_options *options)
 {
 	struct rip_slot *slot;
 	rip_status status = start_watching();
 
 	if (status != RIP_OK)
 		return status;
-	status = rip_slot_take(rip_guest_fire, &slot);
+	status = rip_slot_take(rip_kill_fire, &slot);
 	if (status != RIP_OK) {
 		rip_nudge_release();
 		return status;
 	}
-	slot_store(&slot->grace, or_default(guest->options.grace));
-	slot_store(&slot->abandon_grace, or_default(guest->options.abandon_grace));
-	slot_store(&slot->cpu_limit, guest->options.cpu_time);
+	slot_store(&slot->grace, or_default(options->grace));
+	slot_store(&slot->abandon_grace, or_default(options->abandon_grace));
+	slot_store(&slot->cpu_limit, options->cpu_time);
 	slot_store(&slot->cpu_used, 0);
 	slot_store(&slot->deadline, 0);
-	guest->slot = slot;
-	for (const rip_guest *here = rip_current; here; here = here->outer)
+	kill_of(guest)->slot = slot;
+	for (rip_guest *here = rip_current; here; here = kill_of(here)->outer)
 		if (here == guest)
-			rip_guest_begin_turn(guest);
+			rip_kill_begin_turn(kill_of(guest));
 	return RIP_OK;
 }
 
-rip_status rip_guest_watch(rip_guest *guest)
+rip_status rip_kill_watch(rip_guest *guest, const rip_options *options)
 {
-	if (guest->slot)
+	if (kill_of(guest)->slot)
 		return RIP_OK;
 	rip_guest *caller = begin_call(WATCH_STACK);
-	rip_status status = watch(guest);
+	rip_status status = watch(guest, options);
 	end_busy(caller);
 	return status;
 }
 
-void rip_guest_unwatch(rip_guest *guest)
+void rip_kill_unwatch(struct rip_kill *kill)
 {
-	if (!guest->slot)
+	if (!kill->slot)
 		return;
-	rip_slot_give(guest->slot);
-	guest->slot = NULL;
+	rip_slot_give(kill->slot);
+	kill->slot = NULL;
 	rip_nudge_release();
 }
 
-void rip_guest_begin_life(rip_guest *guest)
+void rip_kill_begin_life(struct rip_kill *kill, uint64_t deadline)
 {
-	uint64_t deadline = guest->options.deadline;
-
 	if (deadline)
-		slot_store(&guest->slot->deadline, later(rip_timer_now(), deadline));
-	slot_store(&guest->slot->cpu_used, 0);
+		slot_store(&kill->slot->deadline, later(rip_timer_now(), deadline));
+	slot_store(&kill->slot->cpu_used, 0);
 }
 
 static uint64_t thread_clock(void)
@@ -79,13 +77,13 @@ static uint64_t thread_clock(void)
 	return time;
 }
 
-void rip_guest_begin_turn(rip_guest *guest)
+void rip_kill_begin_turn(struct rip_kill *kill)
 {
-	struct rip_slot *slot = guest->slot;
+	struct rip_slot *slot = kill->slot;
 	uint64_t due = slot_load(&slot->deadline), limit = slot_load(&slot->cpu_limit);
 
 	rip_timer_start(); /* in a forked child it is not there */
-	guest->waited = false;
+	kill->pace.waited = false;
 	__atomic_add_fetch(&slot->turn, 1, __ATOMIC_SEQ_CST);
 	if (limit) {
 		slot_store(&slot->cpu_start, thread_clock());
@@ -97,7 +95,7 @@ void rip_guest_begin_turn(rip_guest *guest)
 	__atomic_store_n(&slot->tid, rip_port_tid(), __ATOMIC_SEQ_CST);
 	RIP_SYNC(TURN_BEGUN);
 	if (due)
-		rip_guest_arm_timer(slot, due);
+		rip_kill_arm_timer(slot, due);
 }
 
 /* A nudge that is on its way is taken now: later it would interrupt a system call of the host's. Signals that
@@ -110,9 +108,9 @@ static void take_late_nudges(struct rip_slot *slot)
 		sched_yield();
 }
 
-void rip_guest_end_turn(rip_guest *guest)
+void rip_kill_end_turn(struct rip_kill *kill)
 {
-	struct rip_slot *slot = guest->slot;
+	struct rip_slot *slot = kill->slot;
 
 	RIP_SYNC(TURN_ENDS);
 	__atomic_store_n(&slot->tid, 0, __ATOMIC_SEQ_CST);
@@ -127,9 +125,9 @@ void rip_guest_end_turn(rip_guest *guest)
 }
 
 /* From here on handles are GONE. The deadline first: it is not the next life's. */
-void rip_guest_end_life(rip_guest *guest)
+void rip_kill_end_life(struct rip_kill *kill)
 {
-	struct rip_slot *slot = guest->slot;
+	struct rip_slot *slot = kill->slot;
 	uint32_t generation = slot_generation(slot_word(slot)) + 1;
 
 	if (generation == 0)
@@ -139,30 +137,11 @@ void rip_guest_end_life(rip_guest *guest)
 	RIP_SYNC(LIFE_ENDED);
 }
 
-rip_status rip_get_handle(rip_guest *guest, rip_handle *handle_ret)
+void rip_kill_set_deadline(struct rip_kill *kill, uint64_t from_now)
 {
-	if (!is_guest(guest) || !handle_ret)
-		return RIP_E_ARGUMENT;
-	rip_status status = rip_guest_watch(guest);
-	if (status == RIP_OK)
-		*handle_ret = rip_slot_handle(guest->slot);
-	return status;
-}
-
-rip_status rip_set_deadline(rip_guest *guest, uint64_t from_now)
-{
-	if (!is_guest(guest))
-		return RIP_E_ARGUMENT;
-	if (guest->state == RIP_STATE_ENDED)
-		return RIP_E_GONE;
-	rip_status status = rip_guest_watch(guest);
-	if (status != RIP_OK)
-		return status;
-	rip_guest *caller = begin_call(WATCH_STACK);
 	uint64_t due = from_now ? later(rip_timer_now(), from_now) : 0;
-	slot_store(&guest->slot->deadline, due);
+
+	slot_store(&kill->slot->deadline, due);
 	if (due)
-		rip_guest_arm_timer(guest->slot, due);
-	end_busy(caller);
-	return RIP_OK;
+		rip_kill_arm_timer(kill->slot, due);
 }

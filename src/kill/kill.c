@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: kills: who asks. */
-#include "guest/kill_parts.h"
+ * kill: asks for the end of a guest by its handle. */
+#include "kill/parts.h"
 
 #include "base/sync.h"
 #include "port/port.h"
@@ -17,15 +17,15 @@ static void nudge(struct rip_slot *slot)
 	__atomic_sub_fetch(&slot->nudging, 1, __ATOMIC_SEQ_CST);
 }
 
-void rip_guest_look_again(const rip_guest *guest)
+void rip_kill_look_again(const struct rip_kill *kill)
 {
 	rip_cause cause;
 
-	if (rip_guest_asked_here(guest, &cause))
+	if (rip_kill_asked_here(kill, &cause))
 		rip_nudge(rip_port_tid());
 }
 
-rip_status rip_guest_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder)
+rip_status rip_kill_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, bool same_ladder)
 {
 	rip_status status = rip_slot_ask(slot, word, asked, same_ladder);
 
@@ -38,7 +38,7 @@ rip_status rip_guest_ask(struct rip_slot *slot, uint64_t word, uint32_t asked, b
 /* A guest that no thread is in needs no timer: whoever enters it looks. */
 static rip_status kill_slot(struct rip_slot *slot, uint64_t word, uint32_t asked)
 {
-	rip_status status = rip_guest_ask(slot, word, asked, false);
+	rip_status status = rip_kill_ask(slot, word, asked, false);
 
 	if (status == RIP_OK && slot_tid(slot))
 		rip_timer_post(&slot->timer);
@@ -50,8 +50,8 @@ static rip_guest *begin_kill(void)
 {
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 
-	if (rip_current && rip_stack_holds(&rip_current->stop.stack, sp))
-		rip_guest_touch_stack(SMALL_STACK);
+	if (rip_current && rip_stack_holds(&kill_of(rip_current)->stop.stack, sp))
+		rip_kill_touch_stack(SMALL_STACK);
 	return begin_busy();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: return hooks: set, taken away, and passed by exceptions. */
-#include "guest/kill_parts.h"
+ * kill: return hooks: set, taken away, and passed by exceptions. */
+#include "kill/parts.h"
 
 #include <unwind.h>
 
@@ -13,103 +13,103 @@ static uint64_t *slot_word_at(uint64_t slot)
 }
 
 /* An exception or a longjmp may have left the frame, and a later one have its place. */
-static bool stands_in_slot(const rip_guest *guest)
+static bool stands_in_slot(const struct rip_kill *kill)
 {
-	return rip_stack_holds(&guest->stop.stack, guest->hook_slot) &&
-	       *slot_word_at(guest->hook_slot) == rip_arch_hook_address(guest->hook - 1);
+	return rip_stack_holds(&kill->stop.stack, kill->hook_place) &&
+	       *slot_word_at(kill->hook_place) == rip_arch_hook_address(kill->hook - 1);
 }
 
-bool rip_guest_hook_stands(const rip_guest *guest, const struct rip_context *at)
+bool rip_kill_hook_stands(const struct rip_kill *kill, const struct rip_context *at)
 {
-	return guest->hook && guest->hook_slot >= at->reg[RIP_REG_RSP] && stands_in_slot(guest);
+	return kill->hook && kill->hook_place >= at->reg[RIP_REG_RSP] && stands_in_slot(kill);
 }
 
-static void put_back(const rip_guest *guest)
+static void put_back(const struct rip_kill *kill)
 {
-	if (stands_in_slot(guest))
-		*slot_word_at(guest->hook_slot) = rip_arch_hook_return(guest->hook - 1);
+	if (stands_in_slot(kill))
+		*slot_word_at(kill->hook_place) = rip_arch_hook_return(kill->hook - 1);
 }
 
-static void give_passed(rip_guest *guest)
+static void give_passed(struct rip_kill *kill)
 {
-	int passed = guest->passed;
+	int passed = kill->passed;
 
-	guest->passed = 0;
+	kill->passed = 0;
 	if (passed)
 		rip_arch_hook_give(passed - 1);
 }
 
-void rip_guest_unhook(rip_guest *guest)
+void rip_kill_unhook(struct rip_kill *kill)
 {
-	if (guest->hook == 0)
+	if (kill->hook == 0)
 		return;
-	int hook = guest->hook - 1;
-	put_back(guest);
-	guest->hook = 0;
+	int hook = kill->hook - 1;
+	put_back(kill);
+	kill->hook = 0;
 	rip_arch_hook_give(hook);
 }
 
-bool rip_guest_may_trap(void)
+bool rip_kill_may_trap(void)
 {
-	return rip_fault_is_manual() || rip_fault_is_handled(SIGTRAP) || rip_guest_has_stepper();
+	return rip_fault_is_manual() || rip_fault_is_handled(SIGTRAP) || rip_kill_has_stepper();
 }
 
-void rip_guest_end_hooks(rip_guest *guest)
+void rip_kill_end_hooks(struct rip_kill *kill)
 {
-	rip_guest_unhook(guest);
-	give_passed(guest);
+	rip_kill_unhook(kill);
+	give_passed(kill);
 }
 
-static enum rip_fault_answer set_hook(rip_guest *guest, uint64_t slot, int hook)
+static enum rip_fault_answer set_hook(struct rip_kill *kill, uint64_t slot, int hook)
 {
 	if (hook < 0)
 		return RIP_FAULT_GO_ON;
 	*slot_word_at(slot) = rip_arch_hook_address(hook);
-	guest->hook_slot = slot;
-	guest->hook = (uint8_t)(hook + 1);
+	kill->hook_place = slot;
+	kill->hook = (uint8_t)(hook + 1);
 	RIP_SYNC(HOOKED);
 	return RIP_FAULT_GO_ON;
 }
 
 /* The thread itself stands in its signal handler, so nothing returns meanwhile. But it may be reading its own
  * stack: so the hook is another one than the last, whose cell still says where that led. */
-enum rip_fault_answer rip_guest_hook_return(rip_guest *guest, uint64_t slot)
+enum rip_fault_answer rip_kill_hook_return(struct rip_kill *kill, uint64_t slot)
 {
-	if (guest->hook && stands_in_slot(guest) && (guest->hook_slot == slot || guest->diverted) &&
-	    rip_guest_may_trap())
+	if (kill->hook && stands_in_slot(kill) && (kill->hook_place == slot || kill->diverted) &&
+	    rip_kill_may_trap())
 		return RIP_FAULT_GO_ON;
-	if (!rip_stack_holds(&guest->stop.stack, slot) || !rip_guest_may_trap()) {
-		rip_guest_unhook(guest);
+	if (!rip_stack_holds(&kill->stop.stack, slot) || !rip_kill_may_trap()) {
+		rip_kill_unhook(kill);
 		return RIP_FAULT_GO_ON;
 	}
-	int last = guest->hook - 1, hook;
+	int last = kill->hook - 1, hook;
 	if (last >= 0)
-		put_back(guest);
-	guest->hook = 0;
+		put_back(kill);
+	kill->hook = 0;
 	hook = rip_arch_hook_take(*slot_word_at(slot));
 	if (last >= 0)
 		rip_arch_hook_give(last);
-	return set_hook(guest, slot, hook >= 0 || last < 0 ? hook : rip_arch_hook_take(*slot_word_at(slot)));
+	return set_hook(kill, slot, hook >= 0 || last < 0 ? hook : rip_arch_hook_take(*slot_word_at(slot)));
 }
 
-bool rip_guest_divert(struct rip_stop *stop, uint64_t slot)
+bool rip_kill_divert(struct rip_stop *stop, uint64_t slot)
 {
-	rip_guest *guest = (rip_guest *)(void *)stop;
+	struct rip_kill *kill = (struct rip_kill *)(void *)stop;
 
-	guest->diverted = false;
+	kill->diverted = false;
 	if (slot == 0) {
-		rip_guest_unhook(guest);
+		rip_kill_unhook(kill);
 		return false;
 	}
-	rip_guest_hook_return(guest, slot);
-	guest->diverted = guest->hook && guest->hook_slot == slot;
-	return guest->diverted;
+	rip_kill_hook_return(kill, slot);
+	kill->diverted = kill->hook && kill->hook_place == slot;
+	return kill->diverted;
 }
 
-bool rip_guest_is_hooked(const rip_guest *guest, const struct rip_fault *fault)
+bool rip_kill_is_hooked(const struct rip_kill *kill, const struct rip_fault *fault)
 {
-	return guest->hook && fault->signal == SIGTRAP &&
-	       fault->context.reg[RIP_REG_RIP] == rip_arch_hook_trap(guest->hook - 1);
+	return kill->hook && fault->signal == SIGTRAP &&
+	       fault->context.reg[RIP_REG_RIP] == rip_arch_hook_trap(kill->hook - 1);
 }
 
 /* --- Exceptions that pass a hook --- */
@@ -143,15 +143,15 @@ static bool find_unwinder(uint64_t member, struct unwinder *unwinder_ret)
 }
 
 /* The hook was set in a cleanup, after the search: the exception's handler is in the frame above. */
-static int land_on_pad(rip_guest *guest, struct _Unwind_Exception *exception, struct _Unwind_Context *context,
+static int land_on_pad(struct rip_kill *kill, struct _Unwind_Exception *exception, struct _Unwind_Context *context,
 		       uint64_t member)
 {
-	uint64_t *way = looks_of(guest)->pad_way;
+	uint64_t *way = looks_of(kill)->pad_way;
 	struct unwinder unwinder;
 
 	if (!find_unwinder(member, &unwinder))
 		return _URC_CONTINUE_UNWIND;
-	way[0] = rip_arch_hook_return(guest->passed - 1);
+	way[0] = rip_arch_hook_return(kill->passed - 1);
 	way[1] = (uintptr_t)unwinder.resume;
 	unwinder.set_gr(context, __builtin_eh_return_data_regno(0), (uintptr_t)exception);
 	unwinder.set_gr(context, __builtin_eh_return_data_regno(1), (uintptr_t)way);
@@ -160,34 +160,34 @@ static int land_on_pad(rip_guest *guest, struct _Unwind_Exception *exception, st
 }
 
 /* The unwinder has read the hook's address, and is yet to ask where that leads: its cell is kept for now. */
-static void take_away(rip_guest *guest)
+static void take_away(struct rip_kill *kill)
 {
-	if (guest->hook == 0)
+	if (kill->hook == 0)
 		return;
-	give_passed(guest);
-	put_back(guest);
-	guest->diverted = false;
-	guest->passed = guest->hook;
-	guest->hook = 0;
+	give_passed(kill);
+	put_back(kill);
+	kill->diverted = false;
+	kill->passed = kill->hook;
+	kill->hook = 0;
 }
 
 /* Whoever asked for the guest's end loses the hook: so the thread looks again at once. */
 static int pass(int actions, struct _Unwind_Exception *exception, struct _Unwind_Context *context,
 		uint64_t unwinder)
 {
-	rip_guest *guest = rip_current;
+	struct rip_kill *kill = kill_of(rip_current);
 	int answer = _URC_CONTINUE_UNWIND;
 	rip_cause cause;
 
-	if (!is_inside(guest) || !(guest->hook || guest->passed))
+	if (!is_inside_kill(kill) || !(kill->hook || kill->passed))
 		return answer;
-	begin_busy();
-	take_away(guest);
+	rip_guest *caller = begin_busy();
+	take_away(kill);
 	if (actions & _UA_HANDLER_FRAME)
-		answer = land_on_pad(guest, exception, context, unwinder);
-	end_busy(guest);
+		answer = land_on_pad(kill, exception, context, unwinder);
+	end_busy(caller);
 	RIP_SYNC(PASSED);
-	if (guest->overflowing || rip_guest_asked_here(guest, &cause))
+	if (kill->overflowing || rip_kill_asked_here(kill, &cause))
 		rip_nudge(rip_port_tid());
 	return answer;
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: the ladder: the timer thread looks at the clocks, and asks again, by and by harder. */
-#include "guest/kill_parts.h"
+ * kill: the escalation: the timer thread looks at the clocks, and asks again, first softly, then firmly, then to abandon. */
+#include "kill/parts.h"
 
 #include "base/sync.h"
 #include "port/port.h"
-
-/* How long the timer thread waits before it nudges again: short at first, for a guest that is out of reach
- * for a moment, then longer, for one that sits in a system call. ns. */
-enum { AGAIN_FIRST = 50 * 1000, AGAIN_LAST = 1000 * 1000, AGAIN_PART = 16 };
 
 /* A look at a deep stack takes longer than that. The thread is to have four times as long for itself, or it
  * would come no further on its way to a poll. */
@@ -86,9 +82,9 @@ static uint64_t climb(struct rip_slot *slot, uint64_t word, uint64_t now)
 	uint64_t waited = now - slot->since;
 	RIP_SYNC(JUDGED);
 	if (now >= slot->end)
-		rip_guest_ask(slot, word, ASKED_FIRM | ASKED_ABANDON, false);
+		rip_kill_ask(slot, word, ASKED_FIRM | ASKED_ABANDON, false);
 	else
-		rip_guest_ask(slot, word, waited < slot->firm ? 0 : ASKED_FIRM, true);
+		rip_kill_ask(slot, word, waited < slot->firm ? 0 : ASKED_FIRM, true);
 	return now + pause_after(slot, waited);
 }
 
@@ -121,12 +117,12 @@ static uint64_t look_at_clocks(struct rip_slot *slot, uint64_t word, uint64_t no
 			 (cpu && cpu <= now ? ASKED_CPU : 0);
 	RIP_SYNC(JUDGED);
 	if (asked)
-		return rip_guest_ask(slot, word, asked, false) == RIP_OK && tid ? now + AGAIN_FIRST : 0;
+		return rip_kill_ask(slot, word, asked, false) == RIP_OK && tid ? now + AGAIN_FIRST : 0;
 	return !deadline || (cpu && cpu < deadline) ? cpu : deadline;
 }
 
 /* A guest that no thread is in needs no nudge: whoever enters it looks. */
-uint64_t rip_guest_fire(struct rip_timer *timer, uint64_t now)
+uint64_t rip_kill_fire(struct rip_timer *timer, uint64_t now)
 {
 	struct rip_slot *slot = slot_of_timer(timer);
 
@@ -142,7 +138,7 @@ uint64_t rip_guest_fire(struct rip_timer *timer, uint64_t now)
 }
 
 /* A timer that goes off too early looks at the clocks and waits on. */
-void rip_guest_arm_timer(struct rip_slot *slot, uint64_t due)
+void rip_kill_arm_timer(struct rip_slot *slot, uint64_t due)
 {
 	uint64_t armed = slot_load(&slot->armed);
 
@@ -150,69 +146,4 @@ void rip_guest_arm_timer(struct rip_slot *slot, uint64_t due)
 		return;
 	slot_store(&slot->armed, due);
 	rip_timer_set(&slot->timer, due);
-}
-
-/* --- The unwinding ----------------------------------------------------------------------------- */
-
-void rip_guest_begin_unwinding(rip_guest *guest)
-{
-	struct rip_slot *slot = guest->slot;
-	uint32_t asked = slot ? slot_asked(slot_word(slot)) : 0;
-
-	guest->waited = false;
-	guest->landings = 0;
-	if (asked & ASKED_ABANDON) {
-		guest->stop.abandon = true;
-		guest->rung = RIP_ABANDON;
-	}
-	if (!asked || guest->stop.abandon)
-		return;
-	rip_slot_restart(slot);
-	rip_guest_arm_timer(slot, later(rip_timer_now(), AGAIN_LAST));
-}
-
-void rip_guest_next_cleanup(rip_guest *guest)
-{
-	guest->waited = false;
-	if (guest->slot && slot_asked(slot_word(guest->slot)))
-		rip_slot_restart(guest->slot);
-}
-
-/* Landing pads that may run one after the other without the stack getting shorter: nested scopes of one frame, and the
- * frames of cleanups that are stopped themselves. When there were more than that, they may go on for a time: an array
- * of 100,000 objects whose destructors all fault takes less. */
-enum { LANDINGS_IN_ONE_FRAME = 4096 };
-#define CIRCLES_CPU ((uint64_t)500 * 1000 * 1000)
-#define CIRCLES_TIME (20 * CIRCLES_CPU)
-
-static bool goes_in_circles(rip_guest *guest, bool progress)
-{
-	struct rip_looks *looks = looks_of(guest);
-	uint64_t cpu = 0, now;
-
-	guest->landings = progress ? 0 : guest->landings + 1;
-	if (guest->landings < LANDINGS_IN_ONE_FRAME)
-		return false;
-	rip_port_cpu_time(rip_port_tid(), &cpu);
-	now = rip_timer_now();
-	if (guest->landings == LANDINGS_IN_ONE_FRAME) {
-		looks->circles_cpu = cpu;
-		looks->circles_since = now;
-	}
-	return cpu - looks->circles_cpu > CIRCLES_CPU || now - looks->circles_since > CIRCLES_TIME;
-}
-
-rip_status rip_guest_pace(struct rip_stop *stop, bool landing, bool progress)
-{
-	rip_guest *guest = (rip_guest *)(void *)stop;
-	rip_cause cause;
-
-	if (rip_guest_asked_here(guest, &cause) & ASKED_ABANDON) {
-		guest->rung = RIP_ABANDON;
-		return RIP_E_TIME;
-	}
-	if (!landing)
-		return RIP_OK;
-	rip_guest_next_cleanup(guest);
-	return goes_in_circles(guest, progress) ? RIP_E_LOOP : RIP_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * guest: the table of handles. */
-#include "guest/handle.h"
+ * kill: the table of handles. */
+#include "kill/handle.h"
 
 #include "base/sync.h"
 #include "port/lock.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * guest: handles: what others may know of a guest that may be gone: a slot in a table.
+ * kill: handles: what others may know of a guest that may be gone: a slot in a table.
  *
  * Invariants: `word` has the generation of the guest's present life, the ladder's number, and what was asked
- * of it; whoever changes it compares the generation in the same step, and the timer thread the ladder too, so
- * that nothing is asked of a later life, and nothing that an earlier ladder came to of a later one. A thread
+ * of it; whoever changes it compares the generation in the same step, and the timer thread the ladder too. So
+ * nothing is asked of a later life, and an escalation never applies to a later one. A thread
  * that enters a guest says so (`tid`) before it looks at the word; who asks writes the word before it looks
  * for a thread: so one of them sees the other. A thread that leaves waits for those who are about to nudge it
  * (`nudging`): nudges that come later would interrupt the host.

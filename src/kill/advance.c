@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * guest: how a thread that is to be stopped goes on to where it may be: at full speed, by single steps, to
+ * kill: how a thread that is to be stopped goes on to where it may be: at full speed, by single steps, to
  * its hook. */
-#include "guest/kill_parts.h"
+#include "kill/parts.h"
 
 #include "port/port.h"
 
@@ -11,18 +11,18 @@ enum { STEPS_TIME = 2 * 1000 * 1000, STEPS_AFTER_OVERFLOW_TIME = 1000 * 1000 * 1
 enum { STEPS_MIN = 400, STEPS_AFTER_OVERFLOW_MIN = 1 << 16 };
 
 /* Steps make code a thousand times slower: it is not to spend more than a fifth of its time in them. */
-static void give_up_if_late(rip_guest *guest)
+static void give_up_if_late(struct rip_kill *kill)
 {
-	uint64_t since = looks_of(guest)->stepping_since, now;
-	uint64_t time = guest->overflowing ? STEPS_AFTER_OVERFLOW_TIME : STEPS_TIME;
+	uint64_t since = looks_of(kill)->stepping_since, now;
+	uint64_t time = kill->overflowing ? STEPS_AFTER_OVERFLOW_TIME : STEPS_TIME;
 
-	if (guest->tired || guest->steps < (guest->overflowing ? STEPS_AFTER_OVERFLOW_MIN : STEPS_MIN))
+	if (kill->step.tired || kill->step.count < (kill->overflowing ? STEPS_AFTER_OVERFLOW_MIN : STEPS_MIN))
 		return;
 	now = rip_timer_now();
 	if (now - since < time)
 		return;
-	looks_of(guest)->quiet_until = now + 4 * (now - since);
-	guest->tired = true;
+	looks_of(kill)->quiet_until = now + 4 * (now - since);
+	kill->step.tired = true;
 }
 
 /* A system call that might block the trap, or give it to a new process, is not stepped over. */
@@ -41,26 +41,26 @@ static bool is_mask_call(const struct rip_context *at)
 	       rip_port_call_sets_mask(at->reg[RIP_REG_RAX]);
 }
 
-static enum rip_fault_answer step(rip_guest *guest, const struct rip_context *at)
+static enum rip_fault_answer step(struct rip_kill *kill, const struct rip_context *at)
 {
-	give_up_if_late(guest);
-	if (guest->tired || !may_step(at) || !rip_guest_may_trap())
+	give_up_if_late(kill);
+	if (kill->step.tired || !may_step(at) || !rip_kill_may_trap())
 		return RIP_FAULT_GO_ON;
-	if (guest->steps++ == 0)
-		looks_of(guest)->stepping_since = rip_timer_now();
-	guest->stepping = guest->stepped = true;
+	if (kill->step.count++ == 0)
+		looks_of(kill)->stepping_since = rip_timer_now();
+	kill->step.pending = kill->step.used = true;
 	return RIP_FAULT_STEP;
 }
 
 /* At full speed where that can be done. What has just brought the thread back is stepped over: it would do so
  * again, and an access may also be a fault. After an overflow nobody would bring it back from a long loop in
  * foreign code. */
-enum rip_fault_answer rip_guest_run_on(rip_guest *guest, const struct rip_context *at)
+enum rip_fault_answer rip_kill_run_on(struct rip_kill *kill, const struct rip_context *at)
 {
-	if (guest->brought_back && !guest->overflowing && rip_fault_can_run() && is_mask_call(at))
+	if (kill->step.brought_back && !kill->overflowing && rip_fault_can_run() && is_mask_call(at))
 		return RIP_FAULT_MASK;
-	if (guest->brought_back || guest->overflowing || !rip_fault_can_run())
-		return step(guest, at);
+	if (kill->step.brought_back || kill->overflowing || !rip_fault_can_run())
+		return step(kill, at);
 	return RIP_FAULT_RUN;
 }
 
@@ -72,11 +72,11 @@ enum { THROW_TIME = 5 * 1000 * 1000, THROW_ALONE = 4 * 1000 * 1000 };
  * stack protector's word in each of their functions, a dozen of which are called for a frame. The handler
  * will look by itself (RIP_KILLABLE_CATCHES_TYPE), so the thread runs on as it is. Not always: the
  * exception may come to another's handler, or to none. */
-static bool comes_to_handler(rip_guest *guest, const struct rip_look *look)
+static bool comes_to_handler(struct rip_kill *kill, const struct rip_look *look)
 {
-	uint64_t cpu = 0, *since = &rip_guest_waits(guest)->throws_since;
+	uint64_t cpu = 0, *since = &rip_kill_waits(kill)->throws_since;
 
-	if (!look->throws || guest->overflowing || !rip_port_cpu_time(rip_port_tid(), &cpu))
+	if (!look->throws || kill->overflowing || !rip_port_cpu_time(rip_port_tid(), &cpu))
 		return false;
 	if (*since == 0)
 		*since = cpu;
@@ -86,28 +86,28 @@ static bool comes_to_handler(rip_guest *guest, const struct rip_look *look)
 /* An unwinder may land anywhere, and reads the stack meanwhile: it runs on, to a handler, to a poll or back
  * into foreign code. Where it cannot run armed, what it has called may return first. A hook further out
  * stays where it is: an exception that passes it will say so. */
-static enum rip_fault_answer leave_unwinder(rip_guest *guest, const struct rip_context *at,
+static enum rip_fault_answer leave_unwinder(struct rip_kill *kill, const struct rip_context *at,
 					    const struct rip_look *look)
 {
-	if (rip_guest_hook_stands(guest, at) || comes_to_handler(guest, look))
+	if (rip_kill_hook_stands(kill, at) || comes_to_handler(kill, look))
 		return RIP_FAULT_GO_ON;
 	if (look->slot &&
-	    ((guest->brought_back && !is_mask_call(at)) || guest->overflowing || !rip_fault_can_run()))
-		return rip_guest_hook_return(guest, look->slot);
-	return rip_guest_run_on(guest, at);
+	    ((kill->step.brought_back && !is_mask_call(at)) || kill->overflowing || !rip_fault_can_run()))
+		return rip_kill_hook_return(kill, look->slot);
+	return rip_kill_run_on(kill, at);
 }
 
 /* What jumps runs on to the poll behind setjmp. In a masked part that a step led into, or whose end nothing tells, it
  * goes on so. */
-enum rip_fault_answer rip_guest_get_out(rip_guest *guest, const struct rip_context *at,
+enum rip_fault_answer rip_kill_get_out(struct rip_kill *kill, const struct rip_context *at,
 					const struct rip_look *look)
 {
 	bool masked = look->landing == RIP_LANDING_MASKED && look->reachable;
-	bool on_the_way = guest->steps > 0 && !guest->tired;
+	bool on_the_way = kill->step.count > 0 && !kill->step.tired;
 
 	if (look->landing == RIP_LANDING_UNWINDER)
-		return leave_unwinder(guest, at, look);
+		return leave_unwinder(kill, at, look);
 	if (look->landing == RIP_LANDING_NEAR || look->jumps || (masked && (on_the_way || !look->slot)))
-		return rip_guest_run_on(guest, at);
-	return look->slot ? rip_guest_hook_return(guest, look->slot) : RIP_FAULT_GO_ON;
+		return rip_kill_run_on(kill, at);
+	return look->slot ? rip_kill_hook_return(kill, look->slot) : RIP_FAULT_GO_ON;
 }
