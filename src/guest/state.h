@@ -12,6 +12,7 @@
 
 enum { DATA_TYPES = 8 };
 
+/* What each run touches stands together, in front of the ledger: else a run costs 2 ns more. */
 struct rip_guest {
 	struct rip_kill kill;       /* first: kill_of relies on it */
 	rip_guest *public_guest;    /* itself; of a hostcall's own stack, the guest that made the call;
@@ -22,12 +23,7 @@ struct rip_guest {
 		intptr_t sent;          /* what rip_resume passed */
 	} exchange;
 	uint64_t trusted_words;     /* all bits: rip_options.trust_control_words */
-	struct rip_ledger ledger;
-	/* The end that a cleanup asked for: when the segment is unwound, rip_call goes on with it. */
-	struct {
-		bool is_asked;
-		rip_outcome outcome;
-	} cleanup_end;
+	uint64_t stopped_sp;        /* where the stack ended when the guest stopped; 0: it returned */
 	/* The end of the last life, and what is told of it. */
 	rip_outcome outcome;
 	rip_report *report;         /* in the stack's cold block */
@@ -37,6 +33,12 @@ struct rip_guest {
 		                         * follow */
 	} told;
 	int process;                /* the process that made the guest: a child of fork has another number */
+	struct rip_ledger ledger;
+	/* The end that a cleanup asked for: when the segment is unwound, rip_call goes on with it. */
+	struct {
+		bool is_asked;
+		rip_outcome outcome;
+	} cleanup_end;
 	/* Going on after a fault (rip_continue). */
 	struct {
 		struct rip_frozen *state; /* what the last fault interrupted; NULL unless options.resumable */
@@ -44,7 +46,6 @@ struct rip_guest {
 		bool kept;                /* `state` is that of the last fault */
 		bool resumable;           /* the guest is STOPPED by that fault, and can go on */
 	} frozen;
-	uint64_t stopped_sp;        /* where the stack ended when the guest stopped; 0: it returned */
 	void *program;              /* see rip_guest_set_program */
 	rip_options options;
 	struct {
@@ -58,7 +59,6 @@ _Static_assert(sizeof(struct rip_guest) <= RIP_STACK_BLOCK, "the control block f
 
 /* What rip_create and its like, and rip_destroy, need. Whoever could create can also destroy. */
 enum { CREATE_STACK = 9 * 1024, DESTROY_STACK = 8 * 1024 };
-void rip_kill_touch_stack(size_t size);
 
 /* Whether it is one, and is there: a look before anything is done, which faults if it is not even memory. */
 static inline bool is_guest(const rip_guest *guest)
