@@ -21,6 +21,10 @@ static rip_status create_stack(const rip_options *options, struct rip_stack *sta
 	return rip_stack_take(size, reserve < RIP_RESERVE_MIN ? RIP_RESERVE_MIN : reserve, stack_ret);
 }
 
+/* debug.c. A static program gets only what is referred to: this brings a debugger's description of the guests along. */
+extern const struct rip_debug rip_debug __attribute__((visibility("default")));
+__attribute__((used)) static const struct rip_debug *const described = &rip_debug;
+
 static const struct rip_stop_owner owner = { rip_guest_catch, rip_kill_pace, rip_kill_divert };
 
 static void init(rip_guest *guest, const rip_options *options, const struct rip_stack *stack)
