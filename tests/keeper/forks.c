@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Forks while other threads are in functions of keepers: the child can use them. */
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,7 +9,7 @@
 #include "run_guest.h"
 
 static rip_keeper *keeper;
-static volatile int ended;
+static volatile int ended, asking;
 
 static rip_decision decide(rip_stopped *stopped, void *context)
 {
@@ -20,6 +21,7 @@ static void *ask(void *unused)
 {
 	rip_keeper_stats stats;
 
+	__atomic_add_fetch(&asking, 1, __ATOMIC_SEQ_CST);
 	while (!ended)
 		rip_keeper_get_stats(keeper, &stats);
 	return unused;
@@ -46,6 +48,9 @@ int main(void)
 		tap_done();
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, ask, NULL);
+	/* A child has the locks as they are that AddressSanitizer takes while a thread begins. */
+	while (__atomic_load_n(&asking, __ATOMIC_SEQ_CST) < THREADS)
+		sched_yield();
 	for (int i = 0, status; i < FORKS && good == i; i++) {
 		pid_t child = fork();
 		if (child == 0) {
