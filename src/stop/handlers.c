@@ -104,19 +104,45 @@ static void restore(const struct rip_handler *handler, uint32_t i)
 }
 
 static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception);
+static void destruct(void *object);
 
-/* Unwinding it leads to the host, and so does letting go of it. LLVM's runtime deletes its own by itself. */
+/* LLVM's runtime keeps these in front of the _Unwind_Exception (struct __cxa_exception of libc++abi): how many refer to
+ * the exception, and the destructor of the thrown object, which may be NULL. */
+static uint64_t *llvm_references(struct _Unwind_Exception *exception)
+{
+	return (uint64_t *)(uintptr_t)((uintptr_t)exception - RIP_CXX_LLVM_HEADER + 8);
+}
+
+static void (**llvm_destructor(struct _Unwind_Exception *exception))(void *)
+{
+	return (void (**)(void *))((uintptr_t)exception - RIP_CXX_LLVM_HEADER + 24);
+}
+
+/* One that refers to another (std::rethrow_exception) says so in its last byte (Itanium C++ ABI 2.2.1). */
+static bool is_llvms_own(const struct _Unwind_Exception *exception)
+{
+	return (exception->exception_class & 0xff) == 0 &&
+	       rip_foreign_maker(exception->exception_class) == RIP_MAKER_LLVM;
+}
+
+/* Unwinding it leads to the host, and so does letting go of it: a runtime calls the exception's cleanup function then,
+ * or LLVM's, of its own exceptions, the destructor. */
 static void make_carrier(struct rip_handlers *handlers, struct rip_stop *stop,
 			 struct _Unwind_Exception *exception)
 {
+	struct rip_carrier carrier = { .exception = exception, .destructs = is_llvms_own(exception) };
+
 	rip_stop_arm(stop, exception);
-	bool gnu = rip_foreign_maker(exception->exception_class) == RIP_MAKER_GNU;
 	if (handlers->carriers == RIP_STOP_OWNED)
 		return;
-	handlers->carrier[handlers->carriers++] =
-		(struct rip_carrier){ exception, gnu ? exception->exception_cleanup : NULL };
-	if (gnu)
+	if (carrier.destructs) {
+		carrier.destructor = *llvm_destructor(exception);
+		*llvm_destructor(exception) = destruct;
+	} else if (rip_foreign_maker(exception->exception_class) == RIP_MAKER_GNU) {
+		carrier.cleanup = exception->exception_cleanup;
 		exception->exception_cleanup = let_go;
+	}
+	handlers->carrier[handlers->carriers++] = carrier;
 }
 
 /* Makes what the handler has thrown carry the stop. */
@@ -171,34 +197,61 @@ static void disown(struct rip_stop *stop, const struct _Unwind_Exception *except
 }
 
 /* An exception is what it was before. */
-static _Unwind_Exception_Cleanup_Fn unmake_carrier(struct rip_handlers *handlers, uint32_t number)
+static void unmake_carrier(struct rip_handlers *handlers, uint32_t number)
 {
 	struct rip_carrier carrier = handlers->carrier[number];
 
 	handlers->carrier[number] = handlers->carrier[--handlers->carriers];
 	if (carrier.cleanup)
 		carrier.exception->exception_cleanup = carrier.cleanup;
-	return carrier.cleanup;
+	if (carrier.destructs)
+		*llvm_destructor(carrier.exception) = carrier.destructor;
 }
 
-/* On the guest's stack: a handler lets go of one. */
-static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception)
+static bool unmake(struct rip_handlers *handlers, struct rip_stop *stop, struct _Unwind_Exception *exception)
 {
-	struct rip_stop *stop = (struct rip_stop *)(uintptr_t)exception->private_2;
-	struct rip_handlers *handlers = stop->handlers;
-
 	for (uint32_t i = 0; handlers && i < handlers->carriers; i++)
 		if (handlers->carrier[i].exception == exception) {
 			disown(stop, exception);
-			unmake_carrier(handlers, i)(code, exception);
-			break;
+			unmake_carrier(handlers, i);
+			return true;
 		}
+	return false;
+}
+
+/* The exception is gone, and the handler that let go of it at its end. */
+static void go_on(struct rip_handlers *handlers, struct rip_stop *stop)
+{
 	if (!handlers || !handlers->carried)
 		return;
 	uint32_t count = thrown_since(handlers);
 	if (count)
 		take_over(handlers, stop, count);
 	rip_stop_leave(stop, RIP_EVENT_RESUMED);
+}
+
+/* On the guest's stack: a handler lets go of one. */
+static void let_go(_Unwind_Reason_Code code, struct _Unwind_Exception *exception)
+{
+	struct rip_stop *stop = (struct rip_stop *)(uintptr_t)exception->private_2;
+
+	if (unmake(stop->handlers, stop, exception))
+		exception->exception_cleanup(code, exception);
+	go_on(stop->handlers, stop);
+}
+
+/* The same of LLVM's: the runtime is about to destroy the thrown object, and would then free it. It does both when it is
+ * told that the last one who refers to it lets go. */
+static void destruct(void *object)
+{
+	struct _Unwind_Exception *exception = (struct _Unwind_Exception *)object - 1;
+	struct rip_stop *stop = (struct rip_stop *)(uintptr_t)exception->private_2;
+
+	if (unmake(stop->handlers, stop, exception)) {
+		*llvm_references(exception) = 1;
+		exception->exception_cleanup(_URC_FOREIGN_EXCEPTION_CAUGHT, exception);
+	}
+	go_on(stop->handlers, stop);
 }
 
 void rip_handlers_raise(struct rip_handlers *handlers)

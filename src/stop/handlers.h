@@ -44,6 +44,8 @@ struct rip_handlers {
 	struct rip_carrier {
 		struct _Unwind_Exception *exception;
 		_Unwind_Exception_Cleanup_Fn cleanup; /* its own, while ours stands there; else NULL */
+		bool destructs;           /* LLVM's: our destructor stands in the header ... */
+		void (*destructor)(void *); /* ... instead of this one, which may be NULL */
 	} carrier[RIP_STOP_OWNED];
 	uint64_t carried_cfa;
 	unsigned int uncaught[RIP_CXX_RUNTIMES]; /* before */
