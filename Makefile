@@ -31,7 +31,7 @@ comma := ,
 SAN   ?=
 BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
-WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wno-missing-field-initializers
+WARN     := -Wall -Wextra -Wswitch-enum -Werror -Wmissing-prototypes -Wstrict-prototypes -Wno-missing-field-initializers
 CPPFLAGS += -Iinclude -Isrc -Isrc/arch/x86_64 -D_GNU_SOURCE -DRIPCORD_VERSION='"$(VERSION)"'
 # Frames that are unwound from outside leave their red zones poisoned: none are made.
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \

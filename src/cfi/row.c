@@ -178,9 +178,10 @@ static rip_status execute(struct machine *m, const struct rip_cfa_insn *insn)
 		return recall(m);
 	case RIP_CFA_ARGS_SIZE:
 		return set_args_size(m, insn->value);
-	default:
-		return RIP_E_CFA_OP;
+	case RIP_CFA_UNKNOWN:
+		break;
 	}
+	return RIP_E_CFA_OP;
 }
 
 /* --- Programs --- */
@@ -238,7 +239,8 @@ static struct rip_rule rule_of(const struct rip_fde *fde, const struct rip_cfi_s
 	case RIP_RULE_VAL_EXPR:
 		rule.expr = expression_at(fde, value);
 		break;
-	default:
+	case RIP_RULE_SAME:
+	case RIP_RULE_UNDEFINED:
 		break;
 	}
 	return rule;

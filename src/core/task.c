@@ -98,9 +98,13 @@ static rip_core_cause cause_of(const struct task *t, enum rip_event event)
 	case RIP_EVENT_FAULT:
 	case RIP_EVENT_KILLED:
 		return t->cause;
-	default:
-		return RIP_CORE_FAULT;
+	case RIP_EVENT_RESUMED:
+	case RIP_EVENT_YIELDED:
+	case RIP_EVENT_THROWN:
+	case RIP_EVENT_PASSING:
+		break;
 	}
+	return RIP_CORE_FAULT;
 }
 
 rip_core_cause rip_core_run(rip_core_task *task, rip_function function, void *argument,

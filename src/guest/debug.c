@@ -3,6 +3,7 @@
  * finds. It reads memory only: nothing of this is called, and it works without debug information.
  * tools/gdb/ripcord-gdb.py is the reader. */
 #include "guest/state.h"
+#include "report/causes.h"
 #include "stack/pool.h"
 
 /* Where rip_current lies from a thread's pointer (%fs:0). debug.S. */
@@ -14,12 +15,9 @@ static const char *const states[] = {
 };
 
 static const char *const causes[] = {
-	[RIP_CAUSE_NONE] = "none", [RIP_CAUSE_RETURNED] = "returned",
-	[RIP_CAUSE_EXITED] = "exited", [RIP_CAUSE_ABORTED] = "aborted",
-	[RIP_CAUSE_FAULT] = "fault", [RIP_CAUSE_OVERFLOW] = "overflow",
-	[RIP_CAUSE_EXCEPTION] = "exception", [RIP_CAUSE_FORCED] = "forced",
-	[RIP_CAUSE_KILLED] = "killed", [RIP_CAUSE_DEADLINE] = "deadline", [RIP_CAUSE_CPU] = "cpu time",
-	[RIP_CAUSE_OUTER] = "outer guest ended", [RIP_CAUSE_YIELDED] = "yielded",
+#define ROW(cause, name, text, traits) [RIP_CAUSE_##cause] = name,
+	RIP_CAUSE_TABLE(ROW)
+#undef ROW
 };
 
 enum { STATES = sizeof states / sizeof states[0], CAUSES = sizeof causes / sizeof causes[0] };
@@ -60,17 +58,7 @@ __attribute__((visibility("default"), used)) const struct rip_debug {
 	.top = OF(rip_guest, kill.stop.stack.top), .block = OF(rip_guest, kill.stop.stack.block),
 };
 
-static const char *name_of(const char *const *names, unsigned count, unsigned number)
-{
-	return number < count && names[number] ? names[number] : "unknown";
-}
-
-const char *rip_cause_name(rip_cause cause)
-{
-	return name_of(causes, CAUSES, (unsigned)cause);
-}
-
 const char *rip_state_name(rip_state state)
 {
-	return name_of(states, STATES, (unsigned)state);
+	return (unsigned)state < STATES ? states[state] : "unknown";
 }

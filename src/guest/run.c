@@ -8,6 +8,7 @@
 #include "base/sync.h"
 #include "fault/frozen.h"
 #include "port/port.h"
+#include "report/causes.h"
 #include "stop/turn.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -201,7 +202,7 @@ static void reclaim(rip_guest *guest)
 
 	rip_guest_leave_ledger(guest);
 	if (!guest->program)
-		rip_guest_reclaim_inside(guest, cause == RIP_CAUSE_RETURNED || cause == RIP_CAUSE_EXITED);
+		rip_guest_reclaim_inside(guest, rip_cause_is(cause, RIP_CAUSE_IS_END));
 }
 
 /* --- The end of a turn ------------------------------------------------------------------------- */
@@ -249,7 +250,7 @@ static void take_stop(rip_guest *guest, enum rip_event event)
 	rip_guest_look(guest, event);
 	rip_cause cause = guest->outcome.cause;
 	guest->frozen.resumable = guest->frozen.state && guest->frozen.kept && event == RIP_EVENT_FAULT &&
-			   (cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_ABORTED);
+			   rip_cause_is(cause, RIP_CAUSE_IS_RESUMABLE);
 	show(guest);
 	if (guest->options.hold || guest->options.resumable)
 		leave(guest, RIP_STATE_STOPPED);

@@ -6,6 +6,7 @@
 
 #include "port/lock.h"
 #include "port/port.h"
+#include "report/causes.h"
 #include "report/report.h"
 
 /* --- Look -------------------------------------------------------------------------------------- */
@@ -35,11 +36,6 @@ static void report_fault(rip_report *report, const struct rip_fault *fault)
 	report->access = fault->access;
 }
 
-static bool is_kill(rip_cause cause)
-{
-	return cause == RIP_CAUSE_KILLED || cause == RIP_CAUSE_DEADLINE || cause == RIP_CAUSE_CPU;
-}
-
 static void report_foreign(rip_report *report, const struct rip_stop *stop)
 {
 	report->foreign_pc = rip_stop_obstacle(stop);
@@ -63,7 +59,7 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 		rip_stop_describe(&guest->kill.stop, &report->exception);
 	report->cause = guest->outcome.cause;
 	report->value = guest->outcome.value;
-	report->rung = event == RIP_EVENT_KILLED || is_kill(guest->outcome.cause) ?
+	report->rung = event == RIP_EVENT_KILLED || rip_cause_is(guest->outcome.cause, RIP_CAUSE_IS_KILL) ?
 		       guest->kill.rung : RIP_RUNG_NONE;
 	if (!begun) {
 		report->pc = guest->kill.stop.at.reg[RIP_REG_RIP];
@@ -153,7 +149,7 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 		rip_fault_unblock(NULL);
 	bool opened = make_room(guest) || guest->kill.overflowing;
 	guest->kill.overflowing = false;
-	guest->kill.stop.killed = is_kill(guest->outcome.cause) && !until;
+	guest->kill.stop.killed = rip_cause_is(guest->outcome.cause, RIP_CAUSE_IS_KILL) && !until;
 	rip_stop_unwind(&guest->kill.stop, until, note_fate, &noting, &result);
 	rip_port_drop_handlers((uintptr_t)rip_stack_floor(&guest->kill.stop.stack),
 			       until ? until->sp : (uintptr_t)guest->kill.stop.stack.top);
@@ -164,7 +160,7 @@ static void unwind(rip_guest *guest, const struct rip_segment_found *until, rip_
 		rip_port_unblock_to(result.mask);
 	if (report)
 		report_unwound(report, &guest->kill.stop, &result);
-	if (report && is_kill(report->cause)) /* a cleanup may have taken it further */
+	if (report && rip_cause_is(report->cause, RIP_CAUSE_IS_KILL)) /* a cleanup may have taken it further */
 		report->rung = guest->kill.rung;
 }
 
@@ -174,12 +170,6 @@ void rip_guest_unwind(rip_guest *guest)
 }
 
 /* --- rip_call ---------------------------------------------------------------------------------- */
-
-static bool is_catchable(rip_cause cause)
-{
-	return cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW || cause == RIP_CAUSE_ABORTED ||
-	       cause == RIP_CAUSE_EXCEPTION;
-}
 
 /* Of a hostcall's own stack, the guest that made the call tells. */
 static void show_report(rip_guest *guest)
@@ -214,7 +204,7 @@ const struct rip_context *rip_guest_catch(struct rip_stop *stop, enum rip_event 
 	struct rip_segment_found segment;
 	bool nested = guest->kill.state == RIP_STATE_UNWINDING;
 
-	if (!is_catchable(outcome.cause) || !rip_stop_find_segment(stop, &segment))
+	if (!rip_cause_is(outcome.cause, RIP_CAUSE_IS_FAILURE) || !rip_stop_find_segment(stop, &segment))
 		return NULL;
 	if (!nested)
 		rip_guest_look(guest, event);

@@ -2,6 +2,7 @@
  * keeper: one guest, from its start to its end, with keepers asked in between. */
 #include "guest/state.h"
 #include "keeper/held.h"
+#include "report/causes.h"
 
 void rip_keeping_init(struct rip_keeping *kept, rip_guest *guest, const rip_keep_options *options)
 {
@@ -13,8 +14,7 @@ void rip_keeping_init(struct rip_keeping *kept, rip_guest *guest, const rip_keep
 /* Kills are somebody's decision already, exits the guest's own. */
 static bool is_keepers(const struct rip_keeping *kept, rip_cause cause)
 {
-	return kept->options.keeper && (cause == RIP_CAUSE_FAULT || cause == RIP_CAUSE_OVERFLOW ||
-					cause == RIP_CAUSE_ABORTED || cause == RIP_CAUSE_EXCEPTION);
+	return kept->options.keeper && rip_cause_is(cause, RIP_CAUSE_IS_FAILURE);
 }
 
 static bool is_well(const rip_outcome *outcome)

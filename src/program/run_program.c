@@ -9,6 +9,7 @@
 #include "base/probe.h"
 #include "guest/state.h"
 #include "program/program.h"
+#include "report/causes.h"
 
 static intptr_t call_entry(void *context)
 {
@@ -35,7 +36,7 @@ static intptr_t finish(void *context)
 
 static bool ended_plainly(const rip_outcome *outcome)
 {
-	return outcome->cause == RIP_CAUSE_RETURNED || outcome->cause == RIP_CAUSE_EXITED;
+	return rip_cause_is(outcome->cause, RIP_CAUSE_IS_END);
 }
 
 static bool has_to_finish(const struct rip_program_run *run, const rip_outcome *outcome)

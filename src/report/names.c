@@ -63,8 +63,9 @@ const char *rip_report_access_name(rip_access access)
 	case RIP_ACCESS_READ: return "read";
 	case RIP_ACCESS_WRITE: return "write";
 	case RIP_ACCESS_EXECUTE: return "execute";
-	default: return "unknown";
+	case RIP_ACCESS_UNKNOWN: break;
 	}
+	return "unknown";
 }
 
 const char *rip_report_fate_name(rip_frame_fate fate)
@@ -85,8 +86,9 @@ const char *rip_report_rung_name(rip_rung rung)
 	case RIP_SOFT: return "soft";
 	case RIP_FIRM: return "firm";
 	case RIP_ABANDON: return "abandon";
-	default: return NULL;
+	case RIP_RUNG_NONE: break;
 	}
+	return NULL;
 }
 
 static void dynamic_symbol(uintptr_t pc, rip_symbol *symbol_ret)

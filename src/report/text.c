@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * report: lines of text for people. */
+#include "report/causes.h"
 #include "report/writer.h"
 
 #include <inttypes.h>
@@ -33,19 +34,6 @@ static void write_exception(struct rip_writer *w, const rip_exception_info *exce
 	rip_write(w, "\n");
 }
 
-static const char *cause_text(rip_cause cause)
-{
-	switch (cause) {
-	case RIP_CAUSE_FAULT: return "stopped by a fault";
-	case RIP_CAUSE_OVERFLOW: return "stopped by a stack overflow";
-	case RIP_CAUSE_DEADLINE: return "stopped by its deadline";
-	case RIP_CAUSE_CPU: return "stopped: its processor time is used up";
-	case RIP_CAUSE_FORCED: return "ended with its thread";
-	case RIP_CAUSE_OUTER: return "stopped with the guest that it ran inside of";
-	default: return rip_cause_name(cause);
-	}
-}
-
 static void write_rung(struct rip_writer *w, rip_rung rung)
 {
 	if (rung == RIP_FIRM)
@@ -62,9 +50,9 @@ static void write_cause(struct rip_writer *w, const rip_report *report)
 		write_exception(w, &report->exception);
 		return;
 	}
-	rip_write(w, "ripcord: guest %s", cause_text(report->cause));
+	rip_write(w, "ripcord: guest %s", rip_cause_text(report->cause));
 	write_rung(w, report->rung);
-	if (report->cause == RIP_CAUSE_RETURNED || report->cause == RIP_CAUSE_EXITED)
+	if (rip_cause_is(report->cause, RIP_CAUSE_IS_END))
 		rip_write(w, ", value %" PRIdPTR, report->value);
 	if (report->signal)
 		rip_write(w, ": %s", rip_report_signal_name(report->signal));

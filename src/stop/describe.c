@@ -297,7 +297,7 @@ void rip_stop_describe(struct rip_stop *stop, rip_exception_info *info_ret)
 		info_ret->language = RIP_LANGUAGE_RUST;
 		describe_rust(stop, info_ret);
 		break;
-	default:
+	case RIP_MAKER_OTHER:
 		info_ret->language = RIP_LANGUAGE_OTHER;
 	}
 }

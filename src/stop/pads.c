@@ -173,7 +173,8 @@ static enum way follow_one(struct rip_memory *memory, const struct rip_lsda *lsd
 		case TARGET_THROWS:
 		case TARGET_CATCHES:
 			return WAY_APART;
-		default:
+		case TARGET_PLAIN:
+		case TARGET_ENDS:
 			break;
 		}
 		/* Nothing but the unwinder gets to a pad: a call in front of one does not return. */

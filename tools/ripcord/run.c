@@ -96,9 +96,16 @@ static int exit_status(const rip_outcome *outcome, const rip_report *report)
 		return TOOL_TIME;
 	case RIP_CAUSE_KILLED:
 		return 128 + killed_by;
-	default:
-		return 128 + (report->signal ? report->signal : SIGSEGV);
+	case RIP_CAUSE_FAULT:
+	case RIP_CAUSE_OVERFLOW:
+	case RIP_CAUSE_EXCEPTION:
+	case RIP_CAUSE_OUTER:
+	case RIP_CAUSE_FORCED:
+	case RIP_CAUSE_YIELDED:
+	case RIP_CAUSE_NONE:
+		break;
 	}
+	return 128 + (report->signal ? report->signal : SIGSEGV);
 }
 
 static int host_failed(const char *what, rip_status status)

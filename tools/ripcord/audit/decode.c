@@ -4,6 +4,8 @@
 
 #include "audit.h"
 
+#pragma GCC diagnostic ignored "-Wswitch-enum" /* the switches are over Zydis's mnemonics, of which there are 1,700 */
+
 static ZydisDecoder decoder;
 
 void audit_decode_init(void)

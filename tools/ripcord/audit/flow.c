@@ -266,11 +266,13 @@ static bool step(struct audit_function *f, uint32_t i, struct audit_state *state
 	case OP_STOP:
 	case OP_BAD:
 		return false;
-	default:
-		audit_state_step(state, insn, i);
-		audit_known_learn(f->image, insn, base, state);
-		return true;
+	case OP_PLAIN: case OP_NOP: case OP_PUSH: case OP_POP: case OP_MOVE: case OP_LEA: case OP_LOAD: case OP_STORE:
+	case OP_CONSTANT: case OP_ADD: case OP_SUBTRACT: case OP_AND: case OP_LEAVE: case OP_COMPARE:
+		break;
 	}
+	audit_state_step(state, insn, i);
+	audit_known_learn(f->image, insn, base, state);
+	return true;
 }
 
 /* The registers that a row speaks of. */

@@ -88,7 +88,7 @@ void audit_known_learn(const struct audit_image *image, const struct audit_insn 
 	case KNOWN_MASKED:
 	case KNOWN_NARROW: value = range(0, known->value); break;
 	case KNOWN_OR: value = range(known->value, RANGE_END); break;
-	default: return;
+	case KNOWN_NOTHING: return;
 	}
 	if (value.kind != VALUE_OTHER)
 		state->reg[known->reg] = value;

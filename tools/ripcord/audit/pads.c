@@ -249,11 +249,12 @@ void audit_pads_calls(struct audit_function *f)
 bool audit_pad_calls(const struct audit_function *f, const struct audit_pad *pad, uint32_t call, bool same)
 {
 	bool marked = (f->notes.items[call].flags & FLAG_MARKED) != 0;
-	const struct audit_call *called = f->called.items + pad->first_called;
-	for (uint32_t k = 0; k < pad->called; k++)
-		if (called[k].target == f->insns.items[call].target &&
-		    (!same || (called[k].marked == marked && !called[k].caught)))
+	for (uint32_t k = 0; k < pad->called; k++) {
+		const struct audit_call *called = &f->called.items[pad->first_called + k];
+		if (called->target == f->insns.items[call].target &&
+		    (!same || (called->marked == marked && !called->caught)))
 			return true; /* or both lead through pointers */
+	}
 	return !same && pad->large;
 }
 

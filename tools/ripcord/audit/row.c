@@ -63,9 +63,10 @@ static struct audit_value recovered(const struct rip_fde *fde, const struct rip_
 		rip_cfi_row_of(fde, row, &full);
 		at = audit_expr(&full.rules[column].expr, state, pc);
 		return row->kinds[column] == RIP_RULE_EXPR ? audit_state_load(state, at) : at;
-	default: /* UNDEFINED: the table promises nothing */
-		return audit_value(VALUE_UNKNOWN, 0, 0);
+	case RIP_RULE_UNDEFINED: /* the table promises nothing */
+		break;
 	}
+	return audit_value(VALUE_UNKNOWN, 0, 0);
 }
 
 static const uint8_t columns[] = { 3, 6, 12, 13, 14, 15 };
@@ -114,7 +115,10 @@ static void describe(struct audit_value value, char *text, size_t size)
 	case VALUE_CONSTANT:
 		snprintf(text, size, "the number %d", value.offset);
 		break;
-	default:
+	case VALUE_UNKNOWN:
+	case VALUE_OBJECT:
+	case VALUE_RANGE:
+	case VALUE_OTHER:
 		snprintf(text, size, "something else");
 	}
 }

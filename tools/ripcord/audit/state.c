@@ -297,8 +297,10 @@ void audit_state_step(struct audit_state *state, const struct audit_insn *insn, 
 	case OP_CALL:
 		call(state, insn);
 		break;
-	default:
+	case OP_PLAIN: case OP_NOP: case OP_COMPARE: case OP_BRANCH: case OP_JUMP: case OP_JUMP_INDIRECT: case OP_RETURN:
+	case OP_STOP: case OP_BAD:
 		overwrite(state, insn->writes);
+		break;
 	}
 }
 

@@ -177,9 +177,12 @@ bool sweep_stop(enum sweep_kind kind, const struct sweep_site *site, uintptr_t d
 		return fault(site->signal, BAD_ADDRESS, ucontext);
 	case SWEEP_OVERFLOW:
 		return overflow(ucontext, deepest);
-	default:
+	case SWEEP_EXIT:
 		return exit_by_call(site, ucontext);
+	case SWEEP_END:
+		break;
 	}
+	return true;
 }
 
 /* --- Copies --- */
