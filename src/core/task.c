@@ -216,8 +216,8 @@ uint32_t rip_core_backtrace(const uint64_t reg[RIP_CORE_REGISTERS], uint64_t low
 	rip_fill(&context, 0, sizeof context);
 	rip_copy(context.reg, reg, sizeof context.reg);
 	rip_cursor_init(&cursor, &context, true, &memory);
-	while (status == RIP_OK && count < max && cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop) {
-		pcs[count++] = cursor.reg[RIP_REG_RIP];
+	while (status == RIP_OK && count < max && cursor.reg[RIP_REG_PC] != (uintptr_t)rip_arch_backstop) {
+		pcs[count++] = cursor.reg[RIP_REG_PC];
 		status = rip_cursor_load(&cursor);
 		if (status == RIP_OK)
 			status = rip_cursor_step(&cursor);

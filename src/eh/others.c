@@ -83,7 +83,7 @@ static uint64_t find_maker(const struct _Unwind_Context *context)
 	rip_cursor_init_here(&cursor, &here);
 	for (int i = 0; i < FRAMES && rip_cursor_load(&cursor) == RIP_OK; i++) {
 		if ((uintptr_t)context < cursor.cfa)
-			return (uintptr_t)context >= cursor.reg[RIP_REG_RSP] ? rip_cursor_lookup_pc(&cursor) : 0;
+			return (uintptr_t)context >= cursor.reg[RIP_REG_SP] ? rip_cursor_lookup_pc(&cursor) : 0;
 		if (rip_cursor_step(&cursor) != RIP_OK)
 			break;
 	}

@@ -8,7 +8,7 @@
  * that a signal interrupted, whose rsp its handler's trampoline may share. libgcc uses private_2 so too. */
 static _Unwind_Word identity(const struct _Unwind_Context *context)
 {
-	return context->cursor.reg[RIP_REG_RSP] - context->cursor.exact;
+	return context->cursor.reg[RIP_REG_SP] - context->cursor.exact;
 }
 
 /* --- Personalities --- */
@@ -26,9 +26,9 @@ static void set_cleanup(struct _Unwind_Context *context, struct _Unwind_Exceptio
 {
 	struct rip_cursor *cursor = &context->cursor;
 
-	cursor->reg[RIP_REG_RAX] = (uintptr_t)exception;
-	cursor->reg[RIP_REG_RDX] = 0;
-	cursor->reg[RIP_REG_RIP] = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad;
+	cursor->reg[RIP_REG_PAD_EXCEPTION] = (uintptr_t)exception;
+	cursor->reg[RIP_REG_PAD_SELECTOR] = 0;
+	cursor->reg[RIP_REG_PC] = cursor->frame.function + (uint64_t)(int64_t)cursor->frame.pad;
 }
 
 /* What the frame's personality says; CONTINUE_UNWIND without one. Where the answer is known to be that (a

@@ -16,7 +16,7 @@ bool rip_eh_load(struct _Unwind_Context *context)
 {
 	const struct rip_cursor *cursor = &context->cursor;
 
-	if (context->at_end || (cursor->reg[RIP_REG_RIP] == 0 && !cursor->exact) ||
+	if (context->at_end || (cursor->reg[RIP_REG_PC] == 0 && !cursor->exact) ||
 	    rip_cursor_load(&context->cursor) != RIP_OK)
 		context->at_end = true;
 	return !context->at_end;
@@ -27,12 +27,12 @@ void rip_eh_step(struct _Unwind_Context *context)
 	if (rip_cursor_step(&context->cursor) == RIP_OK)
 		return;
 	context->at_end = true;
-	context->cursor.reg[RIP_REG_RIP] = 0;
+	context->cursor.reg[RIP_REG_PC] = 0;
 }
 
 void rip_eh_install(struct _Unwind_Context *context)
 {
-	context->cursor.reg[RIP_REG_RSP] += rip_cursor_args_size(&context->cursor);
+	context->cursor.reg[RIP_REG_SP] += rip_cursor_args_size(&context->cursor);
 	rip_arch_resume(context->cursor.reg);
 }
 
@@ -66,27 +66,27 @@ EXPORT void _Unwind_SetGR(struct _Unwind_Context *context, int index, _Unwind_Wo
 EXPORT _Unwind_Ptr _Unwind_GetIP(struct _Unwind_Context *context)
 {
 	IF_OTHERS(_Unwind_GetIP, context);
-	return context->cursor.reg[RIP_REG_RIP];
+	return context->cursor.reg[RIP_REG_PC];
 }
 
 EXPORT _Unwind_Ptr _Unwind_GetIPInfo(struct _Unwind_Context *context, int *ip_before_insn)
 {
 	IF_OTHERS(_Unwind_GetIPInfo, context, ip_before_insn);
 	*ip_before_insn = context->cursor.exact;
-	return context->cursor.reg[RIP_REG_RIP];
+	return context->cursor.reg[RIP_REG_PC];
 }
 
 EXPORT void _Unwind_SetIP(struct _Unwind_Context *context, _Unwind_Ptr value)
 {
 	IF_OTHERS(_Unwind_SetIP, context, value);
-	context->cursor.reg[RIP_REG_RIP] = value;
+	context->cursor.reg[RIP_REG_PC] = value;
 }
 
 /* What callers compare with a stack pointer: the CFA of the frame below, which is this frame's rsp. */
 EXPORT _Unwind_Word _Unwind_GetCFA(struct _Unwind_Context *context)
 {
 	IF_OTHERS(_Unwind_GetCFA, context);
-	return context->cursor.reg[RIP_REG_RSP];
+	return context->cursor.reg[RIP_REG_SP];
 }
 
 EXPORT void *_Unwind_GetLanguageSpecificData(struct _Unwind_Context *context)

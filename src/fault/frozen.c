@@ -118,6 +118,6 @@ void rip_frozen_set(struct rip_frozen *frozen, const rip_registers *from)
 void rip_frozen_way(struct rip_frozen *frozen, struct rip_context *to)
 {
 	sigaltstack(NULL, &frozen->context.uc_stack);
-	to->reg[RIP_REG_RSP] = (uintptr_t)&frozen->context;
-	to->reg[RIP_REG_RIP] = (uintptr_t)rip_port_return_code;
+	to->reg[RIP_REG_SP] = (uintptr_t)&frozen->context;
+	to->reg[RIP_REG_PC] = (uintptr_t)rip_port_return_code;
 }

@@ -71,7 +71,7 @@ static bool is_in_signal_handler(const rip_guest *guest, const struct rip_contex
 	struct rip_cursor cursor;
 
 	rip_cursor_init(&cursor, at, true, &memory);
-	while (cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK) {
+	while (cursor.reg[RIP_REG_PC] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK) {
 		if (cursor.signal_frame)
 			return true;
 		if (rip_cursor_step(&cursor) != RIP_OK)

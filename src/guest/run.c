@@ -245,7 +245,7 @@ static void finish(rip_guest *guest)
 
 static void take_stop(rip_guest *guest, enum rip_event event)
 {
-	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_RSP];
+	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_SP];
 	rip_stack_reached(&guest->kill.stop.stack, guest->stopped_sp);
 	rip_guest_look(guest, event);
 	rip_cause cause = guest->outcome.cause;
@@ -572,7 +572,7 @@ static void look_at_yielded(rip_guest *guest)
 		guest->kill.leaving = (rip_outcome){ .cause = RIP_CAUSE_KILLED };
 		guest->kill.rung = RIP_SOFT;
 	}
-	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_RSP];
+	guest->stopped_sp = guest->kill.stop.at.reg[RIP_REG_SP];
 	rip_guest_look(guest, RIP_EVENT_LEFT);
 }
 

@@ -116,7 +116,7 @@ enum rip_fault_answer rip_guest_take_fault(const struct rip_fault *fault, struct
 static inline bool is_overflow(const rip_guest *guest, const struct rip_fault *fault)
 {
 	return fault->has_address && rip_stack_overflowed(&guest->kill.stop.stack, fault->address,
-							  fault->context.reg[RIP_REG_RSP]);
+							  fault->context.reg[RIP_REG_SP]);
 }
 
 /* --- forks.c --- */

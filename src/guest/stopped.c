@@ -62,7 +62,7 @@ void rip_guest_look(rip_guest *guest, enum rip_event event)
 	report->rung = event == RIP_EVENT_KILLED || rip_cause_is(guest->outcome.cause, RIP_CAUSE_IS_KILL) ?
 		       guest->kill.rung : RIP_RUNG_NONE;
 	if (!begun) {
-		report->pc = guest->kill.stop.at.reg[RIP_REG_RIP];
+		report->pc = guest->kill.stop.at.reg[RIP_REG_PC];
 		rip_report_code(report, &memory);
 	}
 	rip_report_walk(report, &guest->kill.stop.at, guest->kill.stop.exact, &memory);
@@ -113,7 +113,7 @@ static bool make_room(rip_guest *guest)
 {
 	uint64_t low = (uintptr_t)guest->kill.stop.stack.low;
 
-	if (guest->kill.stop.stack.reserve_open || guest->kill.stop.at.reg[RIP_REG_RSP] >= low + RIP_RESERVE_MIN)
+	if (guest->kill.stop.stack.reserve_open || guest->kill.stop.at.reg[RIP_REG_SP] >= low + RIP_RESERVE_MIN)
 		return false;
 	return rip_stack_open_reserve(&guest->kill.stop.stack) == RIP_OK;
 }

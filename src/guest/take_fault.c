@@ -38,7 +38,7 @@ static rip_fault_action ask(rip_guest *guest, const struct rip_fault *fault)
 	rip_fault_info info = {
 		.signal = fault->signal, .code = fault->code,
 		.has_address = fault->has_address, .address = fault->address, .access = fault->access,
-		.pc = fault->context.reg[RIP_REG_RIP], .overflow = is_overflow(guest, fault),
+		.pc = fault->context.reg[RIP_REG_PC], .overflow = is_overflow(guest, fault),
 		.siginfo = fault->siginfo, .ucontext = fault->ucontext,
 	};
 

@@ -28,17 +28,17 @@ static void give_up_if_late(struct rip_kill *kill)
 /* A system call that might block the trap, or give it to a new process, is not stepped over. */
 static bool may_step(const struct rip_context *at)
 {
-	const uint8_t *code = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
+	const uint8_t *code = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_PC];
 
-	return !rip_arch_is_system_call(code) || rip_port_call_keeps_trap(at->reg[RIP_REG_RAX]);
+	return !rip_arch_is_system_call(code) || rip_port_call_keeps_trap(at->reg[RIP_REG_SYSTEM_CALL]);
 }
 
 /* Where the signal mask changes, the thread's call is made for it: unwinders set masks on their way to a
  * pad. */
 static bool is_mask_call(const struct rip_context *at)
 {
-	return rip_arch_is_system_call((const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP]) &&
-	       rip_port_call_sets_mask(at->reg[RIP_REG_RAX]);
+	return rip_arch_is_system_call((const uint8_t *)(uintptr_t)at->reg[RIP_REG_PC]) &&
+	       rip_port_call_sets_mask(at->reg[RIP_REG_SYSTEM_CALL]);
 }
 
 static enum rip_fault_answer step(struct rip_kill *kill, const struct rip_context *at)

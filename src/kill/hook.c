@@ -21,7 +21,7 @@ static bool stands_in_slot(const struct rip_kill *kill)
 
 bool rip_kill_hook_stands(const struct rip_kill *kill, const struct rip_context *at)
 {
-	return kill->hook && kill->hook_place >= at->reg[RIP_REG_RSP] && stands_in_slot(kill);
+	return kill->hook && kill->hook_place >= at->reg[RIP_REG_SP] && stands_in_slot(kill);
 }
 
 static void put_back(const struct rip_kill *kill)
@@ -109,7 +109,7 @@ bool rip_kill_divert(struct rip_stop *stop, uint64_t slot)
 bool rip_kill_is_hooked(const struct rip_kill *kill, const struct rip_fault *fault)
 {
 	return kill->hook && fault->signal == SIGTRAP &&
-	       fault->context.reg[RIP_REG_RIP] == rip_arch_hook_trap(kill->hook - 1);
+	       fault->context.reg[RIP_REG_PC] == rip_arch_hook_trap(kill->hook - 1);
 }
 
 /* --- Exceptions that pass a hook --- */

@@ -39,7 +39,7 @@ static bool is_holding(const struct rip_kill *kill)
 /* Whether the thread stands on the guest's stack, in neither a switch, nor a hook, nor such a part. */
 static bool may_stop(const struct rip_kill *kill, const struct rip_context *at)
 {
-	uint64_t sp = at->reg[RIP_REG_RSP], pc = at->reg[RIP_REG_RIP];
+	uint64_t sp = at->reg[RIP_REG_SP], pc = at->reg[RIP_REG_PC];
 
 	return rip_stack_holds(&kill->stop.stack, sp) && !rip_arch_is_switch(pc) && !rip_arch_is_hook(pc) &&
 	       !is_holding(kill);
@@ -60,10 +60,10 @@ static enum rip_fault_answer stop_now(struct rip_kill *kill, uint32_t asked, con
 /* Interrupted in a system call, which has given nothing. */
 static bool is_blocked(const struct rip_context *at)
 {
-	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
+	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_PC];
 
 	return rip_arch_is_system_call(behind - RIP_ARCH_SYSTEM_CALL_SIZE) &&
-	       at->reg[RIP_REG_RAX] == (uint64_t)-EINTR;
+	       at->reg[RIP_REG_RESULT] == (uint64_t)-EINTR;
 }
 
 /* The time is counted from the first look that waits. */
@@ -205,7 +205,7 @@ static bool stays_astray(struct rip_kill *kill, uint32_t asked, const struct rip
 {
 	if (!(asked & ASKED_ABANDON) || is_holding(kill))
 		return false;
-	if (rip_fault_is_alternate(at->reg[RIP_REG_RSP]))
+	if (rip_fault_is_alternate(at->reg[RIP_REG_SP]))
 		return !in_time(&rip_kill_waits(kill)->astray_since, LAST_TIME);
 	rip_kill_waits(kill)->astray_since = 0;
 	return false;
@@ -238,7 +238,7 @@ static enum rip_fault_answer consider_shown(struct rip_kill *kill, const struct 
 	uint64_t slot;
 
 	if (outer == kill || kill->busy || outer->busy != kill->shown.outer_busy || *outer->recording ||
-	    rip_port_is_holding() || !rip_stack_holds(&outer->stop.stack, at->reg[RIP_REG_RSP]))
+	    rip_port_is_holding() || !rip_stack_holds(&outer->stop.stack, at->reg[RIP_REG_SP]))
 		return RIP_FAULT_PASS;
 	uint32_t asked = rip_kill_asked_here(outer, &cause);
 	if (!(asked & ASKED_FIRM) || waits_for_library(outer, asked, at, &slot))
@@ -326,7 +326,7 @@ enum rip_fault_answer rip_kill_take_hook(struct rip_kill *kill, const struct rip
 
 	RIP_SYNC(TRAPPED);
 	exit_ret->block_trap = (rip_arch_hook_mask(kill->hook - 1) & trap) != 0;
-	at.reg[RIP_REG_RIP] = exit_ret->pc = rip_arch_hook_return(kill->hook - 1);
+	at.reg[RIP_REG_PC] = exit_ret->pc = rip_arch_hook_return(kill->hook - 1);
 	rip_kill_unhook(kill);
 	look_anew(kill);
 	if (kill->diverted && is_inside_kill(kill))

@@ -26,7 +26,7 @@ rip_step rip_step_look(const void *ucontext)
 	if (!step.inside)
 		return step;
 	rip_port_context(ucontext, &at);
-	step.killable = rip_stop_killable(at.reg[RIP_REG_RIP]);
+	step.killable = rip_stop_killable(at.reg[RIP_REG_PC]);
 	step.lands = step.killable && rip_kill_lands(kill_of(rip_current), &at);
 	return step;
 }

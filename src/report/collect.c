@@ -10,7 +10,7 @@ static void add_frame(rip_report *report, const struct rip_cursor *cursor)
 	if (index >= RIP_REPORT_INNER)
 		index = RIP_REPORT_INNER + (index - RIP_REPORT_INNER) % RIP_REPORT_OUTER;
 	rip_frame *frame = &report->frames[index];
-	frame->pc = cursor->reg[RIP_REG_RIP];
+	frame->pc = cursor->reg[RIP_REG_PC];
 	frame->cfa = cursor->cfa;
 	frame->exact = cursor->exact;
 	frame->fate = RIP_FRAME_PLAIN; /* unless more is told of it */
@@ -49,7 +49,7 @@ static void bend_ring(rip_report *report)
 /* Loads and records the cursor's frame, then moves on. A frame that cannot be loaded is recorded too. */
 static rip_status pass_frame(rip_report *report, struct rip_cursor *cursor)
 {
-	if (cursor->reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop)
+	if (cursor->reg[RIP_REG_PC] == (uintptr_t)rip_arch_backstop)
 		return RIP_E_END;
 	cursor->cfa = 0;
 	rip_status status = rip_cursor_load(cursor);

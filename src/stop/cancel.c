@@ -44,7 +44,7 @@ static uint64_t frame_at(const struct rip_stop *stop, uint64_t place)
 static struct rip_aside *place_below(const struct rip_stop *stop, uint64_t there)
 {
 	const uint64_t red_zone = 128, room = 4096;
-	uint64_t sp = stop->at.reg[RIP_REG_RSP], low = floor_of(stop), top = (uintptr_t)stop->stack.top;
+	uint64_t sp = stop->at.reg[RIP_REG_SP], low = floor_of(stop), top = (uintptr_t)stop->stack.top;
 
 	if (sp < low || sp > there || there > top || sp - low < room)
 		return NULL;
@@ -55,7 +55,7 @@ static struct rip_aside *place_below(const struct rip_stop *stop, uint64_t there
 static bool make_call(struct rip_stop *stop, const struct rip_context *there, bool exact, uint64_t routine,
 		      uint64_t argument, struct rip_context *context_ret)
 {
-	struct rip_aside *aside = place_below(stop, there->reg[RIP_REG_RSP]);
+	struct rip_aside *aside = place_below(stop, there->reg[RIP_REG_SP]);
 
 	if (!aside)
 		return false;
@@ -63,10 +63,10 @@ static bool make_call(struct rip_stop *stop, const struct rip_context *there, bo
 	aside->at = &stop->at;
 	rip_arch_set_aside(aside, there, exact);
 	*context_ret = stop->at;
-	context_ret->reg[RIP_REG_RIP] = (uintptr_t)rip_arch_aside;
-	context_ret->reg[RIP_REG_RSP] = (uintptr_t)aside;
-	context_ret->reg[RIP_REG_RDX] = routine;
-	context_ret->reg[RIP_REG_RAX] = argument;
+	context_ret->reg[RIP_REG_PC] = (uintptr_t)rip_arch_aside;
+	context_ret->reg[RIP_REG_SP] = (uintptr_t)aside;
+	context_ret->reg[RIP_REG_PAD_SELECTOR] = routine;
+	context_ret->reg[RIP_REG_PAD_EXCEPTION] = argument;
 	return true;
 }
 
@@ -103,10 +103,10 @@ static uint64_t locked_stream(const struct rip_stop *stop, const struct rip_curs
 {
 	enum { WORDS_MAX = 64 };
 	struct rip_memory memory = rip_stop_memory(stop);
-	uint64_t sp = cursor->reg[RIP_REG_RSP], word;
+	uint64_t sp = cursor->reg[RIP_REG_SP], word;
 
-	for (int i = 0; i < RIP_REG_RIP; i++)
-		if (i != RIP_REG_RSP && rip_port_has_locked(cursor->reg[i]))
+	for (int i = 0; i < RIP_REG_PC; i++)
+		if (i != RIP_REG_SP && rip_port_has_locked(cursor->reg[i]))
 			return cursor->reg[i];
 	for (int i = 0; i < WORDS_MAX && sp + 8 * (uint64_t)i < cursor->cfa; i++)
 		if (rip_memory_read(&memory, sp + 8 * (uint64_t)i, &word, sizeof word) && rip_port_has_locked(word))
@@ -118,7 +118,7 @@ bool rip_cancel_prepare_unlock(struct rip_stop *stop, const struct rip_cursor *c
 {
 	uint64_t stream;
 
-	if (!rip_port_in_libc(cursor->reg[RIP_REG_RIP]) || !rip_cut_may_have_locked(cursor))
+	if (!rip_port_in_libc(cursor->reg[RIP_REG_PC]) || !rip_cut_may_have_locked(cursor))
 		return false;
 	stream = locked_stream(stop, cursor);
 	if (stream == 0)

@@ -81,7 +81,7 @@ static bool is_no_lock(const struct rip_cursor *cursor, const struct rip_stop *s
 /* Who waits for a lock has its address at hand. */
 static bool waits_for(const struct rip_stop *stop, uint64_t address)
 {
-	for (int i = 0; i < RIP_REG_RIP; i++)
+	for (int i = 0; i < RIP_REG_PC; i++)
 		if (stop->at.reg[i] == address)
 			return true;
 	return false;
@@ -95,7 +95,7 @@ static void add(struct rip_cut *cut, const struct rip_cursor *cursor, const stru
 	bool waiting = *waits && count > 0;
 
 	if (waiting) {
-		cut->waiting_sp = cursor->reg[RIP_REG_RSP];
+		cut->waiting_sp = cursor->reg[RIP_REG_SP];
 		cut->waiting_cfa = cursor->cfa;
 		*waits = false;
 	}
@@ -128,7 +128,7 @@ void rip_cut_find(const struct rip_stop *stop, bool killed, struct rip_cut *cut_
 		add(cut_ret, &cursor, stop, killed, &waits);
 		if (rip_cursor_step(&cursor) != RIP_OK)
 			break;
-		cut_ret->end = cursor.reg[RIP_REG_RSP];
+		cut_ret->end = cursor.reg[RIP_REG_SP];
 	}
 }
 

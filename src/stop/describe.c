@@ -137,7 +137,7 @@ static intptr_t demangle(void *argument)
 /* Where the guest stands, at its throw, there is mostly room below. */
 static void ask(struct rip_stop *stop, intptr_t (*question)(void *), struct asking *asking, char *answer)
 {
-	if (rip_stop_aside(stop, question, asking, stop->at.reg[RIP_REG_RSP]) != RIP_EVENT_RETURNED && answer)
+	if (rip_stop_aside(stop, question, asking, stop->at.reg[RIP_REG_SP]) != RIP_EVENT_RETURNED && answer)
 		answer[0] = '\0';
 }
 

@@ -64,7 +64,7 @@ struct walk {
 static void start(struct walk *walk, const struct rip_stop *stop, const struct rip_context *at, bool exact)
 {
 	struct rip_memory memory = rip_stop_memory(stop);
-	uint64_t sp = at->reg[RIP_REG_RSP];
+	uint64_t sp = at->reg[RIP_REG_SP];
 
 	rip_cursor_init(&walk->cursor, at, exact, &memory);
 	walk->lost = sp < (uintptr_t)stop->stack.guard || sp > (uintptr_t)stop->stack.top;
@@ -85,12 +85,12 @@ static bool is_alive(struct walk *walk, const struct rip_stop *stop, const struc
 
 	if (!frame_fits(stop, domain))
 		return false;
-	while (!walk->lost && reg[RIP_REG_RSP] < end)
+	while (!walk->lost && reg[RIP_REG_SP] < end)
 		walk->lost = rip_cursor_load(&walk->cursor) != RIP_OK ||
 			     rip_cursor_step(&walk->cursor) != RIP_OK;
-	return walk->lost || (reg[RIP_REG_RSP] == end &&
-			      (reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end ||
-			       reg[RIP_REG_RIP] == (uintptr_t)rip_arch_hostcall_end));
+	return walk->lost || (reg[RIP_REG_SP] == end &&
+			      (reg[RIP_REG_PC] == (uintptr_t)rip_arch_segment_end ||
+			       reg[RIP_REG_PC] == (uintptr_t)rip_arch_hostcall_end));
 }
 
 /* `domain`, or the first outside it that is alive. */
@@ -105,7 +105,7 @@ static struct rip_domain *alive_from(struct walk *walk, const struct rip_stop *s
 /* A stack pointer that is none says nothing of the records. */
 static struct rip_domain *first_of(const struct walk *walk, const struct rip_stop *stop)
 {
-	return rip_stop_domain(stop, walk->lost ? 0 : walk->cursor.reg[RIP_REG_RSP]);
+	return rip_stop_domain(stop, walk->lost ? 0 : walk->cursor.reg[RIP_REG_SP]);
 }
 
 struct rip_domain *rip_stop_domain_alive(const struct rip_stop *stop, const struct rip_context *at,
@@ -138,8 +138,8 @@ bool rip_stop_in_hostcall(const struct rip_stop *stop, const struct rip_context 
 static bool is_sound(const struct rip_stop *stop, const struct rip_domain *domain)
 {
 	uint64_t sp = (uintptr_t)domain->segment.sp;
-	struct rip_context context = { .reg[RIP_REG_RSP] = sp,
-				       .reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return };
+	struct rip_context context = { .reg[RIP_REG_SP] = sp,
+				       .reg[RIP_REG_PC] = (uintptr_t)rip_arch_host_return };
 	struct rip_memory memory = rip_stop_memory(stop);
 	struct rip_cursor cursor;
 
@@ -173,8 +173,8 @@ const struct rip_context *rip_stop_segment(struct rip_stop *stop, const struct r
 {
 	stop->domain = segment->domain;
 	stop->catch = stop->at;
-	stop->catch.reg[RIP_REG_RSP] = segment->sp;
-	stop->catch.reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return;
-	stop->catch.reg[RIP_REG_RAX] = (uint64_t)event;
+	stop->catch.reg[RIP_REG_SP] = segment->sp;
+	stop->catch.reg[RIP_REG_PC] = (uintptr_t)rip_arch_host_return;
+	stop->catch.reg[RIP_REG_RESULT] = (uint64_t)event;
 	return &stop->catch;
 }

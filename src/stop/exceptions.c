@@ -106,7 +106,7 @@ static void look_for_thrown(struct rip_stop *stop, const uint64_t *word, const u
 
 void rip_stop_own_in_flight(struct rip_stop *stop, uint32_t count)
 {
-	uint64_t sp = stop->at.reg[RIP_REG_RSP], top = (uintptr_t)stop->stack.top;
+	uint64_t sp = stop->at.reg[RIP_REG_SP], top = (uintptr_t)stop->stack.top;
 
 	if (count > RIP_STOP_OWNED)
 		count = RIP_STOP_OWNED;

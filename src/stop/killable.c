@@ -218,17 +218,17 @@ static bool is_unwinder(const struct memo *memo, const struct rip_cursor *cursor
 			*throws_ret = !(NO_EXCEPTION >> i & 1);
 			return true;
 		}
-	return cursor->kind == RIP_CURSOR_FULL && cursor->row.rules[RIP_REG_RAX].kind == RIP_RULE_OFFSET &&
-	       cursor->row.rules[RIP_REG_RDX].kind == RIP_RULE_OFFSET;
+	return cursor->kind == RIP_CURSOR_FULL && cursor->row.rules[RIP_REG_PAD_EXCEPTION].kind == RIP_RULE_OFFSET &&
+	       cursor->row.rules[RIP_REG_PAD_SELECTOR].kind == RIP_RULE_OFFSET;
 }
 
 /* The frames of rip_call itself, from the end of its segment on, are the runtime's. */
 static rip_status pass_segment(const struct rip_stop *stop, struct rip_cursor *cursor)
 {
-	const struct rip_domain *domain = rip_stop_domain(stop, cursor->reg[RIP_REG_RSP]);
+	const struct rip_domain *domain = rip_stop_domain(stop, cursor->reg[RIP_REG_SP]);
 	rip_status status = domain ? RIP_OK : RIP_E_RETURN;
 
-	while (status == RIP_OK && cursor->reg[RIP_REG_RSP] < domain->caller_sp) {
+	while (status == RIP_OK && cursor->reg[RIP_REG_SP] < domain->caller_sp) {
 		status = rip_cursor_load(cursor);
 		if (status == RIP_OK)
 			status = rip_cursor_step(cursor);
@@ -363,7 +363,7 @@ static enum rip_landing judge_foreign(struct judging *j, const struct memo *memo
 /* Of the instructions, tables only speak of polls; calls are told by their marks too. */
 static enum rip_landing judge_killable(struct judging *j)
 {
-	uint64_t pc = j->cursor.reg[RIP_REG_RIP];
+	uint64_t pc = j->cursor.reg[RIP_REG_PC];
 
 	if (j->cursor.exact)
 		return is_poll(pc) && is_gap(&j->cursor) ? RIP_LANDING_MASKED : RIP_LANDING_HERE;
@@ -407,7 +407,7 @@ static void note_obstacle(struct judging *j, uint64_t slot)
  * called it. */
 static bool passes_loader(struct judging *j)
 {
-	uint64_t sp = j->cursor.reg[RIP_REG_RSP];
+	uint64_t sp = j->cursor.reg[RIP_REG_SP];
 
 	if (j->loader.there && sp > j->loader.slot) {
 		if (j->behind_loader && rip_stop_is_stub(rip_cursor_lookup_pc(&j->cursor)))
@@ -423,10 +423,10 @@ static bool passes_loader(struct judging *j)
 
 static rip_status judge_and_step(struct judging *j)
 {
-	if (j->cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_segment_end)
+	if (j->cursor.reg[RIP_REG_PC] == (uintptr_t)rip_arch_segment_end)
 		return pass_segment(j->stop, &j->cursor);
 	/* Interrupted in a hook: its cell is not to be touched. */
-	if (j->cursor.exact && rip_arch_is_hook(j->cursor.reg[RIP_REG_RIP]))
+	if (j->cursor.exact && rip_arch_is_hook(j->cursor.reg[RIP_REG_PC]))
 		return RIP_E_STATE;
 	rip_status status = rip_cursor_load(&j->cursor);
 	if (status != RIP_OK)
@@ -443,7 +443,7 @@ static rip_status judge_and_step(struct judging *j)
 
 static bool at_end(const struct judging *j)
 {
-	uint64_t pc = j->cursor.reg[RIP_REG_RIP], sp = j->cursor.reg[RIP_REG_RSP];
+	uint64_t pc = j->cursor.reg[RIP_REG_PC], sp = j->cursor.reg[RIP_REG_SP];
 
 	return pc == (uintptr_t)rip_arch_backstop ||
 	       (j->judged.segment && pc == (uintptr_t)rip_arch_segment_end) ||
@@ -453,7 +453,7 @@ static bool at_end(const struct judging *j)
 /* Hooks are frames of the walk too, and nobody's: the return through one is looked at when it comes. */
 static bool is_hooked(const struct judging *j)
 {
-	return rip_arch_is_hook(j->cursor.reg[RIP_REG_RIP]) && !j->cursor.exact;
+	return rip_arch_is_hook(j->cursor.reg[RIP_REG_PC]) && !j->cursor.exact;
 }
 
 static rip_status pass_hook(struct judging *j)
@@ -466,7 +466,7 @@ static rip_status pass_hook(struct judging *j)
 static rip_status judge_all(struct judging *j)
 {
 	rip_status status = judge_and_step(j);
-	struct rip_judged inner = { j->cursor.reg[RIP_REG_RSP], j->cursor.reg[RIP_REG_RIP],
+	struct rip_judged inner = { j->cursor.reg[RIP_REG_SP], j->cursor.reg[RIP_REG_PC],
 				    j->judged.segment };
 	enum rip_landing innermost = j->landing;
 
@@ -509,7 +509,7 @@ static void look(const struct rip_stop *stop, const struct rip_context *at, bool
 	look_ret->throws = j.landing == RIP_LANDING_UNWINDER && j.throws && j.catches;
 	look_ret->jumps = whole && j.landing == RIP_LANDING_FOREIGN &&
 			  (j.slot ? is_of_jumps(&memory, j.slot) : j.jumping);
-	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_RIP]))
+	if (j.landing == RIP_LANDING_HERE && !is_poll(at->reg[RIP_REG_PC]))
 		look_ret->landing = RIP_LANDING_NEAR;
 }
 
@@ -524,7 +524,7 @@ static uint64_t find_obstacle(const struct rip_stop *stop)
 	rip_cursor_init(&j.cursor, &stop->at, stop->exact, &memory);
 	rip_loader_find(stop, &stop->at, stop->exact, &j.loader);
 	do {
-		uint64_t pc = j.cursor.reg[RIP_REG_RIP];
+		uint64_t pc = j.cursor.reg[RIP_REG_PC];
 		j.outermost = RIP_LANDING_HERE;
 		status = is_hooked(&j) ? pass_hook(&j) : judge_and_step(&j);
 		if (status == RIP_OK && j.outermost == RIP_LANDING_FOREIGN)
@@ -541,9 +541,9 @@ static bool in_library(const struct rip_stop *stop, const struct rip_context *at
 
 	*slot_ret = 0;
 	rip_cursor_init(&cursor, at, true, &memory);
-	for (; cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop &&
+	for (; cursor.reg[RIP_REG_PC] != (uintptr_t)rip_arch_backstop &&
 	     rip_cursor_load(&cursor) == RIP_OK;) {
-		bool hook = rip_arch_is_hook(cursor.reg[RIP_REG_RIP]);
+		bool hook = rip_arch_is_hook(cursor.reg[RIP_REG_PC]);
 		if (!hook && !rip_port_in_library(rip_cursor_lookup_pc(&cursor)))
 			break;
 		inside = true;
@@ -618,8 +618,8 @@ static bool in_stub(const struct rip_stop *stop, const struct rip_context *at, u
 	rip_cursor_init(&cursor, at, true, &memory);
 	for (int frames = 0; frames < STUB_FRAMES; frames++) {
 		uint64_t pc = rip_cursor_lookup_pc(&cursor);
-		if (cursor.reg[RIP_REG_RIP] == (uintptr_t)rip_arch_backstop ||
-		    (loader.there && !loader.inside && cursor.reg[RIP_REG_RSP] >= loader.sp) ||
+		if (cursor.reg[RIP_REG_PC] == (uintptr_t)rip_arch_backstop ||
+		    (loader.there && !loader.inside && cursor.reg[RIP_REG_SP] >= loader.sp) ||
 		    rip_cursor_load(&cursor) != RIP_OK || is_killable(&memo, pc))
 			return false;
 		if (rip_stop_is_stub(pc)) {

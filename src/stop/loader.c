@@ -28,11 +28,11 @@ static void add(struct run *run, const struct rip_cursor *cursor)
 	run->first |= !run->any && loaders;
 	run->any = true;
 	if (run->catch == RIP_CATCH_NONE)
-		run->catch = rip_port_loader_catch(cursor->reg[RIP_REG_RIP]);
+		run->catch = rip_port_loader_catch(cursor->reg[RIP_REG_PC]);
 	if (!run->loader && loaders) {
 		run->loader = true;
-		run->sp = cursor->reg[RIP_REG_RSP];
-		run->pc = cursor->reg[RIP_REG_RIP];
+		run->sp = cursor->reg[RIP_REG_SP];
+		run->pc = cursor->reg[RIP_REG_PC];
 		run->cfa = cursor->cfa;
 	}
 	run->slot = rip_stop_return_slot(cursor);
@@ -65,7 +65,7 @@ void rip_loader_find(const struct rip_stop *stop, const struct rip_context *at, 
 	if (!rip_port_holds_loader())
 		return;
 	rip_cursor_init(&cursor, at, exact, &memory);
-	while (cursor.reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK) {
+	while (cursor.reg[RIP_REG_PC] != (uintptr_t)rip_arch_backstop && rip_cursor_load(&cursor) == RIP_OK) {
 		if (is_system(rip_cursor_lookup_pc(&cursor))) {
 			add(&run, &cursor);
 		} else {
@@ -103,14 +103,14 @@ static bool is_outside(const struct rip_stop *stop, const struct rip_segment_fou
 
 	if (until) {
 		here = stop->at;
-		here.reg[RIP_REG_RSP] = until->sp;
-		here.reg[RIP_REG_RIP] = (uintptr_t)rip_arch_host_return;
+		here.reg[RIP_REG_SP] = until->sp;
+		here.reg[RIP_REG_PC] = (uintptr_t)rip_arch_host_return;
 		rip_loader_find(stop, &here, true, &way);
 		if (way.there)
 			return true;
 	}
 	rip_arch_capture(&here);
-	struct rip_memory memory = rip_memory_here(here.reg[RIP_REG_RSP]);
+	struct rip_memory memory = rip_memory_here(here.reg[RIP_REG_SP]);
 	struct rip_cursor cursor;
 	rip_cursor_init(&cursor, &here, false, &memory);
 	while (rip_cursor_load(&cursor) == RIP_OK) {

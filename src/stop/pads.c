@@ -308,11 +308,11 @@ bool rip_pads_pass_handlers(struct rip_cursor *cursor, uint64_t pad, int64_t sel
 			    struct rip_context *context)
 {
 	struct rip_arch_way way = { .pc = pad, .read = read_code, .context = &cursor->memory };
-	uint64_t next = cursor->reg[RIP_REG_RIP];
+	uint64_t next = cursor->reg[RIP_REG_PC];
 	struct rip_arch_places places;
 	struct rip_lsda lsda;
 
-	if (!rip_arch_track(&way, RIP_REG_RDX, next, &places) ||
+	if (!rip_arch_track(&way, RIP_REG_PAD_SELECTOR, next, &places) ||
 	    !is_at(&cursor->memory, &places, context, (int32_t)selector))
 		return false;
 	rip_cursor_site(cursor);

@@ -35,7 +35,7 @@ RIP_TURN_INLINE enum rip_event rip_stop_land_on_stack(struct rip_stop *stop,
 {
 	struct rip_fiber_visit visit;
 
-	rip_fiber_enter(&stop->fiber, &stop->stack, (const void *)context->reg[RIP_REG_RSP], &visit);
+	rip_fiber_enter(&stop->fiber, &stop->stack, (const void *)context->reg[RIP_REG_SP], &visit);
 	enum rip_event event = rip_arch_land(&stop->way, context);
 	rip_fiber_leave(&stop->fiber, &visit, event == RIP_EVENT_RETURNED);
 	return event;

@@ -92,7 +92,7 @@ static void abandon_rest(struct unwind *u, rip_status reason)
 	if (!u->result.abandoned)
 		u->result.reason = reason;
 	u->result.abandoned = true;
-	u->result.rest = u->cursor.reg[RIP_REG_RSP];
+	u->result.rest = u->cursor.reg[RIP_REG_SP];
 }
 
 /* The registers that a landing pad finds: the frame's own, the exception and the selector (Itanium C++ ABI
@@ -106,13 +106,13 @@ static void make_pad_context(struct unwind *u, int64_t selector)
 	uint64_t pad = frame->function + (uint64_t)(int64_t)frame->pad, sp;
 
 	if (!rip_cursor_sp_at(&u->cursor, pad, &sp))
-		sp = context->reg[RIP_REG_RSP] + rip_cursor_args_size(&u->cursor);
+		sp = context->reg[RIP_REG_SP] + rip_cursor_args_size(&u->cursor);
 	context->mxcsr = u->stop->at.mxcsr;
 	context->fcw = u->stop->at.fcw;
-	context->reg[RIP_REG_RIP] = pad;
-	context->reg[RIP_REG_RSP] = sp;
-	context->reg[RIP_REG_RAX] = (uintptr_t)&u->stop->exception;
-	context->reg[RIP_REG_RDX] = (uint64_t)selector;
+	context->reg[RIP_REG_PC] = pad;
+	context->reg[RIP_REG_SP] = sp;
+	context->reg[RIP_REG_PAD_EXCEPTION] = (uintptr_t)&u->stop->exception;
+	context->reg[RIP_REG_PAD_SELECTOR] = (uint64_t)selector;
 }
 
 /* A pad finds its locals between rsp and the CFA, or through rbp, which gave the CFA. Either may be garbage
@@ -205,7 +205,7 @@ static rip_status run_pad(struct unwind *u, const struct rip_entry *landing)
 	int64_t selector = landing->selector;
 
 	make_pad_context(u, selector);
-	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_RSP]))
+	if (!frame_on_stack(u, u->cursor.reg[RIP_REG_SP]))
 		return RIP_E_CFA;
 	rip_status status = keep_pace(u);
 	if (status != RIP_OK)
@@ -215,7 +215,7 @@ static rip_status run_pad(struct unwind *u, const struct rip_entry *landing)
 	if (selector != 0) {
 		uint32_t left = rip_pads_handlers_left(&u->cursor);
 		if (left)
-			rip_handlers_end_left(u->handlers, stop, left, u->cursor.reg[RIP_REG_RSP]);
+			rip_handlers_end_left(u->handlers, stop, left, u->cursor.reg[RIP_REG_SP]);
 		rip_handlers_enter(u->handlers, u->cursor.cfa);
 	}
 	u->handlers->in_handler = selector != 0;
@@ -298,15 +298,15 @@ static bool is_loaders(const struct unwind *u)
 {
 	const struct rip_loader_way *way = &u->loader;
 
-	return way->there && (way->inside || (u->cursor.reg[RIP_REG_RSP] == way->sp &&
-					      u->cursor.reg[RIP_REG_RIP] == way->pc));
+	return way->there && (way->inside || (u->cursor.reg[RIP_REG_SP] == way->sp &&
+					      u->cursor.reg[RIP_REG_PC] == way->pc));
 }
 
 /* A module whose constructor was stopped is closed again: its handle has come to nobody. */
 static rip_status close_module(struct unwind *u)
 {
 	struct rip_context context;
-	uint64_t handle = u->stop->at.reg[RIP_REG_RAX];
+	uint64_t handle = u->stop->at.reg[RIP_REG_RESULT];
 
 	if (handle == 0 || !rip_loader_prepare_close(u->stop, &u->cursor, handle, &context))
 		return RIP_OK;
@@ -326,7 +326,7 @@ static rip_status pass_loader(struct unwind *u)
 	u->loader.there = false;
 	context.mxcsr = stop->at.mxcsr;
 	context.fcw = stop->at.fcw;
-	context.reg[RIP_REG_RAX] = 0;
+	context.reg[RIP_REG_RESULT] = 0;
 	if ((way.inside && !rip_loader_prepare_error(stop, &u->cursor, &context)) ||
 	    !stop->owner || !stop->owner->divert(stop, way.slot))
 		return RIP_OK;
@@ -358,7 +358,7 @@ static void run_other_handlers(struct unwind *u)
 /* Where the unwinding ends. */
 static bool at_end(const struct unwind *u)
 {
-	uint64_t pc = u->cursor.reg[RIP_REG_RIP], sp = u->cursor.reg[RIP_REG_RSP];
+	uint64_t pc = u->cursor.reg[RIP_REG_PC], sp = u->cursor.reg[RIP_REG_SP];
 
 	return pc == (uintptr_t)rip_arch_backstop ||
 	       (u->until && pc == (uintptr_t)rip_arch_segment_end &&
@@ -368,7 +368,7 @@ static bool at_end(const struct unwind *u)
 /* The handler will not return, and so not put back the mask that the kernel set for it. */
 static void note_handler(struct unwind *u)
 {
-	if (u->cursor.signal_frame && rip_port_mask_before(u->cursor.reg[RIP_REG_RSP], &u->result.mask))
+	if (u->cursor.signal_frame && rip_port_mask_before(u->cursor.reg[RIP_REG_SP], &u->result.mask))
 		u->result.has_mask = true;
 }
 
@@ -378,8 +378,8 @@ static rip_status pass_frame(struct unwind *u)
 	struct rip_entry landing = { RIP_ENTRY_NONE, 0 };
 	struct rip_context unlock;
 
-	bool handler = u->next_handler < u->cursor.reg[RIP_REG_RSP];
-	if (u->cut.end && u->cursor.reg[RIP_REG_RSP] >= u->cut.end && !handler)
+	bool handler = u->next_handler < u->cursor.reg[RIP_REG_SP];
+	if (u->cut.end && u->cursor.reg[RIP_REG_SP] >= u->cut.end && !handler)
 		settle_cut(u);
 	if (!handler && at_end(u))
 		return RIP_E_END;

@@ -25,7 +25,7 @@ static bool leads_home(struct rip_cursor *cursor)
 {
 	rip_status status = RIP_OK;
 
-	while (status == RIP_OK && cursor->reg[RIP_REG_RIP] != (uintptr_t)rip_arch_backstop) {
+	while (status == RIP_OK && cursor->reg[RIP_REG_PC] != (uintptr_t)rip_arch_backstop) {
 		status = rip_cursor_load(cursor);
 		if (status == RIP_OK)
 			status = rip_cursor_step(cursor);
@@ -52,8 +52,8 @@ static bool may_have_returned(struct rip_cursor *cursor)
 {
 	uint64_t popped;
 
-	return !rip_memory_read(&cursor->memory, cursor->reg[RIP_REG_RSP] - sizeof popped, &popped,
-				sizeof popped) || popped == cursor->reg[RIP_REG_RIP];
+	return !rip_memory_read(&cursor->memory, cursor->reg[RIP_REG_SP] - sizeof popped, &popped,
+				sizeof popped) || popped == cursor->reg[RIP_REG_PC];
 }
 
 /* Whether control came to a bad pc by the call, or by a jump out of what was called, that returns to the word
@@ -66,8 +66,8 @@ static bool came_by_call(struct rip_cursor *cursor, uint64_t address)
 	if (call == RIP_CALL_NONE || !may_have_returned(cursor))
 		return call != RIP_CALL_NONE;
 	struct rip_cursor caller = *cursor;
-	caller.reg[RIP_REG_RIP] = address;
-	caller.reg[RIP_REG_RSP] += sizeof address;
+	caller.reg[RIP_REG_PC] = address;
+	caller.reg[RIP_REG_SP] += sizeof address;
 	caller.exact = false;
 	caller.callee = NULL;
 	return (call == RIP_CALL_INDIRECT || callee_may_jump(target)) && leads_home(&caller);
@@ -75,7 +75,7 @@ static bool came_by_call(struct rip_cursor *cursor, uint64_t address)
 
 bool rip_cursor_load_bare(struct rip_cursor *cursor)
 {
-	uint64_t address, sp = cursor->reg[RIP_REG_RSP];
+	uint64_t address, sp = cursor->reg[RIP_REG_SP];
 
 	if (!cursor->exact || !rip_memory_read(&cursor->memory, sp, &address, sizeof address) ||
 	    !came_by_call(cursor, address))

@@ -22,12 +22,12 @@ void rip_cursor_set(struct rip_cursor *cursor, const struct rip_context *context
 	cursor->exact = false;
 	cursor->reg[RIP_REG_RBX] = context->reg[RIP_REG_RBX];
 	cursor->reg[RIP_REG_RBP] = context->reg[RIP_REG_RBP];
-	cursor->reg[RIP_REG_RSP] = context->reg[RIP_REG_RSP];
+	cursor->reg[RIP_REG_SP] = context->reg[RIP_REG_SP];
 	cursor->reg[RIP_REG_R12] = context->reg[RIP_REG_R12];
 	cursor->reg[RIP_REG_R13] = context->reg[RIP_REG_R13];
 	cursor->reg[RIP_REG_R14] = context->reg[RIP_REG_R14];
 	cursor->reg[RIP_REG_R15] = context->reg[RIP_REG_R15];
-	cursor->reg[RIP_REG_RIP] = context->reg[RIP_REG_RIP];
+	cursor->reg[RIP_REG_PC] = context->reg[RIP_REG_PC];
 }
 
 /* Times that a walk may go to another stack: nested guests, split stacks, signal handlers on alternate
@@ -44,9 +44,9 @@ static bool may_move_to(struct rip_cursor *cursor, uint64_t sp)
 {
 	const struct rip_cfi_row *row = &cursor->row;
 
-	if (sp > cursor->reg[RIP_REG_RSP])
+	if (sp > cursor->reg[RIP_REG_SP])
 		return true;
-	bool jumps_out = cursor->kind == RIP_CURSOR_FULL && cursor->exact && sp == cursor->reg[RIP_REG_RSP] &&
+	bool jumps_out = cursor->kind == RIP_CURSOR_FULL && cursor->exact && sp == cursor->reg[RIP_REG_SP] &&
 			 row->rules[RIP_CFI_RA].kind == RIP_RULE_REGISTER;
 	bool may_change = cursor->signal_frame || (cursor->kind == RIP_CURSOR_FULL && row->cfa_is_expr) ||
 			  jumps_out;
@@ -110,8 +110,8 @@ static rip_status step_simple(struct rip_cursor *cursor)
 	if (cfa[-1] == 0)
 		return RIP_E_END;
 	restore_saved(cursor, cfa);
-	cursor->reg[RIP_REG_RIP] = cfa[-1];
-	cursor->reg[RIP_REG_RSP] = cursor->cfa;
+	cursor->reg[RIP_REG_PC] = cfa[-1];
+	cursor->reg[RIP_REG_SP] = cursor->cfa;
 	cursor->exact = false;
 	return RIP_OK;
 }
@@ -167,12 +167,12 @@ static rip_status restore(struct rip_cursor *cursor, unsigned column, uint64_t *
 /* The caller's rsp, and whether the walk may go there. */
 static rip_status restore_sp(struct rip_cursor *cursor, uint64_t *sp)
 {
-	enum rip_rule_kind kind = cursor->row.rules[RIP_REG_RSP].kind;
+	enum rip_rule_kind kind = cursor->row.rules[RIP_REG_SP].kind;
 	rip_status status = RIP_OK;
 
 	*sp = cursor->cfa;
 	if (kind != RIP_RULE_SAME && kind != RIP_RULE_UNDEFINED)
-		status = restore(cursor, RIP_REG_RSP, sp);
+		status = restore(cursor, RIP_REG_SP, sp);
 	if (status == RIP_OK && !may_move_to(cursor, *sp))
 		status = RIP_E_CFA;
 	return status;
@@ -184,13 +184,13 @@ static rip_status step_full(struct rip_cursor *cursor)
 
 	if (cursor->row.rules[RIP_CFI_RA].kind == RIP_RULE_UNDEFINED)
 		return RIP_E_END;
-	rip_status status = restore_sp(cursor, &next[RIP_REG_RSP]);
+	rip_status status = restore_sp(cursor, &next[RIP_REG_SP]);
 	for (unsigned column = 0; column < RIP_REGS && status == RIP_OK; column++)
-		if (column != RIP_REG_RSP)
+		if (column != RIP_REG_SP)
 			status = restore(cursor, column, &next[column]);
 	if (status != RIP_OK)
 		return status;
-	if (next[RIP_REG_RIP] == 0 && !cursor->signal_frame) /* a signal may interrupt a call of NULL */
+	if (next[RIP_REG_PC] == 0 && !cursor->signal_frame) /* a signal may interrupt a call of NULL */
 		return RIP_E_END;
 	if (cursor->row.rules[RIP_CFI_RA].kind != RIP_RULE_OFFSET && cursor->odd_returns++ == ODD_RETURNS)
 		return RIP_E_CFA;
@@ -201,11 +201,11 @@ static rip_status step_full(struct rip_cursor *cursor)
 
 static rip_status step_bare(struct rip_cursor *cursor)
 {
-	uint64_t sp = cursor->reg[RIP_REG_RSP];
+	uint64_t sp = cursor->reg[RIP_REG_SP];
 
-	if (!rip_memory_read(&cursor->memory, sp, &cursor->reg[RIP_REG_RIP], sizeof(uint64_t)))
+	if (!rip_memory_read(&cursor->memory, sp, &cursor->reg[RIP_REG_PC], sizeof(uint64_t)))
 		return RIP_E_MEMORY;
-	cursor->reg[RIP_REG_RSP] = cursor->cfa;
+	cursor->reg[RIP_REG_SP] = cursor->cfa;
 	cursor->exact = false;
 	return RIP_OK;
 }

@@ -49,7 +49,7 @@ void rip_memory_keep(const struct rip_memory *memory)
 
 void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *context)
 {
-	cursor->memory = rip_memory_here(context->reg[RIP_REG_RSP]);
+	cursor->memory = rip_memory_here(context->reg[RIP_REG_SP]);
 	cursor->known_owner = RIP_OWNER_NONE;
 	rip_memo_forget(&cursor->memo);
 	cursor->stack_changes = 0;

@@ -25,7 +25,7 @@ static rip_status compute_cfa(struct rip_cursor *cursor)
 
 static uint64_t key_of(const struct rip_cursor *cursor)
 {
-	return cursor->reg[RIP_REG_RIP] + cursor->exact;
+	return cursor->reg[RIP_REG_PC] + cursor->exact;
 }
 
 /* --- From the cache --- */
@@ -42,7 +42,7 @@ static bool owner_valid(struct rip_cursor *cursor, uint32_t owner)
 
 static void use_frame(struct rip_cursor *cursor)
 {
-	unsigned base = rip_row_flags(&cursor->frame) & RIP_ROW_CFA_RBP ? RIP_REG_RBP : RIP_REG_RSP;
+	unsigned base = rip_row_flags(&cursor->frame) & RIP_ROW_CFA_RBP ? RIP_REG_FP : RIP_REG_SP;
 
 	cursor->kind = RIP_CURSOR_SIMPLE;
 	cursor->signal_frame = false;
@@ -88,7 +88,7 @@ static bool pack_rule(const struct rip_cfi_state *state, unsigned column, uint8_
 static bool others_are_same(const struct rip_cfi_state *state)
 {
 	static const uint8_t others[] = {
-		RIP_REG_RAX, RIP_REG_RDX, RIP_REG_RCX, RIP_REG_RSI, RIP_REG_RDI, RIP_REG_RSP,
+		RIP_REG_RAX, RIP_REG_RDX, RIP_REG_RCX, RIP_REG_RSI, RIP_REG_RDI, RIP_REG_SP,
 		RIP_REG_R8, RIP_REG_R9, RIP_REG_R10, RIP_REG_R11,
 	};
 
@@ -131,12 +131,12 @@ static bool pack_cfa(const struct rip_cfi_state *state, uint8_t depth, uint8_t *
 	*words = depth;
 	if (state->cfa != RIP_CFA_AT_REGISTER)
 		return false;
-	if (state->cfa_reg == RIP_REG_RBP) {
+	if (state->cfa_reg == RIP_REG_FP) {
 		*flags |= RIP_ROW_CFA_RBP;
 		return offset == (int32_t)offset;
 	}
 	*words = (uint16_t)(offset / 8);
-	return state->cfa_reg == RIP_REG_RSP && offset % 8 == 0 && offset >= 8 * depth &&
+	return state->cfa_reg == RIP_REG_SP && offset % 8 == 0 && offset >= 8 * depth &&
 	       offset <= 8 * RIP_HOT_WORDS_MAX;
 }
 
@@ -236,7 +236,7 @@ static rip_status load_trampoline(struct rip_cursor *cursor)
 {
 	uint8_t code[RIP_TRAMPOLINE_SIZE];
 	struct rip_cfi_state state;
-	uint64_t pc = cursor->reg[RIP_REG_RIP];
+	uint64_t pc = cursor->reg[RIP_REG_PC];
 	struct rip_fde fde = {
 		.pc_begin = pc,
 		.pc_end = pc + 1,
@@ -289,15 +289,15 @@ bool rip_cursor_sp_at(const struct rip_cursor *cursor, uint64_t pc, uint64_t *sp
 {
 	struct rip_cursor there = *cursor;
 
-	there.reg[RIP_REG_RIP] = pc;
+	there.reg[RIP_REG_PC] = pc;
 	there.exact = true;
 	there.callee = NULL;
 	if (rip_cursor_load(&there) != RIP_OK)
 		return false;
 	bool by_sp = there.kind == RIP_CURSOR_SIMPLE ?
 		!(rip_row_flags(&there.frame) & RIP_ROW_CFA_RBP) :
-		there.kind == RIP_CURSOR_FULL && !there.row.cfa_is_expr && there.row.cfa_reg == RIP_REG_RSP;
+		there.kind == RIP_CURSOR_FULL && !there.row.cfa_is_expr && there.row.cfa_reg == RIP_REG_SP;
 	if (by_sp)
-		*sp_ret = cursor->cfa - (there.cfa - there.reg[RIP_REG_RSP]);
+		*sp_ret = cursor->cfa - (there.cfa - there.reg[RIP_REG_SP]);
 	return by_sp;
 }

@@ -53,7 +53,7 @@ void rip_cursor_skip_plain(struct rip_cursor *cursor)
 	struct plain plain;
 
 	while (row && !cursor->exact) {
-		uint64_t pc = cursor->reg[RIP_REG_RIP], sp = cursor->reg[RIP_REG_RSP], cfa = sp;
+		uint64_t pc = cursor->reg[RIP_REG_PC], sp = cursor->reg[RIP_REG_SP], cfa = sp;
 
 		row = rip_row_next(pc, row);
 		if (!row || !read_plain(row, pc, &plain) ||
@@ -62,7 +62,7 @@ void rip_cursor_skip_plain(struct rip_cursor *cursor)
 		    (rip_hot_flags(plain.hot) & RIP_ROW_END))
 			return;
 		if (rip_hot_flags(plain.hot) & RIP_ROW_CFA_RBP)
-			cfa = cursor->reg[RIP_REG_RBP];
+			cfa = cursor->reg[RIP_REG_FP];
 		cfa += (uint64_t)plain.cfa_offset;
 		uint64_t lowest = cfa - 8 * (plain.hot & RIP_HOT_WORDS_MAX);
 		if (lowest < sp || lowest > cfa || sp < cursor->memory.low || cfa > cursor->memory.high)
@@ -71,8 +71,8 @@ void rip_cursor_skip_plain(struct rip_cursor *cursor)
 		if (address == 0)
 			return;
 		restore_all(cursor, cfa, plain.tail);
-		cursor->reg[RIP_REG_RIP] = address;
-		cursor->reg[RIP_REG_RSP] = cfa;
+		cursor->reg[RIP_REG_PC] = address;
+		cursor->reg[RIP_REG_SP] = cfa;
 		cursor->callee = row;
 	}
 }

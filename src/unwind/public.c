@@ -25,7 +25,7 @@ __attribute__((noinline)) int rip_backtrace(void **pcs, int max)
 	if (!pcs || max < 1)
 		return 0;
 	rip_arch_capture(&context);
-	struct rip_memory memory = rip_memory_here(context.reg[RIP_REG_RSP]);
+	struct rip_memory memory = rip_memory_here(context.reg[RIP_REG_SP]);
 	uint64_t high = memory.high;
 	uint32_t count = rip_walk(&context, &memory, pcs, (uint32_t)max);
 	if (memory.high > high)
@@ -40,7 +40,7 @@ __attribute__((noinline)) rip_status rip_unwind_here(rip_unwind_cursor *cursor)
 	if (!cursor)
 		return RIP_E_ARGUMENT;
 	rip_arch_capture(&context);
-	struct rip_memory memory = rip_memory_here(context.reg[RIP_REG_RSP]);
+	struct rip_memory memory = rip_memory_here(context.reg[RIP_REG_SP]);
 	rip_cursor_init(inner(cursor), &context, false, &memory);
 	return rip_unwind_step(cursor);
 }
@@ -75,7 +75,7 @@ rip_status rip_unwind_describe(rip_unwind_cursor *cursor, rip_unwind_frame *fram
 	if (!cursor || !frame_ret)
 		return RIP_E_ARGUMENT;
 	struct rip_cursor *at = inner(cursor);
-	rip_unwind_frame frame = { .pc = at->reg[RIP_REG_RIP], .exact = at->exact };
+	rip_unwind_frame frame = { .pc = at->reg[RIP_REG_PC], .exact = at->exact };
 	rip_status status = rip_cursor_load(at);
 	if (status == RIP_OK) {
 		frame.signal_frame = at->signal_frame;

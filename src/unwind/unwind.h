@@ -123,7 +123,7 @@ void rip_cursor_init_here(struct rip_cursor *cursor, const struct rip_context *c
 /* The pc to look tables up with: inside the instruction that is under way. */
 static inline uint64_t rip_cursor_lookup_pc(const struct rip_cursor *cursor)
 {
-	return cursor->reg[RIP_REG_RIP] - !cursor->exact;
+	return cursor->reg[RIP_REG_PC] - !cursor->exact;
 }
 
 /* Finds the cursor's frame in the tables; needed before the calls below. An exact pc without a table

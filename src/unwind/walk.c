@@ -106,16 +106,16 @@ static void walk_fully(struct walk *walk, const struct rip_context *context, str
 	rip_cursor_init(&cursor, context, false, memory);
 	while (walk->pcs < walk->end && rip_cursor_load(&cursor) == RIP_OK &&
 	       rip_cursor_step(&cursor) == RIP_OK)
-		*walk->pcs++ = (void *)(uintptr_t)cursor.reg[RIP_REG_RIP];
+		*walk->pcs++ = (void *)(uintptr_t)cursor.reg[RIP_REG_PC];
 	*memory = cursor.memory;
 }
 
 uint32_t rip_walk(const struct rip_context *context, struct rip_memory *memory, void **pcs, uint32_t max)
 {
 	struct walk walk = {
-		.pc = context->reg[RIP_REG_RIP],
-		.sp = context->reg[RIP_REG_RSP],
-		.fp = context->reg[RIP_REG_RBP],
+		.pc = context->reg[RIP_REG_PC],
+		.sp = context->reg[RIP_REG_SP],
+		.fp = context->reg[RIP_REG_FP],
 		.high = memory->high,
 		.pcs = pcs,
 		.end = pcs + max,

@@ -16,6 +16,17 @@ enum {
 	RIP_REG_R14, RIP_REG_R15, RIP_REG_RIP, RIP_REGS,
 };
 
+/* What code above this layer calls them: by what they are for. */
+enum {
+	RIP_REG_PC = RIP_REG_RIP,
+	RIP_REG_SP = RIP_REG_RSP,
+	RIP_REG_FP = RIP_REG_RBP,            /* the frame pointer, in functions that have one */
+	RIP_REG_RESULT = RIP_REG_RAX,        /* of a function, and of a system call */
+	RIP_REG_SYSTEM_CALL = RIP_REG_RAX,   /* before a system call: its number */
+	RIP_REG_PAD_EXCEPTION = RIP_REG_RAX, /* at a landing pad: the exception, as __builtin_eh_return_data_regno(0) */
+	RIP_REG_PAD_SELECTOR = RIP_REG_RDX,  /* and which handler, as __builtin_eh_return_data_regno(1) */
+};
+
 /* A bit for each of those that calls leave alone (psABI figure 3.4), but for the stack pointer. */
 enum {
 	RIP_REGS_KEPT = 1 << RIP_REG_RBX | 1 << RIP_REG_RBP | 1 << RIP_REG_R12 | 1 << RIP_REG_R13 | 1 << RIP_REG_R14 |

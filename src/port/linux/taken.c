@@ -39,7 +39,7 @@ bool rip_port_is_taken(uint64_t address)
 bool rip_port_waits_for_lock(const struct rip_context *at)
 {
 	enum { RDI = 5, RSI = 4 };
-	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_RIP];
+	const uint8_t *behind = (const uint8_t *)(uintptr_t)at->reg[RIP_REG_PC];
 
 	return rip_port_readable((uintptr_t)behind - RIP_ARCH_SYSTEM_CALL_SIZE, RIP_ARCH_SYSTEM_CALL_SIZE) &&
 	       rip_arch_is_system_call(behind - RIP_ARCH_SYSTEM_CALL_SIZE) && (at->reg[RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT &&
