@@ -12,7 +12,7 @@ CORE_OBJ    := $(patsubst src/%,$(BUILD)/obj/core/%.o,$(CORE_SRC))
 
 # -nostdinc, but for the compiler's own headers: no libc can slip in. Copies of structs become REP MOVS, as there is nothing
 # to call. The same code serves at any address: position-independent, with hidden symbols.
-CORE_FLAGS  := -std=gnu11 $(WARN) -Isrc/core -Iinclude -Isrc -Isrc/arch/x86_64 -nostdinc \
+CORE_FLAGS  := -std=gnu11 $(WARN) $(EXHAUSTIVE) -Isrc/core -Iinclude -Isrc -Isrc/arch/x86_64 -nostdinc \
                -isystem $(shell $(CORE_CC) -print-file-name=include 2>/dev/null) -O2 -g -ffreestanding -fno-lto -fPIC \
                -fvisibility=hidden -fno-stack-protector -fasynchronous-unwind-tables -mno-red-zone \
                -mgeneral-regs-only -mmemcpy-strategy=rep_8byte:-1:noalign -mmemset-strategy=rep_8byte:-1:noalign
