@@ -8,7 +8,7 @@ TEST_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 LEVELS     := O0 O1 O2 O3 Os
 LEVELED    := guest/pushed $(addprefix guest/,exact frames cleanups causes yield segments nested_errors)
 LEVEL_PROG := $(foreach t,$(LEVELED),$(LEVELS:%=$(BUILD)/tests/$(t)-%))
-CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(filter-out %_guest.cc,$(wildcard tests/*/*.cc)))
+CXX_PROG   := $(patsubst tests/%.cc,$(BUILD)/tests/%,$(filter-out %_lib.cc %_guest.cc,$(wildcard tests/*/*.cc)))
 TEST_PROG  := $(filter-out $(LEVELED:%=$(BUILD)/tests/%),$(TEST_PROG)) $(LEVEL_PROG) $(CXX_PROG)
 # Guests and their host in one file, with the library shared, in it, and in it with link-time optimization.
 OWNING     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/ledger/owned*.c))
