@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * kill: what the files of this layer share. kill.c asks for a guest's end, request.c says what was asked, escalate.c is
- * the timer thread's part, life.c keeps lives and turns, pace.c bounds the time of an unwind. On the guest's own
- * thread, land.c decides at each look, and advance.c, hook.c and step.c have the thread go on.
+ * kill: what the files of this layer share. kill.c asks for a guest's end, handle.c has the slots that handles name,
+ * request.c says what was asked, escalate.c is the timer thread's part, life.c keeps lives and turns, pace.c bounds
+ * the time of an unwind, current.c says which guest this thread runs. On the guest's own thread, land.c decides at
+ * each look, and advance.c, hook.c and step.c have the thread go on.
  *
  * Invariant: request.c, land.c, advance.c and hook.c run in signal handlers, and so may all of kill.c. */
 #ifndef RIPCORD_KILL_PARTS_H

@@ -97,7 +97,10 @@ for how in strip 'strip --strip-all' 'strip --strip-debug' 'strip --strip-unneed
 done
 
 # --- What is not killable is said to be so: all of it, part of it, what was taken out ---
-for n in main part; do gcc -O2 -fPIC -fexceptions -I"$build/include" -c $n.c -o plain_$n.o; done
+for n in main part; do
+	gcc -O2 -fPIC -I"$build/include" -c $n.c -o plain_$n.o
+	gcc -O2 -fPIC -fexceptions -I"$build/include" -c $n.c -o unwound_$n.o
+done
 run() { # FILE: what is said of it
 	"$ripcord" run --deadline 20ms --grace 100ms "./$1" 2>&1 | grep -a killable | sed 's/0x[0-9a-f]*/ADDRESS/g'
 }
@@ -106,8 +109,11 @@ is 'are not killable' "$(run none | sed 's/ (built.*//; s/, of which.*//')" 'rip
   not killable: main in none'
 ok 'and that is said without a deadline too' grep -q 'none: not killable' <("$ripcord" run --entry same ./none 2>&1)
 ok 'a plain main' "$ripcord" cc plain_main.o part.o -o half
-is 'is waited for in vain' "$(run half | sed 's/ (built.*//')" 'ripcord: half: 2 of 5 functions are not killable, the first at ADDRESS
+is 'is waited for in vain' "$(run half | sed 's/ (built.*//')" 'ripcord: half: 1 of 4 functions are not killable, the first at ADDRESS
   not killable: main in half, which was waited for'
+ok 'a main of another compiler, with -fexceptions' "$ripcord" cc unwound_main.o part.o -o half
+is 'is unwound from where it has called' "$("$ripcord" run --deadline 20ms --grace 30s --report json ./half 2>&1 |
+	grep -o '^released\|"rung":"[a-z]*"\|"not_killable":null' | tr '\n' ' ')" 'released "rung":"soft" "not_killable":null '
 ok 'a plain part' "$ripcord" cc main.o plain_part.o -o half
 is 'is named' "$(run half | head -n 1 | sed 's/ (built.*//')" 'ripcord: half: 3 of 5 functions are not killable, the first at ADDRESS'
 ok 'the report has it, in JSON' grep -q '"rung":"firm".*"not_killable":{.*"function":"main"' <("$ripcord" run --deadline 20ms \
